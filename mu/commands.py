@@ -1,0 +1,169 @@
+"""What each verb of the command line does."""
+
+import asyncio
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+
+from mu.config import Experiment, choices, load_experiment, parse_words, summary, unknown
+from mu.errors import UsageError
+from mu.jobs import make_pool
+from mu.pipeline import Cell, run_cells
+from mu.reporting.progress import Display
+from mu.runner import Runner, Waiting
+from mu.store import Store, default_root
+
+KINDS = {
+    "methods": "method",
+    "metrics": "evaluation",
+    "datasets": "data",
+    "models": "model",
+    "experiments": "experiment",
+}
+
+
+def experiment_of(words: list[str]) -> tuple[Experiment, Path]:
+    """The experiment the words describe, and where its results go.
+
+    Raises:
+        UsageError: No experiment named, or a word is wrong.
+    """
+    given = parse_words(words)
+    if "experiment" not in given:
+        names = ", ".join(choices("experiment"))
+        raise UsageError(f"name an experiment: experiment=NAME; there are: {names}")
+    others = [w for w in words if w.partition("=")[0] not in ("experiment", "out")]
+    experiment = load_experiment(given["experiment"], others)
+    return experiment, Path(given.get("out") or Path("results") / experiment.name)
+
+
+def cells_of(experiment: Experiment, runner: Runner) -> list[Cell]:
+    """Every (block, request, pair) of an experiment."""
+    return [
+        Cell(runner, index, block, request, pair)
+        for index, block in enumerate(experiment.blocks)
+        for request in block.requests
+        for pair in range(len(block.seeds))
+    ]
+
+
+def run(words: list[str]) -> int:
+    """``mu run``: every step, the table, the report; 1 when a cell failed."""
+    from mu.reporting.report import print_report, write_report
+    from mu.reporting.results import collect
+
+    experiment, out = experiment_of(words)
+    make_folder(out)
+    store = Store(default_root())
+    pool = make_pool(store, experiment.compute)
+    command = "mu run " + shlex.join(w for w in words if not w.startswith("out="))
+    errors = Console(stderr=True)
+    try:
+        with Display(errors, experiment.compute["progress"]) as display:
+            runner = Runner(store, pool, display)
+            cards = asyncio.run(run_cells(cells_of(experiment, runner)))
+    finally:
+        pool.close()
+    for card in cards:
+        card["command"] = command
+    results = collect(experiment, cards, command)
+    write_report(results, out)
+    print_report(results, Console())
+    for message in dict.fromkeys(w for card in cards for w in card["warnings"]):
+        errors.print(f"warning: {message}", style="yellow", highlight=False, soft_wrap=True)
+    ran, cached = (sum(runner.counts[name].values()) for name in ("run", "cached"))
+    print(f"{ran} steps run, {cached} found in the store; report: {out / 'report.html'}")
+    failed = [card for card in cards if card["error"]]
+    if failed:
+        print(f"mu: {len(failed)} of {len(cards)} rows failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of results before anything is computed.
+
+    Raises:
+        UsageError: It cannot be made or written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".probe").touch()
+        (out / ".probe").unlink()
+    except OSError as error:
+        raise UsageError(f"out={out} cannot be written ({error.strerror})") from error
+
+
+def plan(words: list[str]) -> int:
+    """``mu plan``: what is cached, what is to run, what waits for a selection."""
+    experiment, _ = experiment_of(words)
+    runner = Runner(Store(default_root()), None)
+    waiting = Counter[str]()
+
+    async def look() -> None:
+        for cell in cells_of(experiment, runner):
+            try:
+                await cell.cards()
+            except Waiting:
+                waiting[cell.request] += 1
+
+    asyncio.run(look())
+    steps = ("describe", "select", "fit", "unlearn", "predict", "score")
+    print(f"{'step':<10}{'cached':>8}{'to run':>8}")
+    for step in steps:
+        print(f"{step:<10}{runner.counts['cached'][step]:>8}{runner.counts['run'][step]:>8}")
+    if waiting:
+        print(f"{sum(waiting.values())} cells wait for a selection: {', '.join(waiting)}")
+    return 0
+
+
+def list_choices(what: str) -> int:
+    """``mu list``: names with one line each.
+
+    Raises:
+        UsageError: Not something that can be listed.
+    """
+    if what not in KINDS:
+        raise unknown("list", what, KINDS)
+    if what == "metrics":
+        return list_metrics()
+    found = choices(KINDS[what])
+    width = max(map(len, found), default=0)
+    for name, path in found.items():
+        text = summary(path)
+        print(f"{name:<{width}}  {text.removeprefix(f'{name}: ')}")
+    return 0
+
+
+def list_metrics() -> int:
+    """The scores of each panel, with what they are called in tables."""
+    import yaml
+
+    from mu.evaluation.scoring import describe_panel
+
+    for panel, path in choices("evaluation").items():
+        print(f"{panel}: {summary(path)}")
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for name, facts in describe_panel(config)["scores"].items():
+            star = "*" if facts["headline"] else " "
+            print(f"  {star} {name:<20} {facts['kind']:<11} {facts['title']}")
+    print("* decides the verdict")
+    return 0
+
+
+def report(folder: str) -> int:
+    """``mu report DIR``: tables and page from the cards of an earlier run.
+
+    Raises:
+        UsageError: No folder named, or it holds no results.
+    """
+    from mu.reporting.report import print_report, read_results, write_report
+
+    if not folder:
+        raise UsageError("name the folder of a run: mu report DIR")
+    results = read_results(Path(folder))
+    write_report(results, Path(folder))
+    print_report(results, Console())
+    return 0

@@ -1,0 +1,1 @@
+"""Data sets as absolute ids, views and batches."""

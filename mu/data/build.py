@@ -1,0 +1,43 @@
+"""From a configuration to the object it names; data sets once per process."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from mu.data.base import Data
+from mu.errors import MuError, UsageError
+
+NOT_ARGUMENTS = {"title", "panel", "files"}
+
+
+def build(config: dict[str, Any], **more: Any) -> Any:
+    """Instantiate ``_target_`` with its arguments.
+
+    Raises:
+        UsageError: The class does not take an argument, or cannot be found.
+        MuError: What the constructor itself raised, without Hydra's wrapping.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(config, **more)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, MuError):
+            raise error.__cause__ from None
+        if isinstance(error.__cause__, TypeError) or error.__cause__ is None:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise UsageError(f"{config.get('_target_')}: {reason}") from error
+        raise error.__cause__ from None
+
+
+def build_data(config: dict[str, Any]) -> Data:
+    """Instantiate a data configuration; the few last ones stay in memory."""
+    arguments = {k: v for k, v in config.items() if k not in NOT_ARGUMENTS}
+    return _build(json.dumps(arguments, sort_keys=True))
+
+
+@lru_cache(maxsize=4)
+def _build(text: str) -> Data:
+    data: Data = build(json.loads(text))
+    return data

@@ -1,0 +1,1 @@
+"""Scores of an unlearned model against retrained ones, and the statistics of their gaps."""

@@ -1,0 +1,131 @@
+"""Accuracies, pooled over samples, with entirely forgotten classes kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mu.evaluation.score import OwnScore, PartScore
+from mu.evaluation.signals import Array, Ids, Signals, Split
+
+
+def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Return the share of rows whose largest logit is that of the label; nan for no rows.
+
+    Args:
+        logits: (n, C), or (n, 1) where class 1 is predicted when z > 0. Ties go to the lowest
+            class.
+        labels: (n,) integers.
+
+    Raises:
+        ValueError: if shapes disagree or the labels are floating point.
+
+    Example:
+        >>> accuracy([[2.0, 1.0], [0.0, 3.0]], [0, 0])
+        0.5
+        >>> accuracy([[0.3], [-2.0]], [1, 1])
+        0.5
+    """
+    scores, truth = np.asarray(logits), np.asarray(labels)
+    if scores.ndim != 2 or truth.shape != scores.shape[:1]:
+        raise ValueError(f"need logits (n, C) and labels (n,): {scores.shape}, {truth.shape}")
+    if not len(truth):
+        return float("nan")
+    if np.issubdtype(truth.dtype, np.floating):
+        raise ValueError("accuracy needs integer labels, got floating point targets")
+    predicted = scores[:, 0] > 0 if scores.shape[1] == 1 else scores.argmax(axis=1)
+    return float(np.mean(predicted == truth))
+
+
+def accuracy_on(signals: Signals, ids: Ids) -> float:
+    """Return the accuracy on `ids`; nan for none of them or for a regression model."""
+    return accuracy(*signals.at(ids)) if signals.classifies else float("nan")
+
+
+def forgotten_classes(signals: Signals, split: Split) -> Array:
+    """Return the sorted labels that were forgotten at some request and are retained nowhere."""
+    gone = signals.at(np.concatenate([split.forget, split.before]))[1]
+    return np.setdiff1d(gone, signals.at(split.retain)[1])
+
+
+def of_classes(signals: Signals, ids: Ids, classes: Array, keep: bool = True) -> Ids:
+    """Return those of `ids` whose label is in `classes` (`keep=False`: is not)."""
+    return ids[np.isin(signals.at(ids)[1], classes, invert=not keep)]
+
+
+@dataclass(frozen=True)
+class Accuracy(PartScore):
+    """Accuracy on one part of the split (retain: RA)."""
+
+    titles: ClassVar[Mapping[str, str]] = {
+        "forget": "FA",
+        "before": "BA",
+        "retain": "RA",
+        "validation": "VA",
+        "test": "TA all",
+    }
+
+    def __call__(
+        self,
+        signals: Signals,
+        split: Split,
+        oracles: Sequence[Signals] = (),
+        original: Signals | None = None,
+    ) -> float:
+        """Return the accuracy, in [0, 1]."""
+        return accuracy_on(signals, split.part(self.part))
+
+
+@dataclass(frozen=True)
+class BeforeAccuracy(OwnScore):
+    """Accuracy on everything that earlier requests forgot: it must not come back."""
+
+    title: str = field(default="BA", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the accuracy, in [0, 1]; nan at the first request."""
+        return accuracy_on(signals, split.before)
+
+
+@dataclass(frozen=True)
+class UnlearningAccuracy(OwnScore):
+    """1 - accuracy on the forgotten training data; above the oracle is over-forgetting."""
+
+    title: str = field(default="UA", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the error on D_f, in [0, 1]."""
+        return 1.0 - accuracy_on(signals, split.forget)
+
+
+@dataclass(frozen=True)
+class TestAccuracy(OwnScore):
+    """Accuracy on test samples, entirely forgotten classes left out.
+
+    Keeping them in would hide a loss of utility of up to 1/C.
+    """
+
+    __test__: ClassVar[bool] = False
+    title: str = field(default="TA", kw_only=True)
+    kind: str = field(default="utility", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the accuracy, in [0, 1]."""
+        gone = forgotten_classes(signals, split)
+        return accuracy_on(signals, of_classes(signals, split.test, gone, keep=False))
+
+
+@dataclass(frozen=True)
+class ForgottenClassAccuracy(OwnScore):
+    """Accuracy on the test samples of the classes that were forgotten entirely."""
+
+    title: str = field(default="TA forgotten", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the accuracy, in [0, 1]; nan when no class is gone."""
+        gone = forgotten_classes(signals, split)
+        return accuracy_on(signals, of_classes(signals, split.test, gone))

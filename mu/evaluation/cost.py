@@ -1,0 +1,61 @@
+"""What unlearning costs, in passes over samples relative to retraining, and in seconds.
+
+A cost is {"forward": samples, "backward": samples, "seconds_setup": s, "seconds_request": s}. On
+graphs one encoder pass over the view counts as one sample. Passes are machine-free; seconds split
+into what serves many requests (set-up) and what each request takes. Names start with `cost/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+KEYS = ("forward", "backward", "seconds_setup", "seconds_request")
+
+Cost = Mapping[str, float]
+
+
+def passes(cost: Cost) -> float:
+    """Return the samples that went forward plus those that went backward; missing counts are 0.
+
+    Raises:
+        ValueError: for an unknown key or a negative count.
+    """
+    unknown = sorted(set(cost) - set(KEYS))
+    if unknown:
+        raise ValueError(f"unknown cost {unknown[0]!r}; choose from {', '.join(KEYS)}")
+    negative = sorted(key for key, value in cost.items() if value < 0)
+    if negative:
+        raise ValueError(f"cost {negative[0]!r} is negative: {cost[negative[0]]}")
+    return float(cost.get("forward", 0.0)) + float(cost.get("backward", 0.0))
+
+
+def relative_passes(cost: Cost, retrain_cost: Cost) -> float:
+    """Return the passes of a method divided by those of retraining; nan if the latter made none.
+
+    Raises:
+        ValueError: for an unknown key or a negative count.
+
+    Example:
+        >>> relative_passes({"forward": 30, "backward": 30}, {"forward": 1000, "backward": 1000})
+        0.03
+    """
+    whole = passes(retrain_cost)
+    return passes(cost) / whole if whole else float("nan")
+
+
+def cost_values(cost: Cost, retrain_cost: Cost | None = None) -> dict[str, float]:
+    """Return the cost scores of one request: `cost/passes` and the two `cost/seconds_*`.
+
+    Args:
+        cost: of the method.
+        retrain_cost: of training the oracle; without it `cost/passes` is nan.
+
+    Raises:
+        ValueError: for an unknown key or a negative count.
+    """
+    relative = float("nan") if retrain_cost is None else relative_passes(cost, retrain_cost)
+    return {
+        "cost/passes": relative,
+        "cost/seconds_request": float(cost.get("seconds_request", float("nan"))),
+        "cost/seconds_setup": float(cost.get("seconds_setup", float("nan"))),
+    }

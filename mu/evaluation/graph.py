@@ -1,0 +1,189 @@
+"""Scores for link prediction: how forgotten edges rank among retained and unseen ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mu.evaluation.ranking import auc, average_precision
+from mu.evaluation.score import OwnScore, Score
+from mu.evaluation.signals import Floats, Ids, Signals, Split
+
+CHUNK = 1 << 16  # pairs scored at once
+
+
+def pair_scores(z: ArrayLike, edges: ArrayLike) -> Floats:
+    """Return the inner products z_i · z_j, (m,), in float64.
+
+    Args:
+        z: (N, d) node embeddings, NumPy array or CPU tensor.
+        edges: (2, m) node numbers.
+
+    Raises:
+        ValueError: if shapes are wrong or a node number is outside [0, N).
+    """
+    states, pairs = np.asarray(z, dtype=np.float64), np.asarray(edges)
+    if states.ndim != 2 or pairs.ndim != 2 or len(pairs) != 2:
+        raise ValueError(f"need z (N, d) and edges (2, m), got {states.shape} and {pairs.shape}")
+    if pairs.size and not 0 <= pairs.min() <= pairs.max() < len(states):
+        raise ValueError(f"edges name nodes outside [0, {len(states)})")
+    pairs = pairs.astype(np.int64)
+    parts = [
+        (states[pairs[0, start : start + CHUNK]] * states[pairs[1, start : start + CHUNK]]).sum(1)
+        for start in range(0, pairs.shape[1], CHUNK)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def separation(
+    forget_scores: ArrayLike, retain_scores: ArrayLike, draws: ArrayLike | None = None
+) -> tuple[float, float]:
+    """Return (AUC, average precision) of retained scores (label 1) over forgotten ones (label 0).
+
+    Args:
+        forget_scores: (n_f,) scores of forgotten edges.
+        retain_scores: (n_r,) scores of retained edges.
+        draws: (k, m) indices into `retain_scores`; the result is then the mean over draws of the
+            value against each draw. None: exact, against all retained edges, which is what the
+            AUC over random draws estimates (AP depends on m, so it has no such identity).
+
+    Returns:
+        Two values in [0, 1]; nan where a side is empty.
+
+    Raises:
+        ValueError: if a draw is outside [0, n_r).
+
+    Example:
+        >>> separation([0.1, 0.7], [0.5, 0.9])
+        (0.75, 0.8333333333333333)
+    """
+    forget, retain = np.ravel(np.asarray(forget_scores)), np.ravel(np.asarray(retain_scores))
+    if draws is None:
+        return auc(retain, forget), average_precision(retain, forget)
+    chosen = np.atleast_2d(np.asarray(draws))
+    if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(retain):
+        raise ValueError(f"draws name retained edges outside [0, {len(retain)})")
+    pairs = [separation(forget, retain[draw]) for draw in chosen.astype(np.int64)]
+    if not pairs:
+        return float("nan"), float("nan")
+    return float(np.mean([pair[0] for pair in pairs])), float(np.mean([pair[1] for pair in pairs]))
+
+
+def forget_set_auc(
+    z: ArrayLike, forget_edges: ArrayLike, retain_edges: ArrayLike, draws: ArrayLike | None = None
+) -> tuple[float, float]:
+    """Return the D_f (AUC, average precision) of GNNDelete (Cheng et al., ICLR 2023).
+
+    Edges are ranked by inner products, not by their sigmoid, whose rounding breaks ties.
+
+    Args:
+        z: (N, d) node embeddings, NumPy array or CPU tensor.
+        forget_edges: (2, n_f) node numbers, label 0.
+        retain_edges: (2, n_r) node numbers, label 1.
+        draws: as in `separation`.
+
+    Returns:
+        High when forgotten edges rank below retained ones. Target: the oracle's value.
+
+    Raises:
+        ValueError: for wrong shapes, or nodes or draws out of range.
+    """
+    return separation(pair_scores(z, forget_edges), pair_scores(z, retain_edges), draws)
+
+
+def sigmoid(z: ArrayLike) -> Floats:
+    """Return 1 / (1 + e^-z) in float64, without overflow."""
+    result: Floats = np.exp(-np.logaddexp(0.0, -np.asarray(z, dtype=np.float64)))
+    return result
+
+
+def is_links(signals: Signals) -> bool:
+    """Whether these are signals of a link predictor, or another binary model: (n, 1) logits."""
+    return signals.classifies and signals.logits.shape[1] == 1
+
+
+def _logits(signals: Signals, ids: Ids) -> Floats:
+    return signals.at(ids)[0][:, 0]
+
+
+def _test_sides(signals: Signals, split: Split) -> tuple[Floats, Floats]:
+    """Return the logits of the test positives and of the test negatives."""
+    logits, targets = signals.at(split.test)
+    return logits[targets == 1, 0], logits[targets == 0, 0]
+
+
+@dataclass(frozen=True)
+class TestAUC(OwnScore):
+    """AUC of test edges over test non-edges (D_t AUC): the utility of a link predictor."""
+
+    __test__ = False
+    title: str = field(default="Dt AUC", kw_only=True)
+    kind: str = field(default="utility", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the AUC, in [0, 1]; nan for other models than link predictors."""
+        return auc(*_test_sides(signals, split)) if is_links(signals) else float("nan")
+
+
+@dataclass(frozen=True)
+class ForgetAUC(OwnScore):
+    """AUC of all retained edges over the forgotten ones (D_f AUC), exact instead of sampled."""
+
+    title: str = field(default="Df AUC", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the AUC, in [0, 1]; nan for other models than link predictors."""
+        if not is_links(signals):
+            return float("nan")
+        return separation(_logits(signals, split.forget), _logits(signals, split.retain))[0]
+
+
+@dataclass(frozen=True)
+class ForgetTestAUC(OwnScore):
+    """AUC of unseen (test) edges over the forgotten ones: are forgotten edges like unseen ones?"""
+
+    title: str = field(default="Df/Dt AUC", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the AUC; below 0.5 forgotten edges still score above unseen ones."""
+        if not is_links(signals):
+            return float("nan")
+        return auc(_test_sides(signals, split)[0], _logits(signals, split.forget))
+
+
+@dataclass(frozen=True)
+class ForgetProbability(OwnScore):
+    """Mean probability given to the forgotten edges."""
+
+    title: str = field(default="Df prob.", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the mean, in [0, 1]; nan for other models than link predictors."""
+        if not is_links(signals) or not len(split.forget):
+            return float("nan")
+        return float(sigmoid(_logits(signals, split.forget)).mean())
+
+
+@dataclass(frozen=True)
+class RetainProbabilityShift(Score):
+    """Mean of (probability - the oracle's probability) over the retained edges."""
+
+    title: str = field(default="Dr shift", kw_only=True)
+    kind: str = field(default="utility", kw_only=True)
+
+    def __call__(
+        self,
+        signals: Signals,
+        split: Split,
+        oracles: Sequence[Signals] = (),
+        original: Signals | None = None,
+    ) -> float:
+        """Return the mean over oracles, in [-1, 1]; nan without oracles."""
+        if not is_links(signals) or not oracles or not len(split.retain):
+            return float("nan")
+        own = sigmoid(_logits(signals, split.retain)).mean()
+        theirs = [sigmoid(_logits(oracle, split.retain)).mean() for oracle in oracles]
+        return float(own - np.mean(theirs))

@@ -1,0 +1,145 @@
+"""The shape of a score, and one panel of scores for a model and for its oracles."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from mu.evaluation.signals import Signals, Split
+
+KINDS = ("forgetting", "utility", "cost")
+KIND_OF_PART = {
+    "forget": "forgetting",
+    "before": "forgetting",
+    "retain": "utility",
+    "validation": "utility",
+    "test": "utility",
+}
+
+
+@dataclass(frozen=True)
+class Score(ABC):
+    """A number read off the signals of one unlearned model; its target is the oracles' value.
+
+    `kind` says when the number has power: `forgetting` if original and oracle differ on it,
+    `utility` if oracle and random weights do. A score returns nan where it does not apply.
+
+    Args:
+        title: column header, short.
+        kind: one of `KINDS`.
+    """
+
+    over: ClassVar[str] = "pair"
+    better: ClassVar[str] = "oracle"
+    title: str = field(default="", kw_only=True)
+    kind: str = field(default="forgetting", kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown kind."""
+        if self.kind not in KINDS:
+            raise ValueError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
+
+    @abstractmethod
+    def __call__(
+        self,
+        signals: Signals,
+        split: Split,
+        oracles: Sequence[Signals] = (),
+        original: Signals | None = None,
+    ) -> float:
+        """Return the value for the model behind `signals`."""
+
+
+@dataclass(frozen=True)
+class OwnScore(Score):
+    """A score that needs only the judged model's own signals: subclasses write `of`."""
+
+    def __call__(
+        self,
+        signals: Signals,
+        split: Split,
+        oracles: Sequence[Signals] = (),
+        original: Signals | None = None,
+    ) -> float:
+        """Return `of(signals, split)`."""
+        return self.of(signals, split)
+
+    @abstractmethod
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the value for the model behind `signals`."""
+
+
+@dataclass(frozen=True)
+class PartScore(Score):
+    """A score on one part of the split; title and kind follow from the part unless given.
+
+    Args:
+        part: a field of `Split`.
+    """
+
+    titles: ClassVar[Mapping[str, str]] = {}
+    part: str = "forget"
+    kind: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Fill title and kind in from the part."""
+        if self.part not in KIND_OF_PART:
+            raise ValueError(f"no part {self.part!r}; choose from {', '.join(KIND_OF_PART)}")
+        if not self.kind:
+            object.__setattr__(self, "kind", KIND_OF_PART[self.part])
+        if not self.title:
+            named = self.titles.get(self.part, f"{type(self).__name__} {self.part}")
+            object.__setattr__(self, "title", named)
+        super().__post_init__()
+
+
+def panel_values(
+    scores: Mapping[str, Score],
+    signals: Signals,
+    split: Split,
+    oracles: Sequence[Signals] = (),
+    original: Signals | None = None,
+) -> dict[str, float]:
+    """Return every score of a panel for one model.
+
+    An error inside a score is raised as it is, with a note naming the score.
+
+    Raises:
+        ValueError: if a score is not over one pair of model and oracles, or the model diverged:
+            its logits hold nan or +inf (-inf, a masked class, is fine).
+    """
+    if not np.all(signals.logits < np.inf):
+        raise ValueError("the model's logits hold nan or +inf: it diverged")
+    values: dict[str, float] = {}
+    for name, score in scores.items():
+        if score.over != "pair":
+            raise ValueError(f"score {name!r} is over a {score.over}, not over a pair")
+        try:
+            values[name] = float(score(signals, split, oracles, original))
+        except Exception as error:
+            error.add_note(f"while computing the score {name!r}")
+            raise
+    return values
+
+
+def oracle_values(
+    scores: Mapping[str, Score],
+    split: Split,
+    oracles: Sequence[Signals],
+    original: Signals | None = None,
+) -> dict[str, list[float]]:
+    """Return per score one value per oracle, each scored against the *other* oracles.
+
+    With one oracle a score that compares with oracles is therefore nan; with more it is the
+    oracle-to-oracle floor, below which nothing can be claimed.
+    """
+    values: dict[str, list[float]] = {name: [] for name in scores}
+    for place, oracle in enumerate(oracles):
+        others = [*oracles[:place], *oracles[place + 1 :]]
+        for name, value in panel_values(scores, oracle, split, others, original).items():
+            values[name].append(value)
+    return values

@@ -1,0 +1,209 @@
+"""From result cards to table rows and verdicts: how far is a method from its oracles, surely?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mu.evaluation.evidence import Card, Evidence, Panel, kind_of, tables
+from mu.evaluation.intervals import (
+    LEVEL,
+    Estimate,
+    equivalence,
+    holm,
+    interval,
+    paired_gap,
+)
+
+__all__ = [
+    "COLUMNS",
+    "Estimate",
+    "aggregate",
+    "equivalence",
+    "holm",
+    "interval",
+    "paired_gap",
+    "verdict",
+    "verdicts",
+]
+
+COLUMNS = ("request", "step", "data", "model", "method", "metric", "mean", "low", "high", "n",
+           "oracle", "gap", "gap_low", "gap_high", "verdict")  # fmt: skip
+REFERENCE = {"forgetting": "original", "utility": "random_weights"}
+DIFFERS, LIKE, NO_POWER, OPEN = "differs", "like the oracle", "no power here", "inconclusive"
+
+
+def _power(table: Mapping[str, Mapping[str, Evidence]], name: str, kind: str) -> bool | None:
+    """Whether the score tells its reference row from the oracles; None when that is unknown."""
+    reference = table.get(REFERENCE.get(kind, ""), {}).get(name)
+    return None if reference is None else reference.gap.excludes_zero()
+
+
+def verdict(gap: Estimate, power: bool | None, margin: float | None = None) -> str:
+    """Return the verdict on one score of one method.
+
+    *differs*: the 95 % interval of the paired gap excludes 0. *no power here*: it does not, and
+    the score cannot tell the reference row (original, or random weights for utility) from the
+    oracles either. *like the oracle*: the score has power and the gap is within `margin` by an
+    equivalence test. *inconclusive*: everything else.
+
+    Args:
+        gap: paired gap of the method.
+        power: whether the reference row's gap excludes 0, None if unknown.
+        margin: equivalence margin of the score, in its units.
+    """
+    if gap.excludes_zero():
+        return DIFFERS
+    if power is False:
+        return NO_POWER
+    if power and margin is not None and gap.within(margin):
+        return LIKE
+    return OPEN
+
+
+def aggregate(cards: Iterable[Card], panel: Panel) -> list[dict[str, Any]]:
+    """Return one row per request, step, data, model, method and score, with `COLUMNS` as keys.
+
+    Failed cards (`error`) are skipped; nan values and pairs without oracles are left out of n.
+    Cards of the same training seed and forget set are averaged before anything else.
+
+    Args:
+        cards: result cards of schema 1.
+        panel: {"scores": {name: {"title", "kind", "headline", "margin"}}}.
+    """
+    rows = []
+    for key, _, table in tables(cards, panel):
+        for method, scores in table.items():
+            for name, found in scores.items():
+                kind = kind_of(name, panel)
+                word = ""
+                if kind in REFERENCE and method != "oracle" and found.value.n:
+                    margin = panel["scores"].get(name, {}).get("margin")
+                    word = verdict(found.gap, _power(table, name, kind), margin)
+                value, gap = found.value.interval(), found.gap.interval()
+                numbers = (found.value.mean, *value, found.value.n, found.oracle)
+                row = (*key, method, name, *numbers, found.gap.mean, *gap, word)
+                rows.append(dict(zip(COLUMNS, row, strict=True)))
+    return rows
+
+
+def _headline(
+    method: str,
+    table: Mapping[str, Mapping[str, Evidence]],
+    panel: Panel,
+) -> dict[str, str]:
+    """Return the verdict on each headline score that applies, Holm-adjusted over them."""
+    found = {
+        name: table[method][name]
+        for name, facts in panel["scores"].items()
+        if facts.get("headline") and kind_of(name, panel) in REFERENCE and name in table[method]
+    }
+    found = {name: one for name, one in found.items() if one.value.n}
+    adjusted = holm([one.gap.pvalue() for one in found.values()])
+    words = {}
+    for (name, one), p in zip(found.items(), adjusted, strict=True):
+        power = _power(table, name, kind_of(name, panel))
+        word = verdict(one.gap, power, panel["scores"][name].get("margin"))
+        if word == DIFFERS and not p < 1 - LEVEL:
+            word = NO_POWER if power is False else OPEN
+        words[name] = word
+    return words
+
+
+def _overall(words: Mapping[str, str], panel: Panel) -> tuple[str, list[str]]:
+    """Return the verdict on a method and the scores it rests on."""
+    if not words:
+        return OPEN, []
+    forgetting = [name for name in words if kind_of(name, panel) == "forgetting"]
+    differ = [name for name, word in words.items() if word == DIFFERS]
+    if differ:
+        return DIFFERS, differ
+    if all(words[name] == NO_POWER for name in forgetting):
+        return NO_POWER, forgetting
+    powered = [name for name, word in words.items() if word != NO_POWER]
+    if all(words[name] == LIKE for name in powered):
+        return LIKE, powered
+    return OPEN, [name for name in powered if words[name] == OPEN]
+
+
+def _notes(
+    method: str,
+    words: Mapping[str, str],
+    table: Mapping[str, Mapping[str, Evidence]],
+    panel: Panel,
+) -> list[str]:
+    """Return what limits the verdict: the intervals' caveats, and reference rows that miss."""
+    kinds = dict.fromkeys(kind_of(name, panel) for name in words)
+    missing = [
+        f"power unknown without {REFERENCE[kind]}"
+        for kind in kinds
+        if not table.get(REFERENCE[kind])
+    ]
+    if words and "forgetting" not in kinds:
+        missing.append("no forgetting score")
+    return [*(table[method][name].caveat() for name in words), *missing]
+
+
+def _reason(words: Mapping[str, str], panel: Panel, notes: Iterable[str]) -> str:
+    """Return one short sentence, such as `UA, TA differ; MIA inconclusive`."""
+    notes = list(dict.fromkeys(note for note in notes if note))
+    if not words:
+        return "; ".join(["no headline score applies", *notes])
+    if any(note.startswith("one ") for note in notes) and set(words.values()) == {OPEN}:
+        return "; ".join(notes)  # without intervals there is nothing to say about single scores
+    said = []
+    for word in (DIFFERS, OPEN, LIKE, NO_POWER):
+        names = [name for name, given in words.items() if given == word]
+        titles = ", ".join(panel["scores"][name].get("title") or name for name in names)
+        if names:
+            many = "differ" if word == DIFFERS and len(names) > 1 else word
+            said.append(f"{titles} {'without power' if word == NO_POWER else many}")
+    return "; ".join([*said, *notes])
+
+
+def _failures(cards: Sequence[Card]) -> str:
+    """Return how many pairs failed, in words."""
+    failed = [card for card in cards if card.get("error")]
+    if not failed:
+        return ""
+    if len(failed) == len(cards):
+        return f"failed: {failed[0]['error']}"
+    return f"{len(failed)} of {len(cards)} cells failed"
+
+
+def verdicts(
+    rows: Iterable[Mapping[str, Any]], panel: Panel, cards: Iterable[Card]
+) -> list[dict[str, Any]]:
+    """Return one verdict per request, step, data, model and method over the headline scores.
+
+    *differs* if any headline score differs, Holm-adjusted over the method's headline scores; else
+    *no power here* if no headline forgetting score has power; else *like the oracle* if every
+    headline score with power passes its equivalence test; else *inconclusive*. The oracle's own
+    row, and methods of which no cell finished, get an empty verdict.
+
+    Args:
+        rows: `aggregate(cards, panel)`, or a selection: groups that have finished cells
+            but no row are left out.
+        panel: as in `aggregate`.
+        cards: the cards behind the rows (intervals alone do not give p-values).
+
+    Returns:
+        Dicts with request, step, data, model, method, verdict, reason (one sentence) and on (the
+        names of the scores the verdict rests on).
+    """
+    wanted = {tuple(row[name] for name in COLUMNS[:4]) for row in rows}
+    result = []
+    for key, methods, table in tables(cards, panel):
+        if key not in wanted and any(table.values()):
+            continue
+        for method, listed in methods.items():
+            failures = _failures(listed)
+            word, reason, on = "", failures, list[str]()
+            if method != "oracle" and table[method]:
+                words = _headline(method, table, panel)
+                word, on = _overall(words, panel)
+                notes = _notes(method, words, table, panel)
+                reason = _reason(words, panel, [*notes, failures])
+            where = dict(zip(COLUMNS[:4], key, strict=True))
+            result.append({**where, "method": method, "verdict": word, "reason": reason, "on": on})
+    return result

@@ -1,0 +1,1 @@
+"""Requests: who is to be forgotten."""

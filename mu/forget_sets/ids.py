@@ -1,0 +1,37 @@
+"""Elements named one by one."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mu.data.base import Data, Ids
+from mu.errors import UsageError
+from mu.forget_sets.request import read_ids
+
+
+class IdSet:
+    """Given ids, from the configuration or from a text file.
+
+    Args:
+        ids: The ids.
+        path: Or a file that `mu.forget_sets.request.write_ids` wrote.
+        kind: Kind of element; the file's own head wins.
+
+    Raises:
+        UsageError: Neither or both given, or the file was written for other data.
+    """
+
+    def __init__(
+        self, ids: list[int] | None = None, path: str | None = None, kind: str = "samples"
+    ) -> None:
+        if (ids is None) == (path is None):
+            raise UsageError("a request by ids takes either ids or a path")
+        self.kind, self.ids, self.path = kind, ids, path
+        if path is not None:
+            self.kind = read_ids(Path(path)).kind
+
+    def select(self, data: Data, available: Ids, rng: np.random.Generator) -> Ids:
+        """The ids as given; `mu.forget_sets.request.check` judges them."""
+        if self.path is not None:
+            return read_ids(Path(self.path), data.fingerprint()).ids
+        return np.asarray(self.ids, np.int64)

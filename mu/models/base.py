@@ -1,0 +1,152 @@
+"""The Learner: a network with its loss, trained, unlearned, predicted with and stored as one."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mu.data.base import Batch
+from mu.data.build import build
+from mu.errors import UsageError
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+    """Cross-entropy; logits (n, 1) mean binary with targets in {0, 1}."""
+    if logits.shape[-1] == 1:
+        return functional.binary_cross_entropy_with_logits(
+            logits.squeeze(-1), targets.to(logits.dtype), reduction=reduction
+        )
+    return functional.cross_entropy(logits, targets, reduction=reduction)
+
+
+def as_batch(batch: Any) -> Batch:
+    """A `Batch` from a `Batch` or a plain ``(x, y)``; ids are then unknown (−1)."""
+    if isinstance(batch, Batch):
+        return batch
+    x, y = batch[0], batch[1]
+    return Batch(x, y, torch.full((len(y),), -1), units=len(y) if isinstance(x, Tensor) else 1)
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, every module's own mode restored afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+class Learner(pl.LightningModule):
+    """A network that returns logits, with the loss it is trained on.
+
+    Args:
+        network: Any module; ``network(batch.x)`` gives logits (n, C), or (n, 1) for binary.
+
+    Subclass and replace `loss` (and `outputs`) for another kind of task.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.training_plan: Any = None
+
+    def forward(self, x: Any) -> Tensor:
+        """Logits of one input batch."""
+        logits: Tensor = self.network(x)
+        return logits
+
+    def outputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits and the targets they are compared with."""
+        return self(batch.x), batch.y
+
+    def features(self, batch: Batch) -> Tensor:
+        """(n, d) representation before the head; networks offer it as ``features(x)``.
+
+        Raises:
+            UsageError: The network has no method ``features``.
+        """
+        if not hasattr(self.network, "features"):
+            raise UsageError(f"{type(self.network).__name__} has no method features(x)")
+        features: Any = self.network.features
+        found: Tensor = features(batch.x)
+        return found
+
+    def loss(self, logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+        """Training loss; ``reduction`` is "mean", "sum" or "none" (one value per sample)."""
+        return cross_entropy(logits, targets, reduction)
+
+    def batch_loss(self, batch: Batch) -> Tensor:
+        """Mean loss of a batch, weighted where the batch carries weights."""
+        logits, targets = self.outputs(batch)
+        if batch.weight is None:
+            return self.loss(logits, targets)
+        return (batch.weight * self.loss(logits, targets, "none")).sum() / batch.weight.sum()
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        return self.batch_loss(as_batch(batch))
+
+    def predict_step(self, batch: Batch, index: int = 0) -> Tensor:
+        return self.outputs(as_batch(batch))[0]
+
+    def configure_optimizers(self) -> Any:
+        return self.training_plan(self)
+
+
+def build_learner(config: Mapping[str, Any]) -> Learner:
+    """Instantiate a model configuration with fresh weights; a bare network gets a `Learner`."""
+    learner = build(dict(config))
+    return learner if isinstance(learner, Learner) else Learner(learner)
+
+
+def load_weights(learner: Learner, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Load a state dict strictly, naming what does not fit.
+
+    Accepts names with or without ``network.`` and ``module.`` in front.
+
+    Raises:
+        UsageError: A tensor is missing, unexpected or of the wrong shape.
+    """
+    own = learner.state_dict()
+    strip = {n.removeprefix("module.").removeprefix("network."): t for n, t in tensors.items()}
+    given = {f"network.{n}": t for n, t in strip.items()}
+    problems = [f"missing {n}" for n in own if n not in given]
+    problems += [f"unexpected {n}" for n in given if n not in own]
+    problems += [
+        f"{n} has shape {tuple(given[n].shape)}, the model wants {tuple(own[n].shape)}"
+        for n in own
+        if n in given and given[n].shape != own[n].shape
+    ]
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise UsageError(f"weights {source} do not fit the model: {problems[0]}{more}")
+    learner.load_state_dict(given)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """State dict of a safetensors file or of a torch file read without unpickling code.
+
+    Raises:
+        UsageError: There is no such file, or it holds no state dict.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no weights file {path}")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UsageError(f"{path} is not a weights file: {error}") from error
+    state = found.get("state_dict", found) if isinstance(found, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise UsageError(f"{path} holds no state dict")
+    return state

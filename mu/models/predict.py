@@ -1,0 +1,56 @@
+"""One forward pass over everything scores may ask about."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mu.artifact import Artifact
+from mu.data.base import View, removed_elements
+from mu.data.build import build_data
+from mu.evaluation.signals import Signals
+from mu.models.base import Learner, as_batch, evaluation_mode
+from mu.training.fit import Progress, rebuild
+
+
+@torch.inference_mode()
+def predict(
+    learner: Learner, batches: Any, device: str = "cpu", progress: Progress | None = None
+) -> Signals:
+    """Logits of a learner in evaluation mode and float32, whatever it was trained in.
+
+    Batches without ids (a user's ``(x, y)``) are numbered in order.
+    """
+    logits, targets, index = [], [], []
+    total = len(batches) if hasattr(batches, "__len__") else 0
+    with evaluation_mode(learner):
+        learner.to(device)
+        for done, item in enumerate(batches, 1):
+            batch = as_batch(item)
+            x = batch.x.to(device)
+            if isinstance(x, Tensor) and x.dim() == 4:
+                x = x.contiguous(memory_format=torch.channels_last)
+            found, wanted = learner.outputs(as_batch((x, batch.y)))
+            logits.append(found.float().cpu().numpy())
+            targets.append(wanted.cpu().numpy())
+            index.append(batch.index.numpy())
+            if progress is not None:
+                progress(done, total)
+        learner.cpu()
+    ids = np.concatenate(index)
+    if (ids < 0).any():
+        ids = np.arange(len(ids))
+    return Signals(ids, np.concatenate(logits), np.concatenate(targets))
+
+
+def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
+    """Step ``predict``: a state on the whole universe, seen through the view it is given."""
+    data = build_data(config["data"])
+    learner = rebuild(config["model"], inputs["state"])
+    removed = removed_elements(inputs["removed"])
+    view: View = data.without(removed).view
+    batches = data.loader(data.universe(), view, batch_size=config["batch_size"])
+    found = predict(learner, batches, config["device"], progress)
+    arrays = {"index": found.index, "logits": found.logits, "targets": found.targets}
+    return Artifact({"n": len(found.index)}, arrays)

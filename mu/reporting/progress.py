@@ -1,0 +1,93 @@
+"""What a run says while it goes: bars where there is a terminal, lines elsewhere."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from mu.jobs import Job
+from mu.runner import Watcher
+
+QUIET_SECONDS = 5.0
+
+
+class Display(Watcher):
+    """Progress of a run.
+
+    Args:
+        console: Where to say it (standard error, so that tables can be piped).
+        show: Whether to show anything but messages.
+    """
+
+    def __init__(self, console: Console, show: bool = True) -> None:
+        self.console, self.show = console, show
+        self.bars = Progress(
+            TextColumn("{task.description}", table_column=None),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self.tasks: dict[str, TaskID] = {}
+        self.done = self.open = 0
+        self.last = time.monotonic()
+        self.total: TaskID | None = None
+
+    def __enter__(self) -> "Display":
+        if self.show and self.console.is_terminal:
+            self.bars.start()
+            self.total = self.bars.add_task("steps", total=None, note="")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.total is not None:
+            self.bars.stop()
+
+    def started(self, job: Job) -> None:
+        self.open += 1
+        if self.total is not None:
+            self.tasks[job.key] = self.bars.add_task(
+                job.label[:40], total=None, note="", start=True, visible=False
+            )
+        self._tick(job)
+
+    def progressed(self, job: Job, done: int, total: int) -> None:
+        if job.key in self.tasks:
+            self.bars.update(
+                self.tasks[job.key],
+                completed=done,
+                total=total or None,
+                note=f"{done}/{total}" if total else str(done),
+                visible=True,
+            )
+        else:
+            self._tick(job, f", {100 * done // total} %" if total else "")
+
+    def finished(self, job: Job) -> None:
+        self.open -= 1
+        self.done += 1
+        if job.key in self.tasks:
+            self.bars.remove_task(self.tasks.pop(job.key))
+        self._tick(job)
+
+    def say(self, message: str) -> None:
+        self.console.print(message, style="yellow", highlight=False, soft_wrap=True)
+
+    def _tick(self, job: Job, note: str = "") -> None:
+        if self.total is not None:
+            text = f"{self.done} done, {self.open} waiting or running"
+            self.bars.update(self.total, note=text)
+        elif self.show and time.monotonic() - self.last > QUIET_SECONDS:
+            self.last = time.monotonic()
+            self.console.print(
+                f"{self.done} steps done, {self.open} open: {job.label}{note}",
+                highlight=False,
+                soft_wrap=True,
+            )

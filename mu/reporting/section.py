@@ -1,0 +1,214 @@
+"""One step of one request: its records, its size in words, and what is said of each method."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mu.reporting.format import finite, plural, printable
+
+REFERENCES = ("original", "random_weights", "oracle")
+DISTANCES = ("kl", "js", "agreement", "activation", "distance", "klom", "tow", "avg_gap")
+COST_TITLES = {
+    "cost/passes": "passes",
+    "cost/flops_solve": "FLOPs of the solve",
+    "cost/seconds_setup": "seconds, set-up",
+    "cost/seconds_request": "seconds, request",
+}
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is said about one method on one request: a verdict in words and its reason."""
+
+    word: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Everything known about one step of one request of one block.
+
+    Attributes:
+        block, request, step: What the section is about; ``step`` counts from 0.
+        methods: Names of its rows, references first.
+        cards, rows, verdicts: The records of ``results`` that belong here.
+        scores: The panel's description of each score, by name.
+    """
+
+    block: int
+    request: str
+    step: int
+    methods: tuple[str, ...]
+    cards: tuple[Record, ...]
+    rows: Mapping[tuple[str, str], Record]
+    verdicts: Mapping[str, Record]
+    scores: Mapping[str, Record]
+
+    @cached_property
+    def steps(self) -> int:
+        """Length of the sequence of requests this step belongs to."""
+        return max((int(card.get("steps") or 1) for card in self.cards), default=1)
+
+    @property
+    def name(self) -> str:
+        """The request, with its step where it is one of a sequence."""
+        request = printable(self.request)
+        return f"{request}, step {self.step + 1} of {self.steps}" if self.steps > 1 else request
+
+    @property
+    def key(self) -> str:
+        """An identifier for anchors and labels: letters, digits and hyphens."""
+        plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in self.request)
+        return f"b{self.block}-{plain}-{self.step + 1}"
+
+    @property
+    def subject(self) -> str:
+        """Data set by its true name and model."""
+        data = self.fact("title_data") or self.fact("data")
+        return f"{data}, {self.fact('model')}"
+
+    @property
+    def size(self) -> str:
+        """Number of pairs and oracles and how much is forgotten."""
+        oracles = max((count_oracles(card) for card in self.cards), default=0)
+        return (
+            f"{plural(self.pairs, 'pair')}, {plural(oracles, 'oracle')} each, "
+            f"|D_f| = {self.fact('n_forget')} of {self.total}"
+        )
+
+    @property
+    def pairs(self) -> int:
+        """Pairs (training seed, forget set) that gave a result."""
+        return len({card.get("pair", card.get("seed")) for card in self.cards if not failure(card)})
+
+    @property
+    def total(self) -> str:
+        """Samples, edges or nodes kept before this request."""
+        return spread(
+            card["n_forget"] + card["n_retain"]
+            for card in self.cards
+            if finite(card.get("n_forget")) is not None and finite(card.get("n_retain")) is not None
+        )
+
+    def fact(self, field: str) -> str:
+        """A field of the cards; the range of a number, the names of anything else."""
+        return spread(card[field] for card in self.cards if card.get(field) is not None)
+
+    def row(self, method: str, metric: str) -> Record | None:
+        """The aggregate row of one method and score, None where there is none."""
+        return self.rows.get((method, metric))
+
+    def title(self, metric: str) -> str:
+        """The column header of a score."""
+        known = self.scores.get(metric, {}).get("title") or COST_TITLES.get(metric)
+        return printable(known or metric.removeprefix("cost/").replace("_", " "))
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Scores with a value somewhere in this section, in the panel's order."""
+        found = {
+            metric for (_, metric), row in self.rows.items() if finite(row["mean"]) is not None
+        }
+        known = [name for name in self.scores if name in found]
+        return (*known, *sorted(found.difference(known)))
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The scores shown where space is short."""
+        chosen = tuple(m for m in self.metrics if self.scores.get(m, {}).get("headline"))
+        return chosen or tuple(m for m in self.metrics if self.family(m) != "cost")[:4]
+
+    def kind(self, metric: str) -> str:
+        """``forgetting``, ``utility`` or ``cost``."""
+        if metric.startswith("cost/"):
+            return "cost"
+        return str(self.scores.get(metric, {}).get("kind") or "forgetting")
+
+    def family(self, metric: str) -> str:
+        """The kind of a score, with distances to the oracle as a family of their own."""
+        kind = self.kind(metric)
+        return "distance" if kind != "cost" and metric.startswith(DISTANCES) else kind
+
+    def error(self, method: str) -> str:
+        """Why every cell of a method failed; empty when at least one gave a result."""
+        errors = [failure(card) for card in self.cards if card["method"] == method]
+        return errors[0] if errors and all(errors) else ""
+
+    def outcome(self, method: str) -> Outcome:
+        """Verdict and reason of one method; references have none."""
+        if reason := self.error(method):
+            kind, _, why = reason.partition(":")
+            if kind.casefold().replace(" ", "") == "notapplicable":
+                return Outcome("not applicable", why.strip())
+            return Outcome("failed", reason)
+        if method in REFERENCES or method not in self.verdicts:
+            return Outcome("")
+        verdict = self.verdicts[method]
+        return Outcome(printable(verdict["verdict"] or ""), printable(verdict.get("reason") or ""))
+
+    @property
+    def untuned(self) -> tuple[str, ...]:
+        """Methods that ran with their default settings."""
+        marked = {card["method"] for card in self.cards if card.get("defaults")}
+        return tuple(m for m in self.methods if m in marked and m not in REFERENCES)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know beside the numbers: part failures, warnings, tuning, sharing."""
+        failed = Counter(
+            (card["method"], failure(card))
+            for card in self.cards
+            if failure(card) and not self.error(card["method"])
+        )
+        warned = Counter(
+            (card["method"], printable(text))
+            for card in self.cards
+            for text in card.get("warnings") or ()
+        )
+        notes = [
+            f"{printable(name)}: failed on {plural(n, 'pair')}: {why}"
+            for (name, why), n in failed.items()
+        ]
+        notes += [
+            f"{printable(name)}: {text}" + (f" ({plural(n, 'pair')})" if n > 1 else "")
+            for (name, text), n in warned.items()
+        ]
+        if self.untuned:
+            notes.append(f"{self._untuned_names()} ran with default settings, not tuned")
+        if any(card.get("set_shared") for card in self.cards):
+            notes.append("the pairs share one forget set")
+        return notes
+
+    def _untuned_names(self) -> str:
+        tried = [m for m in self.methods if m not in REFERENCES]
+        if list(self.untuned) == tried:
+            return "every method"
+        return ", ".join(map(printable, self.untuned))
+
+
+def failure(card: Record) -> str:
+    """The one-line reason of a failed card, or an empty string."""
+    return printable(card["error"]) if card.get("error") else ""
+
+
+def count_oracles(card: Record) -> int:
+    """How many oracles a card was compared with."""
+    return max((len(values or ()) for values in (card.get("oracle") or {}).values()), default=0)
+
+
+def spread(values: Iterable[object]) -> str:
+    """One value as it is, several numbers as their range, several names as a list.
+
+    >>> spread([108, 110]), spread(["digits", "digits"])
+    ('108 to 110', 'digits')
+    """
+    distinct = list(dict.fromkeys(values))
+    if len(distinct) > 1 and all(isinstance(v, (int, float)) for v in distinct):
+        return f"{min(distinct)} to {max(distinct)}"  # type: ignore[type-var]
+    return ", ".join(printable(value) for value in distinct)

@@ -1,0 +1,148 @@
+"""The results as Markdown and tidy CSV: pure functions of what ``results.json`` holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mu.reporting.format import (
+    NOTHING,
+    finite,
+    gap_interval,
+    mean_interval,
+    printable,
+    share,
+)
+from mu.reporting.layout import Results, sections, shared_notes
+from mu.reporting.section import REFERENCES, Section
+from mu.reporting.write import write_text
+
+COLUMNS = (
+    "request",
+    "step",
+    "data",
+    "model",
+    "method",
+    "metric",
+    "mean",
+    "low",
+    "high",
+    "n",
+    "oracle",
+    "gap",
+    "gap_low",
+    "gap_high",
+    "verdict",
+)
+LEGEND = (
+    "Values: mean [95 % interval over the pairs]. Gap: value minus the mean of the oracles, "
+    "paired, with its 95 % interval. The target of every forgetting score is the oracle's value: "
+    "beyond it is as bad as short of it. Passes: over samples, relative to retraining."
+)
+
+
+def csv_text(results: Results) -> str:
+    """The aggregate rows as CSV with the columns of ``COLUMNS``; nothing where there is no number.
+
+    Args:
+        results: What ``results.json`` holds.
+
+    Returns:
+        One header line and one line per (request, step, method, metric).
+    """
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in results["rows"]:
+        cells = [row.get(column) for column in COLUMNS]
+        writer.writerow(["" if isinstance(c, float) and finite(c) is None else c for c in cells])
+    return sink.getvalue()
+
+
+def write_csv(results: Results, path: Path) -> None:
+    """Write `csv_text` to a file, all or nothing."""
+    write_text(path, csv_text(results))
+
+
+def markdown_table(results: Results) -> str:
+    """Every score of every method: verdicts, values and gaps, as GitHub Markdown.
+
+    Args:
+        results: What ``results.json`` holds.
+
+    Returns:
+        The text of ``table.md``.
+    """
+    parts = sections(results)
+    shared = shared_notes(parts)
+    blocks = [f"# {_md(results['title'])}"]
+    if results.get("description"):
+        blocks.append(_md(results["description"]))
+    blocks += [_markdown_section(section, shared) for section in parts]
+    blocks += [f"Everywhere: {_md(note)}." for note in shared]
+    blocks.append(_md(LEGEND))
+    if results.get("command"):
+        blocks.append("Made by `" + printable(results["command"]).replace("`", "'") + "`.")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _markdown_section(section: Section, shared: Sequence[str]) -> str:
+    tried = [method for method in section.methods if method not in REFERENCES]
+    outcomes = [(method, section.outcome(method)) for method in tried]
+    verdicts = [[method, outcome.word or NOTHING, outcome.reason] for method, outcome in outcomes]
+    alive = [method for method in section.methods if not section.error(method)]
+    costs = [metric for metric in section.metrics if section.kind(metric) == "cost"]
+    scores = [metric for metric in section.metrics if metric not in costs]
+    blocks = [f"## {_md(section.name)}: {_md(section.subject)}", _md(section.size) + "."]
+    if verdicts:
+        blocks.append(_grid([["method", "verdict", "reason"], *verdicts]))
+    for corner, metrics, cell in (
+        ("value", scores, _value),
+        ("gap to the oracle", scores, _gap),
+        ("cost", costs, _cost),
+    ):
+        if metrics:
+            methods = [m for m in alive if m != "oracle"] if cell is _gap else alive
+            body = [[m, *(cell(section, m, metric) for metric in metrics)] for m in methods]
+            blocks.append(_grid([[corner, *map(section.title, metrics)], *body]))
+    notes = [f"- {_md(note)}" for note in section.notes if note not in shared]
+    return "\n\n".join([*blocks, *(["\n".join(notes)] if notes else [])])
+
+
+def _value(section: Section, method: str, metric: str) -> str:
+    return mean_interval(section.row(method, metric))
+
+
+def _gap(section: Section, method: str, metric: str) -> str:
+    row = section.row(method, metric)
+    text = gap_interval(row)
+    return f"{text} {row['verdict']}" if row and row["verdict"] and text != NOTHING else text
+
+
+def _cost(section: Section, method: str, metric: str) -> str:
+    row = section.row(method, metric)
+    if metric == "cost/passes":
+        return share(row["mean"] if row else None)
+    return mean_interval(row)
+
+
+def _grid(rows: list[list[str]]) -> str:
+    """Rows of cells, header first, as a Markdown table; the row of the oracle is bold."""
+    lines = []
+    for row in rows:
+        cells = [_md(cell).replace("|", "\\|") for cell in row]
+        if row[0] == "oracle":
+            cells = [f"**{cell}**" if cell else "" for cell in cells]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines.insert(1, "|" + " --- |" * len(rows[0]))
+    return "\n".join(lines)
+
+
+def _md(text: object) -> str:
+    """Text that Markdown shows as it is; underscores inside a word need no escape."""
+    plain = printable(text).replace("\\", "\\\\").replace("](", "]\\(")
+    plain = re.sub(r"[`*]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", plain)
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,167 @@
+"""Content-addressed folder of finished steps: atomic, locked, verified on read, no pickle."""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mu.artifact import Artifact
+from mu.errors import MuError, UsageError
+
+SCHEMA = 1
+
+
+class CorruptArtifact(MuError):
+    """An artifact on disk does not match the digests written with it."""
+
+
+def default_root() -> Path:
+    """``MU_STORE``, or ``.mu`` in the working directory."""
+    return Path(os.environ.get("MU_STORE") or ".mu").absolute()
+
+
+def _file_digest(path: Path) -> str:
+    value = blake2b(digest_size=16)
+    with path.open("rb") as handle:
+        while chunk := handle.read(1 << 20):
+            value.update(chunk)
+    return value.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Store:
+    """``root/<step>/<key>/`` holds facts.json, arrays.npz, tensors.safetensors and manifest.json.
+
+    Args:
+        root: Folder of the store; made when missing.
+
+    Raises:
+        UsageError: The folder cannot be written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root).absolute()
+        try:
+            for name in ("tmp", "locks"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            probe = self.root / "tmp" / f"probe-{uuid.uuid4().hex}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UsageError(
+                f"store {self.root} cannot be written ({error.strerror}); "
+                "set MU_STORE to a folder you may write"
+            ) from error
+        self._remove_abandoned()
+
+    def path(self, step: str, key: str) -> Path:
+        """Folder of one artifact, present or not."""
+        return self.root / step / key
+
+    def has(self, step: str, key: str) -> bool:
+        """Whether the artifact is there and whole.
+
+        Raises:
+            CorruptArtifact: It is there and a file is missing or differs from its digest.
+        """
+        folder = self.path(step, key)
+        if not folder.is_dir():
+            return False
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text())
+            damaged = [n for n, d in manifest["files"].items() if _file_digest(folder / n) != d]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorruptArtifact(f"{step}/{key[:12]} is not readable") from error
+        if damaged:
+            raise CorruptArtifact(f"{step}/{key[:12]}: {', '.join(damaged)} changed on disk")
+        return True
+
+    def facts(self, step: str, key: str) -> dict[str, Any]:
+        """The JSON part alone; needs no torch."""
+        facts: dict[str, Any] = json.loads((self.path(step, key) / "facts.json").read_text())
+        return facts
+
+    def load(self, step: str, key: str) -> Artifact:
+        """Read an artifact, every file checked against its digest.
+
+        Raises:
+            CorruptArtifact: See `has`; also when the artifact is not there.
+        """
+        if not self.has(step, key):
+            raise CorruptArtifact(f"{step}/{key[:12]} is not in the store")
+        folder = self.path(step, key)
+        arrays, tensors = {}, {}
+        if (folder / "arrays.npz").exists():
+            with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+        if (folder / "tensors.safetensors").exists():
+            from safetensors.torch import load_file
+
+            tensors = load_file(folder / "tensors.safetensors")
+        return Artifact(self.facts(step, key), arrays, tensors)
+
+    def write(self, step: str, key: str, artifact: Artifact, **record: object) -> None:
+        """Put an artifact in place: temporary folder, fsync, rename; ``record`` is noted beside."""
+        folder = self.root / "tmp" / f"{os.getpid()}-{uuid.uuid4().hex}"
+        folder.mkdir()
+        (folder / "facts.json").write_text(json.dumps(artifact.facts, sort_keys=True, indent=1))
+        if artifact.arrays:
+            np.savez(folder / "arrays.npz", **artifact.arrays)  # type: ignore[arg-type]
+        if artifact.tensors:
+            from safetensors.torch import save_file
+
+            save_file(
+                {n: t.detach().cpu().contiguous() for n, t in artifact.tensors.items()},
+                folder / "tensors.safetensors",
+            )
+        files = {path.name: _file_digest(path) for path in sorted(folder.iterdir())}
+        manifest = {"schema": SCHEMA, "step": step, "key": key, "files": files, **record}
+        (folder / "manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=1))
+        for path in folder.iterdir():
+            _sync(path)
+        target = self.path(step, key)
+        target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            self.discard(step, key)
+        folder.rename(target)
+        _sync(target.parent)
+
+    def manifest(self, step: str, key: str) -> dict[str, Any]:
+        """Versions, device and digests recorded with an artifact."""
+        manifest: dict[str, Any] = json.loads((self.path(step, key) / "manifest.json").read_text())
+        return manifest
+
+    def discard(self, step: str, key: str) -> None:
+        """Remove an artifact in one rename, so that no reader sees half of it."""
+        aside = self.root / "tmp" / f"{os.getpid()}-{uuid.uuid4().hex}"
+        self.path(step, key).rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Hold the file lock of one key; the operating system frees it when a process dies."""
+        from filelock import FileLock
+
+        with FileLock(self.root / "locks" / f"{key[:2]}-{key}.lock"):
+            yield
+
+    def _remove_abandoned(self) -> None:
+        """Delete temporary folders whose process is gone (a run that was killed)."""
+        for folder in (self.root / "tmp").iterdir():
+            owner = folder.name.split("-")[0]
+            if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc").exists():
+                shutil.rmtree(folder, ignore_errors=True)

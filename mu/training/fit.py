@@ -1,0 +1,208 @@
+"""The only training stage: original, oracles, shadow models and baselines all come from here."""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from math import cos, pi
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from mu.artifact import Artifact
+from mu.data.base import Batch, removed_elements
+from mu.data.build import build_data
+from mu.models.base import Learner, as_batch, build_learner, load_weights, read_weights
+
+Progress = Callable[[int, int], None]
+MEMORY = "memory/"  # prefix of the tensors in a state that are a method's own, not weights
+
+
+class Meter:
+    """Counts passes in the data's unit (samples; encoder passes on graphs) and seconds."""
+
+    def __init__(self) -> None:
+        self.forward = self.backward = 0
+        self.seconds = {"setup": 0.0, "request": 0.0}
+
+    def count(self, batches: Iterable[Any], backward: bool = True) -> Iterator[Batch]:
+        """Yield batches, counting each as one forward pass and, by default, one backward pass."""
+        for item in batches:
+            batch = as_batch(item)
+            self.forward += batch.units
+            self.backward += batch.units if backward else 0
+            yield batch
+
+    def facts(self) -> dict[str, Any]:
+        """The cost entry of an artifact."""
+        return {
+            "forward": self.forward,
+            "backward": self.backward,
+            "seconds_setup": self.seconds["setup"],
+            "seconds_request": self.seconds["request"],
+        }
+
+
+class Counted:
+    """Re-iterable batches that report each pass to a meter and each batch to the progress bar."""
+
+    def __init__(
+        self, batches: Any, meter: Meter, total: int = 0, progress: Progress | None = None
+    ) -> None:
+        self.batches, self.meter, self.total, self.progress = batches, meter, total, progress
+        self.done = 0
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.meter.count(self.batches):
+            yield batch
+            self.done += 1
+            if self.progress is not None:
+                self.progress(self.done, self.total)
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Lightning's banners and hints off inside; what mu has to say it says itself."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def train(
+    module: pl.LightningModule, batches: Any, epochs: int, precision: str, device: str
+) -> None:
+    """Run a Trainer that trains and does nothing else: no logger, checkpoint, bar or summary."""
+    with quiet_lightning():
+        trainer = pl.Trainer(
+            max_epochs=epochs,
+            precision=precision,  # type: ignore[arg-type]
+            accelerator={"cuda": "gpu"}.get(device, device),
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, batches)
+
+
+def schedule_factor(name: str, step: int, steps: int, warmup: float) -> float:
+    """Learning-rate factor: linear warm-up over a share of the steps, then constant or cosine.
+
+    Example:
+        >>> [round(schedule_factor("cosine", s, 10, 0.2), 2) for s in (0, 1, 2, 6, 9)]
+        [0.5, 1.0, 1.0, 0.5, 0.04]
+    """
+    ramp = round(warmup * steps)
+    if step < ramp:
+        return (step + 1) / ramp
+    if name == "constant":
+        return 1.0
+    if name != "cosine":
+        raise ValueError(f"schedule {name!r} is neither 'constant' nor 'cosine'")
+    return 0.5 * (1 + cos(pi * (step - ramp) / max(steps - ramp, 1)))
+
+
+def optimisation(recipe: dict[str, Any], steps: int) -> Callable[[Learner], Any]:
+    """What `Learner.configure_optimizers` returns under a recipe of ``steps`` steps."""
+    from hydra.utils import instantiate
+
+    def plan(learner: Learner) -> dict[str, Any]:
+        trained = [p for p in learner.parameters() if p.requires_grad]
+        optimizer = instantiate(recipe["optimizer"], params=trained, _convert_="all")
+        name, warmup = recipe.get("schedule", "constant"), recipe.get("warmup", 0.0)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: schedule_factor(name, step, steps, warmup)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    return plan
+
+
+def use_channels_last(learner: Learner) -> None:
+    """Store convolution weights channels-last; activations follow them through the network."""
+    learner.network.to(memory_format=torch.channels_last)
+
+
+def fit(
+    learner: Learner,
+    batches: Any,
+    recipe: dict[str, Any],
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Meter:
+    """Train a learner in place.
+
+    Args:
+        learner: What to train.
+        batches: Re-iterable batches of one epoch, with a length.
+        recipe: ``epochs``, ``optimizer`` (a ``_target_``), ``schedule``, ``warmup``,
+            ``precision``, ``channels_last``.
+        device: "cpu" or "cuda".
+        progress: Called with (batches done, batches in all).
+
+    Returns:
+        The passes and seconds it took.
+    """
+    meter, epochs = Meter(), recipe["epochs"]
+    start = time.perf_counter()
+    if epochs and len(batches):
+        if recipe.get("channels_last"):
+            use_channels_last(learner)
+        steps = epochs * len(batches)
+        learner.training_plan = optimisation(recipe, steps)
+        counted = Counted(batches, meter, steps, progress)
+        train(learner.train(), counted, epochs, recipe.get("precision", "32-true"), device)
+        learner.training_plan = None
+    learner.cpu().eval()
+    meter.seconds["request"] = time.perf_counter() - start
+    return meter
+
+
+def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
+    """Step ``fit``: build the network from its seed and train it on what is kept.
+
+    ``inputs["removed"]`` holds the selections (in order) whose elements are not in the data.
+    """
+    data, recipe, seed = build_data(config["data"]), config["recipe"], config["seed"]
+    pl.seed_everything(seed, workers=False, verbose=False)
+    learner = build_learner(config["model"])
+    if config.get("checkpoint"):
+        path = Path(config["checkpoint"])
+        load_weights(learner, read_weights(path), str(path))
+    kept = data.without(removed_elements(inputs["removed"]))
+    batches = data.loader(
+        kept.ids,
+        kept.view,
+        batch_size=recipe["batch_size"],
+        train=True,
+        seed=seed,
+        augment=recipe.get("augment"),
+    )
+    meter = fit(learner, batches, recipe, device=config["device"], progress=progress)
+    facts = {"cost": meter.facts(), "parameters": sum(p.numel() for p in learner.parameters())}
+    return Artifact(facts, tensors=learner.state_dict())
+
+
+def rebuild(model: dict[str, Any], artifact: Artifact) -> Learner:
+    """A learner from its configuration and a stored artifact."""
+    learner = build_learner(model)
+    weights = {n: t for n, t in artifact.tensors.items() if not n.startswith(MEMORY)}
+    load_weights(learner, weights, "of the store")
+    return learner.eval()

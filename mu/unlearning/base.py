@@ -1,0 +1,282 @@
+"""The Unlearner: what a method declares, what it is handed, and how it is run."""
+
+import copy
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from mu.data.base import Batch, Data, Ids, View
+from mu.errors import UsageError
+from mu.models.base import Learner, as_batch
+from mu.training.fit import Counted, Meter, Progress, train, use_channels_last
+
+
+class Part(Protocol):
+    """A set of samples handed to a method."""
+
+    def batches(
+        self,
+        *,
+        batch_size: int | None = None,
+        train: bool = False,
+        shuffle: bool = False,
+        seed: int = 0,
+        augment: str | None = None,
+    ) -> Any:
+        """Re-iterable batches; see `mu.data.base.Data.loader`."""
+        ...
+
+
+@dataclass(frozen=True)
+class DataPart:
+    """Ids of a data set seen through a view."""
+
+    data: Data
+    ids: Ids
+    view: View
+
+    def batches(
+        self,
+        *,
+        batch_size: int | None = None,
+        train: bool = False,
+        shuffle: bool = False,
+        seed: int = 0,
+        augment: str | None = None,
+    ) -> Any:
+        """Batches of these ids; ``shuffle`` fixes an order, ``train`` draws one each epoch."""
+        ids = self.ids
+        if shuffle:
+            generator = torch.Generator().manual_seed(seed)
+            ids = ids[torch.randperm(len(ids), generator=generator).numpy()]
+        return self.data.loader(
+            ids, self.view, batch_size=batch_size, train=train, seed=seed, augment=augment
+        )
+
+
+@dataclass(frozen=True)
+class LoaderPart:
+    """A user's own loaders, one after the other; their batch size and order are kept."""
+
+    loaders: tuple[Iterable[Any], ...]
+
+    def __len__(self) -> int:
+        return sum(len(loader) for loader in self.loaders)  # type: ignore[arg-type,misc]
+
+    def __iter__(self) -> Iterator[Any]:
+        for loader in self.loaders:
+            yield from loader
+
+    def batches(self, **options: Any) -> Any:
+        """The loaders as they are."""
+        return self
+
+
+@dataclass
+class Context:
+    """Where and how a method runs."""
+
+    seed: int = 0
+    device: str = "cpu"
+    precision: str = "32-true"
+    channels_last: bool = False
+    augment: str | None = None
+    progress: Progress | None = None
+
+
+@dataclass
+class Unlearned:
+    """What a method leaves: a plain Learner, what it remembers, and what it cost."""
+
+    learner: Learner
+    meter: Meter
+    memory: dict[str, Tensor] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Unlearner(pl.LightningModule):
+    """Base of every method.
+
+    A method either implements `solve` (no steps: importances, projections, …) or sets ``epochs``
+    and implements `training_step`, `train_batches` and `configure_optimizers`. The model handed in
+    is never changed: ``self.learner`` is a copy.
+
+    Class facts:
+        needs: Parts handed over, of ``forget``, ``retain``, ``full`` (everything trained on).
+            Nothing else is.
+        requests: Kinds of elements the method can forget; empty means any.
+        changes: What it may change, of ``weights``, ``architecture``.
+        weighted: Whether it honours ``Batch.weight``.
+        gradient_view: The graph its gradients see: ``trained`` (with what is forgotten) or
+            ``retained``. Says nothing for images.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain"})
+    requests: ClassVar[frozenset[str]] = frozenset()
+    changes: ClassVar[frozenset[str]] = frozenset({"weights"})
+    weighted: ClassVar[bool] = False
+    gradient_view: ClassVar[str] = "trained"
+    epochs: int = 0
+
+    learner: Learner
+    parts: Mapping[str, Part]
+    context: Context
+    memory: dict[str, Tensor]
+
+    def attach(
+        self,
+        learner: Learner,
+        parts: Mapping[str, Part],
+        context: Context,
+        memory: dict[str, Tensor],
+    ) -> None:
+        """Take what one request needs; called by `apply`, before `solve` or training."""
+        self.learner = copy.deepcopy(learner)
+        self.parts, self.context, self.memory = parts, context, memory
+        self.meter = Meter()
+        self.facts: dict[str, Any] = {}
+        self.said: list[str] = []
+
+    def warn(self, message: str) -> None:
+        """Say something the reader of the result must know."""
+        self.said.append(message)
+        warnings.warn(message, stacklevel=2)
+
+    @contextmanager
+    def setup_cost(self) -> Iterator[None]:
+        """Time spent inside serves many requests and is reported apart."""
+        start = time.perf_counter()
+        yield
+        self.meter.seconds["setup"] += time.perf_counter() - start
+
+    def batches(self, part: str, **options: Any) -> Iterator[Batch]:
+        """Batches of a part, on the device, counted, with progress; for `solve`."""
+        loader = self.parts[part].batches(**options)
+        total = len(loader) if hasattr(loader, "__len__") else 0
+        for batch in Counted(loader, self.meter, total, self.context.progress):
+            yield move(batch, self.context.device)
+
+    def solve(self) -> None:
+        """Change ``self.learner`` without a Trainer; the model is in evaluation mode."""
+
+    def train_batches(self) -> Any:
+        """Re-iterable batches of one epoch, for methods with ``epochs``."""
+        raise NotImplementedError
+
+    def result(self) -> Learner:
+        """The unlearned model as a plain Learner."""
+        return self.learner
+
+
+def move(batch: Batch, device: str) -> Batch:
+    """The batch on a device; nothing is copied where it is there already."""
+    if device == "cpu":
+        return batch
+    weight = None if batch.weight is None else batch.weight.to(device)
+    x = batch.x.to(device)
+    return Batch(x, batch.y.to(device), batch.index.to(device), weight, batch.units)
+
+
+def apply(
+    method: Unlearner,
+    learner: Learner,
+    parts: Mapping[str, Part],
+    context: Context,
+    memory: dict[str, Tensor] | None = None,
+) -> Unlearned:
+    """Run a method on one request.
+
+    Args:
+        method: The method with its options.
+        learner: The model before the request; not changed.
+        parts: At least what ``method.needs`` names; the rest is withheld.
+        context: Seed, device, precision.
+        memory: What the method left at its last request.
+
+    Raises:
+        UsageError: A needed part is missing.
+    """
+    missing = sorted(method.needs - set(parts))
+    if missing:
+        raise UsageError(f"{type(method).__name__} needs {', '.join(missing)}")
+    pl.seed_everything(context.seed, workers=False, verbose=False)
+    method.attach(learner, {n: parts[n] for n in method.needs}, context, memory or {})
+    if context.channels_last:
+        use_channels_last(method.learner)
+    start = time.perf_counter()
+    method.learner.to(context.device).eval()
+    with torch.autocast(context.device, torch.bfloat16, enabled=context.precision == "bf16-mixed"):
+        method.solve()
+    if method.epochs:
+        loader = method.train_batches()
+        counted = Counted(loader, method.meter, method.epochs * len(loader), context.progress)
+        method.learner.train()
+        train(method, counted, method.epochs, context.precision, context.device)
+    method.learner.cpu()
+    total = time.perf_counter() - start
+    method.meter.seconds["request"] = total - method.meter.seconds["setup"]
+    found = method.result().eval()
+    return Unlearned(found, method.meter, method.memory, method.facts, method.said)
+
+
+class Finetuning(Unlearner):
+    """Base of methods that train for a few epochs with one optimiser.
+
+    Args:
+        epochs: Passes over the training part.
+        lr: Learning rate.
+        batch_size: Samples a batch, where the part is not the user's own loader.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay.
+        optimizer: "sgd" or "adam".
+    """
+
+    train_part: ClassVar[str] = "retain"
+
+    def __init__(
+        self,
+        epochs: int,
+        lr: float,
+        batch_size: int | None = 128,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        optimizer: str = "sgd",
+    ) -> None:
+        super().__init__()
+        if epochs < 1 or lr <= 0:
+            raise UsageError(f"epochs={epochs}, lr={lr} must be positive")
+        if optimizer not in OPTIMIZERS:
+            raise UsageError(f"optimizer={optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
+        self.epochs, self.lr, self.batch_size = epochs, lr, batch_size
+        self.momentum, self.weight_decay, self.optimizer_name = momentum, weight_decay, optimizer
+
+    def train_batches(self) -> Any:
+        return self.parts[self.train_part].batches(
+            batch_size=self.batch_size,
+            train=True,
+            seed=self.context.seed,
+            augment=self.context.augment,
+        )
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        return self.learner.batch_loss(as_batch(batch))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        trained = [p for p in self.learner.parameters() if p.requires_grad]
+        return OPTIMIZERS[self.optimizer_name](self, trained)
+
+
+OPTIMIZERS: dict[str, Callable[[Finetuning, list[Any]], torch.optim.Optimizer]] = {
+    "sgd": lambda m, p: torch.optim.SGD(
+        p, lr=m.lr, momentum=m.momentum, weight_decay=m.weight_decay
+    ),
+    "adam": lambda m, p: torch.optim.Adam(p, lr=m.lr, weight_decay=m.weight_decay),
+}

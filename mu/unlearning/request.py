@@ -1,0 +1,65 @@
+"""Step ``unlearn``: a method serves one request of the pipeline."""
+
+from typing import Any
+
+import torch
+
+from mu.artifact import Artifact
+from mu.data.base import Data, View, removed_elements
+from mu.data.build import build, build_data
+from mu.errors import MuError, NotApplicable
+from mu.training.fit import MEMORY, Progress, rebuild
+from mu.unlearning.base import Context, DataPart, Unlearner, apply
+
+
+def parts_for(
+    data: Data, method: Unlearner, before: list[Artifact], selection: Artifact
+) -> dict[str, DataPart]:
+    """The parts of one request, seen through the view the method declares."""
+    trained = data.without(removed_elements(before))
+    retained = data.without(removed_elements([*before, selection]))
+    view: View = retained.view if method.gradient_view == "retained" else trained.view
+    return {
+        "forget": DataPart(data, selection.arrays["forget"], view),
+        "retain": DataPart(data, selection.arrays["retain"], view),
+        "full": DataPart(data, trained.ids, view),
+    }
+
+
+def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
+    """Run a method on the state before the request.
+
+    ``inputs``: ``state`` (a learner), ``before`` (earlier selections), ``selection`` (this one).
+    """
+    method: Unlearner = build(config["method"])
+    selection = inputs["selection"]
+    if method.requests and selection.facts["kind"] not in method.requests:
+        raise NotApplicable(
+            f"{type(method).__name__} forgets {', '.join(sorted(method.requests))}, "
+            f"not {selection.facts['kind']}"
+        )
+    data, recipe = build_data(config["data"]), config["recipe"]
+    memory = {
+        name.removeprefix(MEMORY): tensor
+        for name, tensor in inputs["state"].tensors.items()
+        if name.startswith(MEMORY)
+    }
+    learner = rebuild(config["model"], inputs["state"])
+    context = Context(
+        seed=config["seed"],
+        device=config["device"],
+        precision=recipe["precision"],
+        channels_last=recipe["channels_last"],
+        augment=recipe["augment"],
+        progress=progress,
+    )
+    parts = parts_for(data, method, inputs["before"], selection)
+    found = apply(method, learner, parts, context, memory)
+    with torch.no_grad():
+        finite = all(bool(torch.isfinite(p).all()) for p in found.learner.parameters())
+    if not finite:
+        raise MuError("the method left weights that are not finite numbers")
+    tensors = dict(found.learner.state_dict())
+    tensors |= {f"{MEMORY}{name}": tensor for name, tensor in found.memory.items()}
+    facts = {"cost": found.meter.facts(), "facts": found.facts, "warnings": found.warnings}
+    return Artifact(facts, tensors=tensors)

@@ -1,0 +1,33 @@
+"""Costs relative to retraining."""
+
+import math
+
+import pytest
+
+from mu.evaluation.cost import cost_values, relative_passes
+
+RETRAIN = {"forward": 900, "backward": 900, "seconds_setup": 0.0, "seconds_request": 20.0}
+
+
+def test_passes_are_relative_to_retraining() -> None:
+    assert relative_passes({"forward": 100, "backward": 80}, RETRAIN) == pytest.approx(0.1)
+    assert relative_passes({}, RETRAIN) == 0
+    assert relative_passes(RETRAIN, RETRAIN) == 1
+    assert math.isnan(relative_passes(RETRAIN, {"forward": 0}))
+
+
+def test_values_are_named_cost() -> None:
+    values = cost_values({"forward": 18, "seconds_request": 0.5, "seconds_setup": 2}, RETRAIN)
+    assert values == {
+        "cost/passes": 0.01,
+        "cost/seconds_request": 0.5,
+        "cost/seconds_setup": 2.0,
+    }
+    assert math.isnan(cost_values({})["cost/passes"])
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(ValueError, match="forwards"):
+        relative_passes({"forwards": 1}, RETRAIN)
+    with pytest.raises(ValueError, match="negative"):
+        relative_passes({"forward": -1}, RETRAIN)

@@ -1,0 +1,56 @@
+"""What a section says about its methods and scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mu.reporting.layout import sections
+from mu.reporting.section import Outcome
+
+Results = dict[str, Any]
+
+
+def test_outcomes(results: Results) -> None:
+    class_3, random_20, edges, *_ = sections(results)
+    assert class_3.outcome("oracle") == Outcome("")
+    assert class_3.outcome("finetune").word == "differs"
+    assert random_20.outcome("gradient_ascent").word == "differs"
+    assert edges.outcome("gradient_ascent").word == "failed"
+    assert edges.outcome("gradient_ascent").reason.startswith("StepFailed")
+
+
+def test_a_method_that_does_not_apply_has_not_failed(results: Results) -> None:
+    for card in results["cards"]:
+        if card["error"]:
+            card["error"] = "not applicable: edges only"
+    assert sections(results)[2].outcome("gradient_ascent") == Outcome(
+        "not applicable", "edges only"
+    )
+
+
+def test_a_score_without_values_is_not_a_column(results: Results) -> None:
+    first, *_, last = sections(results)
+    assert "before" not in first.metrics
+    assert "before" in last.metrics
+
+
+def test_without_a_headline_the_first_scores_are_shown(results: Results) -> None:
+    for card in results["cards"]:
+        card["panel"] = "unknown"
+    section = sections(results)[0]
+    assert len(section.headline) == 4
+    assert not any(metric.startswith("cost/") for metric in section.headline)
+
+
+def test_families(results: Results) -> None:
+    section = sections(results)[0]
+    names = ("ua", "ta", "kl_forget", "agreement_test", "cost/passes")
+    assert [section.family(name) for name in names] == [
+        *("forgetting", "utility", "distance", "distance", "cost"),
+    ]
+
+
+def test_tuned_methods_are_not_called_untuned(results: Results) -> None:
+    for card in results["cards"]:
+        card["defaults"] = card["method"] == "ssd"
+    assert "ssd ran with default settings, not tuned" in sections(results)[0].notes

@@ -1,0 +1,70 @@
+"""Markdown and CSV hold every number and escape every name."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mu.reporting.table import COLUMNS, csv_text, markdown_table, write_csv
+
+Results = dict[str, Any]
+CONTRACT = (
+    "request,step,data,model,method,metric,mean,low,high,n,oracle,gap,gap_low,gap_high,verdict"
+)
+
+
+def test_csv_has_exactly_the_columns_and_one_line_per_row(results: Results) -> None:
+    lines = csv_text(results).splitlines()
+    assert lines[0] == CONTRACT == ",".join(COLUMNS)
+    assert len(lines) == len(results["rows"]) + 1
+    records = list(csv.DictReader(io.StringIO(csv_text(results))))
+    for record, row in zip(records, results["rows"], strict=True):
+        assert record["method"] == row["method"]
+        if record["mean"]:
+            assert float(record["mean"]) == row["mean"]
+
+
+def test_csv_leaves_missing_numbers_empty_and_keeps_pandas_happy(
+    results: Results, tmp_path: Path
+) -> None:
+    write_csv(results, tmp_path / "results.csv")
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.read_csv(tmp_path / "results.csv")
+    assert "nan" not in (tmp_path / "results.csv").read_text()
+    assert frame["mean"].dtype == float
+    assert frame[frame.method == "oracle"]["gap"].isna().all()
+
+
+def test_csv_of_none_equals_csv_of_nan(results: Results) -> None:
+    before = csv_text(results)
+    for row in results["rows"]:
+        row.update({k: None for k, v in row.items() if isinstance(v, float) and v != v})
+    assert csv_text(results) == before
+
+
+def test_markdown_holds_every_score_method_and_verdict(results: Results) -> None:
+    text = markdown_table(results)
+    for score in ("UA", "KL D_f", "loss AUC", "agree D_t", "acc. before", "D_t AP", "MI ratio"):
+        assert f"| {score} " in text
+    row = next(r for r in results["rows"] if r["method"] == "ssd" and r["metric"] == "kl_forget")
+    assert f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in text
+    assert f"{row['gap']:+.3f} [" in text
+    assert "| random_weights |" in text
+    assert "| **oracle** |" in text
+    assert "| gradient_ascent | failed | StepFailed: the loss became nan" in text
+
+
+def test_markdown_tables_are_rectangular(
+    results: Results, rename: Callable[[Results, str, str], Results]
+) -> None:
+    text = markdown_table(rename(results, "ssd", "a|b`<script>[x](javascript:1)"))
+    assert "<script>" not in text
+    assert "[x](javascript" not in text
+    for block in text.split("\n\n"):
+        lines = [line.replace("\\|", "") for line in block.splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in lines}) <= 1
