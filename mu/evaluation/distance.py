@@ -111,6 +111,8 @@ def activation_distance(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
 class _ToOracle(PartScore):
     """Mean over the oracles of a function of (oracle's logits, model's logits) on one part."""
 
+    better: ClassVar[str] = "lower"
+
     def __call__(
         self,
         signals: Signals,
@@ -161,6 +163,7 @@ class JSToOracle(_ToOracle):
 class Agreement(_ToOracle):
     """Mean `agreement` of the model's predictions with the oracles'."""
 
+    better: ClassVar[str] = "higher"
     titles: ClassVar[Mapping[str, str]] = _named("Agree")
 
     def between(self, oracle: Floats, model: Floats) -> float:

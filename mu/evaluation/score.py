@@ -27,6 +27,9 @@ class Score(ABC):
 
     `kind` says when the number has power: `forgetting` if original and oracle differ on it,
     `utility` if oracle and random weights do. A score returns nan where it does not apply.
+    `better` is `oracle` where both sides of the oracles' value are failures, and `lower` (or
+    `higher`) for a distance to the oracles (or agreement with them): a model may be nearer to
+    them than they are to each other.
 
     Args:
         title: column header, short.

@@ -33,16 +33,29 @@ REFERENCE = {"forgetting": "original", "utility": "random_weights"}
 DIFFERS, LIKE, NO_POWER, OPEN = "differs", "like the oracle", "no power here", "inconclusive"
 
 
-def _power(table: Mapping[str, Mapping[str, Evidence]], name: str, kind: str) -> bool | None:
+Table = Mapping[str, Mapping[str, Evidence]]
+
+
+def _power(table: Table, name: str, kind: str) -> bool | None:
     """Whether the score tells its reference row from the oracles; None when that is unknown."""
     reference = table.get(REFERENCE.get(kind, ""), {}).get(name)
     return None if reference is None else reference.gap.excludes_zero()
 
 
-def verdict(gap: Estimate, power: bool | None, margin: float | None = None) -> str:
+def _verdict(found: Evidence, name: str, table: Table, panel: Panel) -> str:
+    facts = panel["scores"].get(name, {})
+    power = _power(table, name, kind_of(name, panel))
+    return verdict(found.gap, power, facts.get("margin"), facts.get("better", "oracle"))
+
+
+def verdict(
+    gap: Estimate, power: bool | None, margin: float | None = None, better: str = "oracle"
+) -> str:
     """Return the verdict on one score of one method.
 
-    *differs*: the 95 % interval of the paired gap excludes 0. *no power here*: it does not, and
+    *differs*: the 95 % interval of the paired gap excludes 0; for a distance to the oracles only
+    where it lies beyond the oracles' distance from each other: nearer than that is *like the
+    oracle*, by the same interval as a one-sided test. *no power here*: it does not, and
     the score cannot tell the reference row (original, or random weights for utility) from the
     oracles either. *like the oracle*: the score has power and the gap is within `margin` by an
     equivalence test. *inconclusive*: everything else.
@@ -51,9 +64,11 @@ def verdict(gap: Estimate, power: bool | None, margin: float | None = None) -> s
         gap: paired gap of the method.
         power: whether the reference row's gap excludes 0, None if unknown.
         margin: equivalence margin of the score, in its units.
+        better: `lower` for a distance to the oracles, `higher` for an agreement with them.
     """
     if gap.excludes_zero():
-        return DIFFERS
+        nearer = {"lower": gap.mean < 0, "higher": gap.mean > 0}.get(better, False)
+        return LIKE if nearer else DIFFERS
     if power is False:
         return NO_POWER
     if power and margin is not None and gap.within(margin):
@@ -78,8 +93,7 @@ def aggregate(cards: Iterable[Card], panel: Panel) -> list[dict[str, Any]]:
                 kind = kind_of(name, panel)
                 word = ""
                 if kind in REFERENCE and method != "oracle" and found.value.n:
-                    margin = panel["scores"].get(name, {}).get("margin")
-                    word = verdict(found.gap, _power(table, name, kind), margin)
+                    word = _verdict(found, name, table, panel)
                 value, gap = found.value.interval(), found.gap.interval()
                 numbers = (found.value.mean, *value, found.value.n, found.oracle)
                 row = (*key, method, name, *numbers, found.gap.mean, *gap, word)
@@ -89,7 +103,7 @@ def aggregate(cards: Iterable[Card], panel: Panel) -> list[dict[str, Any]]:
 
 def _headline(
     method: str,
-    table: Mapping[str, Mapping[str, Evidence]],
+    table: Table,
     panel: Panel,
 ) -> dict[str, str]:
     """Return the verdict on each headline score that applies, Holm-adjusted over them."""
@@ -103,7 +117,7 @@ def _headline(
     words = {}
     for (name, one), p in zip(found.items(), adjusted, strict=True):
         power = _power(table, name, kind_of(name, panel))
-        word = verdict(one.gap, power, panel["scores"][name].get("margin"))
+        word = _verdict(one, name, table, panel)
         if word == DIFFERS and not p < 1 - LEVEL:
             word = NO_POWER if power is False else OPEN
         words[name] = word
@@ -129,7 +143,7 @@ def _overall(words: Mapping[str, str], panel: Panel) -> tuple[str, list[str]]:
 def _notes(
     method: str,
     words: Mapping[str, str],
-    table: Mapping[str, Mapping[str, Evidence]],
+    table: Table,
     panel: Panel,
 ) -> list[str]:
     """Return what limits the verdict: the intervals' caveats, and reference rows that miss."""

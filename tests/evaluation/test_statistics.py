@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mu.evaluation.intervals import Estimate
+from mu.evaluation.intervals import Estimate, estimate
 from mu.evaluation.statistics import COLUMNS, aggregate, verdict, verdicts
 
 PANEL: dict[str, Any] = {
@@ -281,3 +281,11 @@ def test_importing_stays_light() -> None:
 
 def test_no_cards() -> None:
     assert aggregate([], PANEL) == [] and verdicts([], PANEL, []) == []
+
+
+def test_nearer_than_the_oracles_are_to_each_other_is_no_failure():
+    near, far = estimate([-0.5, -0.51, -0.49]), estimate([0.5, 0.51, 0.49])
+    assert verdict(near, True, better="lower") == "like the oracle"
+    assert verdict(far, True, better="lower") == "differs"
+    assert verdict(near, True, better="higher") == "differs"
+    assert verdict(near, True) == "differs"

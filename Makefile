@@ -1,0 +1,117 @@
+# Everything runs in .venv/; `make help` lists the targets. Needs git, make, bash, python3 >= 3.11.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# Every target here uses all cores by itself.
+.NOTPARALLEL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+MU := $(BIN)/python -m mu
+PYTHON ?=
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+ARGS ?=
+DIR ?=
+
+EXPERIMENTS := $(basename $(notdir $(wildcard configs/experiment/*.yaml)))
+BENCHMARKS := $(wildcard experiments/benchmarks/*.py)
+
+.PHONY: help demo test lint dev experiments benchmarks report docs clean $(EXPERIMENTS)
+
+help: ## this list
+	@echo "make TARGET [ARGS='key=value ...']"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "One target for each experiment of configs/experiment/:"
+	@for file in configs/experiment/*.yaml; do \
+		name=$$(basename "$$file" .yaml); \
+		text=$$(sed -n '1s/^# *//p' "$$file"); \
+		printf '  %-16s%s\n' "$$name" "$${text#"$$name": }"; \
+	done
+
+demo: $(VENV)/installed ## install what is needed, run the quickstart, print its table
+	@$(MU) run experiment=quickstart $(ARGS)
+
+$(EXPERIMENTS): $(VENV)/installed
+	@$(MU) run experiment=$@ $(ARGS)
+
+experiments: $(VENV)/installed ## every experiment, one after the other; a failed one stops none
+	@$(MAKE) --no-print-directory --keep-going $(EXPERIMENTS)
+
+test: $(VENV)/installed-dev ## the tests; ARGS go to pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-dev ## ruff (rules and format) and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+dev: $(VENV)/installed-dev ## only make the environment of test and lint
+
+benchmarks: $(VENV)/installed ## every script of experiments/benchmarks/
+	@$(if $(BENCHMARKS),,echo "there is no script in experiments/benchmarks/")
+	@for script in $(BENCHMARKS); do \
+		echo "== $$script"; \
+		OMP_NUM_THREADS=1 $(BIN)/python "$$script" $(ARGS); \
+	done
+
+report: $(VENV)/installed ## tables and page of DIR=..., or of the latest results/*, written anew
+	@folder="$(DIR)"; \
+	if [ -z "$$folder" ]; then \
+		latest=$$(ls -t results/*/results.json 2>/dev/null | head -n 1 || true); \
+		if [ -z "$$latest" ]; then \
+			echo "there are no results yet: run 'make demo', or name a folder: make report DIR=..." >&2; \
+			exit 2; \
+		fi; \
+		folder=$$(dirname "$$latest"); \
+	fi; \
+	$(MU) report "$$folder" && echo "report: $$folder/report.html"
+
+docs: $(VENV)/installed ## the generated parts of README.md: what is in, and the tables of results
+	@$(BIN)/python docs/generate.py
+
+clean: ## build leftovers and caches; .venv, the store .mu and results stay
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find mu tests experiments docs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			found=$$python; break; \
+		fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+		echo "mu needs Python 3.11 or newer; tried: $(PYTHONS). Name one: make PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$$found cannot make virtual environments; on Debian and Ubuntu install python3-venv" >&2; \
+		exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$found" --version)"; \
+	rm -rf $(VENV).new; \
+	"$$found" -m venv $(VENV); \
+	touch $@
+
+# Of pip's output only what says that something happens; its errors come through as they are.
+define INSTALL
+	@echo "Installing into $(VENV); the first time takes a few minutes and several GB (torch)."
+	@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -e $(1) \
+	| while IFS= read -r line; do \
+		case "$$line" in \
+			*Downloading*" MB)" | *"Using cached "*" MB)") \
+				line="$${line#"$${line%%[! ]*}"}"; line="$${line/-cp*.whl/}"; echo "  $${line/-py*.whl/}" ;; \
+			"Installing collected packages"*) echo "  Installing the packages" ;; \
+		esac; \
+	done
+endef
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	$(call INSTALL,.)
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+	$(call INSTALL,'.[dev]')
+	@touch $(VENV)/installed $@

@@ -1,0 +1,163 @@
+"""Two calls on the user's own model and loaders: no store, no Hydra, no file written."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from mu.config import choices, unknown
+from mu.errors import UsageError
+from mu.evaluation.score import Score
+from mu.evaluation.signals import Signals, Split
+from mu.models.base import Learner
+from mu.models.predict import predict
+from mu.training.fit import Progress
+from mu.unlearning.base import Context, LoaderPart, Unlearner, apply
+
+Loader = Iterable[Any]
+
+
+def unlearn(
+    net: nn.Module,
+    method: str | Unlearner = "ssd",
+    *,
+    forget: Loader | None = None,
+    retain: Loader | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    precision: str = "32-true",
+    progress: Progress | None = None,
+    **options: Any,
+) -> nn.Module:
+    """Forget the samples of a loader; the model handed in is not touched.
+
+    Args:
+        net: Returns logits (n, C), or (n, 1) for binary targets. A `mu.models.base.Learner`
+            brings its own loss, anything else is trained with cross-entropy.
+        method: Name of a method (``mu list methods``), or an `Unlearner` with its options set.
+        forget: Yields batches ``(x, y)`` of D_f.
+        retain: Yields batches ``(x, y)`` of D_r. Methods that ask for all of D get the retained
+            batches, then the forgotten ones.
+        seed: Seed of everything the method draws.
+        device: "cpu" or "cuda".
+        precision: "32-true" or "bf16-mixed".
+        progress: Called with (batches done, batches in all).
+        options: Options of the method; what is not given is as in its YAML file.
+
+    Returns:
+        A new module of the type of ``net``, in evaluation mode, on the CPU. What the method says of
+        itself (selected share, passes, seconds) is in its attribute ``unlearning``.
+
+    Raises:
+        UsageError: Unknown method or option, or a loader that the method needs is missing.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Linear(3, 2)
+        >>> batch = (torch.eye(3), torch.tensor([0, 1, 0]))
+        >>> new = unlearn(net, "gradient_ascent", forget=[batch], epochs=1, lr=0.1)
+        >>> bool((new.weight == net.weight).all()), new.unlearning["forward"]
+        (False, 3)
+    """
+    unlearner = _method(method, options)
+    loaders = {"forget": forget, "retain": retain}
+    given = {name: _several(loader) for name, loader in loaders.items() if loader is not None}
+    parts = {name: LoaderPart((loader,)) for name, loader in given.items()}
+    if len(given) == 2:
+        parts["full"] = LoaderPart((given["retain"], given["forget"]))
+    if "full" in unlearner.needs and "full" not in parts:
+        raise UsageError(f"{type(unlearner).__name__} needs both forget= and retain= loaders")
+    learner = net if isinstance(net, Learner) else Learner(net)
+    context = Context(seed=seed, device=device, precision=precision, progress=progress)
+    found = apply(unlearner, learner, parts, context)
+    result: Any = found.learner if isinstance(net, Learner) else found.learner.network
+    result.unlearning = found.facts | found.meter.facts()
+    return result  # type: ignore[no-any-return]
+
+
+def evaluate(
+    net: nn.Module,
+    *,
+    forget: Loader,
+    retain: Loader,
+    test: Loader,
+    original: nn.Module | None = None,
+    oracles: Sequence[nn.Module] = (),
+    panel: str = "classification",
+    device: str = "cpu",
+) -> dict[str, float]:
+    """Scores of an unlearned model; each should equal the oracles' value, not 0 and not 1.
+
+    Args:
+        net: The unlearned model.
+        forget: Yields batches ``(x, y)`` of D_f.
+        retain: Yields batches ``(x, y)`` of D_r.
+        test: Yields batches ``(x, y)`` never trained on.
+        original: The model before the request.
+        oracles: Models retrained without D_f. Scores that need them are absent without them.
+        panel: Name of the panel (``mu list metrics``).
+        device: "cpu" or "cuda".
+
+    Returns:
+        Score → value; scores that do not apply are absent. With oracles, ``oracle/<score>`` is the
+        mean over the oracles, each scored against the others.
+
+    Raises:
+        UsageError: Unknown panel.
+    """
+    import yaml
+
+    from mu.evaluation.score import oracle_values, panel_values
+    from mu.evaluation.scoring import build_scores
+
+    known = choices("evaluation")
+    if panel not in known:
+        raise unknown("evaluation panel", panel, known)
+    scores: dict[str, Score] = build_scores(yaml.safe_load(known[panel].read_text()))
+    batches = [list(forget), list(retain), list(test)]
+    own, split = _signals(net, batches, device)
+    others = [_signals(oracle, batches, device)[0] for oracle in oracles]
+    first = None if original is None else _signals(original, batches, device)[0]
+    values = panel_values(scores, own, split, others, first)
+    for name, listed in oracle_values(scores, split, others, first).items():
+        if listed:
+            values[f"oracle/{name}"] = float(np.mean(listed))
+    return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:
+    """The method with options from its YAML file, then the caller's."""
+    import yaml
+
+    from mu.data.build import build
+
+    if isinstance(method, Unlearner):
+        if options:
+            raise UsageError("options go to the Unlearner itself, not beside it")
+        return method
+    known = choices("method")
+    if method not in known:
+        raise unknown("method", method, known)
+    config = yaml.safe_load(known[method].read_text(encoding="utf-8"))
+    for name in options:
+        if name not in config:
+            raise unknown(f"option of {method}", name, [k for k in config if k != "_target_"])
+    unlearner: Unlearner = build(config | options)
+    return unlearner
+
+
+def _several(loader: Loader) -> Any:
+    """The loader, or a list of its batches where it can be read only once."""
+    return list(loader) if iter(loader) is loader else loader
+
+
+def _signals(net: nn.Module, batches: list[list[Any]], device: str) -> tuple[Signals, Split]:
+    """Signals of a model on forget, retain and test batches, numbered in that order."""
+    learner = net if isinstance(net, Learner) else Learner(net)
+    signals = predict(learner, [batch for part in batches for batch in part], device)
+    sizes = [sum(len(batch[1]) for batch in part) for part in batches]
+    ends = np.cumsum([0, *sizes])
+    forget, retain, test = (np.arange(ends[i], ends[i + 1]) for i in range(3))
+    empty = np.empty(0, np.int64)
+    return signals, Split(forget=forget, before=empty, retain=retain, validation=empty, test=test)

@@ -1,0 +1,127 @@
+"""The two calls of the library on a user's own model and loaders."""
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import mu
+from mu.errors import UsageError
+from mu.unlearning.ssd import SSD, alpha_of_share, dampen, importance
+
+
+@pytest.fixture(scope="module")
+def digits():
+    x, y = load_digits(return_X_y=True)
+    x, y = torch.tensor(x / 16, dtype=torch.float32), torch.tensor(y)
+    train, test = TensorDataset(x[:900], y[:900]), TensorDataset(x[900:], y[900:])
+    forgotten = (y[:900] == 3).nonzero().flatten().tolist()
+    kept = (y[:900] != 3).nonzero().flatten().tolist()
+    loaders = {
+        "forget": DataLoader(torch.utils.data.Subset(train, forgotten), 64),
+        "retain": DataLoader(torch.utils.data.Subset(train, kept), 64),
+    }
+    return train, loaders, DataLoader(test, 256)
+
+
+def trained(data, seed):
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    optimizer = torch.optim.Adam(net.parameters(), 0.01)
+    for _ in range(15):
+        for x, y in data:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(x), y).backward()
+            optimizer.step()
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def net(digits):
+    return trained(DataLoader(digits[0], 64, shuffle=True), 0)
+
+
+def test_unlearn_is_the_public_functions_and_leaves_the_net_alone(digits, net):
+    _, loaders, _ = digits
+    before = {n: t.clone() for n, t in net.state_dict().items()}
+    new = mu.unlearn(net, method="ssd", **loaders, share=0.02, lam=0.5)
+    assert type(new) is nn.Sequential
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    full = importance(net, [*loaders["retain"], *loaders["forget"]])
+    forget = importance(net, loaders["forget"])
+    twin = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    twin.load_state_dict(before)
+    selected = dampen(twin, full, forget, alpha_of_share(full, forget, 0.02), 0.5)
+    assert new.unlearning["selected"] == selected > 0
+    for name, tensor in twin.state_dict().items():
+        torch.testing.assert_close(new.state_dict()[name], tensor)
+
+
+def test_an_unlearner_may_be_handed_over(digits, net):
+    _, loaders, _ = digits
+    a = mu.unlearn(net, SSD(share=0.02), **loaders)
+    b = mu.unlearn(net, "ssd", **loaders, share=0.02)
+    for x, y in zip(a.parameters(), b.parameters(), strict=True):
+        assert torch.equal(x, y)
+
+
+def test_evaluate_with_and_without_oracles(digits, net):
+    _, loaders, test = digits
+    oracles = [trained(loaders["retain"], seed) for seed in (0, 1)]
+    alone = mu.evaluate(net, **loaders, test=test)
+    assert alone["ra"] > 0.95
+    assert "kl_forget" not in alone
+    assert not [name for name in alone if name.startswith("oracle/")]
+    panel = mu.evaluate(net, original=net, oracles=oracles, **loaders, test=test)
+    assert panel["kl_forget"] > panel["oracle/kl_forget"] > 0
+    assert panel["ua"] < 0.1
+    assert panel["oracle/ua"] == 1.0
+    wrong = sum(int((net(x).argmax(1) != y).sum()) for x, y in loaders["forget"])
+    assert panel["ua"] == pytest.approx(wrong / len(loaders["forget"].dataset))
+
+
+def test_an_iterable_that_can_be_read_only_once(digits, net):
+    _, loaders, _ = digits
+    once = mu.unlearn(net, "ssd", forget=iter(loaders["forget"]), retain=iter(loaders["retain"]))
+    again = mu.unlearn(net, "ssd", **loaders)
+    for x, y in zip(once.parameters(), again.parameters(), strict=True):
+        assert torch.equal(x, y)
+
+
+def test_a_graph_of_pyg(digits):
+    from torch_geometric.data import Data
+
+    from mu.data.graphs import GraphInput, adjacency
+    from mu.models.graph import GCN
+
+    torch.manual_seed(0)
+    graph = Data(x=torch.randn(30, 5), edge_index=torch.randint(30, (2, 60)))
+    y = torch.arange(30) % 3
+    edges = graph.edge_index.T.numpy()
+    whole = GraphInput(graph.x, adjacency(edges[edges[:, 0] < edges[:, 1]], 30))
+    batch = {
+        name: [(GraphInput(whole.features, whole.adjacency, nodes=ids), y[ids])]
+        for name, ids in {"forget": torch.arange(5), "retain": torch.arange(5, 30)}.items()
+    }
+    net = GCN(5, 3, 8)
+    new = mu.unlearn(net, "gradient_ascent", **batch, epochs=2, lr=0.1)
+    panel = mu.evaluate(new, **batch, test=batch["retain"])
+    assert 0 <= panel["ua"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda n, p: mu.unlearn(n, "sssd", **p), "did you mean ssd"),
+        (lambda n, p: mu.unlearn(n, "ssd", **p, alhpa=1.0), "did you mean alpha"),
+        (lambda n, p: mu.unlearn(n, "ssd", forget=p["forget"]), "needs both"),
+        (lambda n, p: mu.unlearn(n, "finetune", forget=p["forget"]), "FineTune needs retain"),
+        (lambda n, p: mu.unlearn(n, SSD(), **p, share=0.1), "Unlearner itself"),
+        (lambda n, p: mu.evaluate(n, **p, test=[], panel="x"), "evaluation panel 'x'"),
+    ],
+)
+def test_mistakes_are_named(digits, net, call, message):
+    with pytest.raises(UsageError, match=message):
+        call(net, digits[1])

@@ -1,0 +1,112 @@
+"""Every method of configs/method on every tiny problem it declares."""
+
+import copy
+from functools import cache
+
+import cases
+import pytest
+import torch
+import yaml
+
+from mu.config import choices
+from mu.data.build import build
+from mu.errors import UsageError
+from mu.models.base import Learner
+from mu.models.predict import predict
+from mu.unlearning.base import Context, apply
+
+METHODS = choices("method")
+KINDS = {"images": "samples", "nodes": "nodes", "links": "edges"}
+
+
+@cache
+def case(name):
+    return cases.CASES[name]()
+
+
+def method(name):
+    return build(yaml.safe_load(METHODS[name].read_text()))
+
+
+def serves(name, kind):
+    declared = method(name).requests
+    return not declared or kind in declared
+
+
+PAIRS = [(name, p) for name in METHODS for p, kind in KINDS.items() if serves(name, kind)]
+
+
+def run(name, problem, seed=0):
+    found = method(name)
+    parts = case(problem).parts(found.gradient_view)
+    return apply(found, case(problem).learner, parts, Context(seed=seed))
+
+
+def accuracy(learner, data, ids, view):
+    signals = predict(learner, data.loader(ids, view))
+    logits = torch.from_numpy(signals.logits)
+    guess = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
+    return float((guess.numpy() == signals.targets).mean())
+
+
+@pytest.mark.parametrize(("name", "problem"), PAIRS)
+def test_it_changes_what_it_says_and_nothing_else(name, problem):
+    problem_case = case(problem)
+    before = {n: t.clone() for n, t in problem_case.learner.state_dict().items()}
+    found = run(name, problem)
+    for key, tensor in problem_case.learner.state_dict().items():
+        assert torch.equal(tensor, before[key]), f"{name} changed the model handed in: {key}"
+    after = found.learner.state_dict()
+    changed = any(not torch.equal(after[n], before[n]) for n in before)
+    assert changed == ("weights" in method(name).changes)
+    assert "architecture" in method(name).changes or set(after) == set(before)
+
+
+@pytest.mark.parametrize(("name", "problem"), PAIRS)
+def test_it_keeps_utility_on_the_toy(name, problem):
+    one = case(problem)
+    kept = one.data.without(one.removed)
+    found = run(name, problem).learner
+    after = accuracy(found, one.data, one.parts()["retain"].ids, kept.view)
+    assert after >= accuracy(one.learner, one.data, one.parts()["retain"].ids, kept.view) - 0.15
+
+
+@pytest.mark.parametrize(("name", "problem"), PAIRS)
+def test_it_is_deterministic(name, problem):
+    first, second = run(name, problem).learner, run(name, problem).learner
+    for (key, a), (_, b) in zip(
+        first.state_dict().items(), second.state_dict().items(), strict=True
+    ):
+        assert torch.equal(a, b), key
+
+
+@pytest.mark.parametrize(("name", "problem"), PAIRS)
+def test_it_touches_only_the_parts_it_declared(name, problem):
+    class Forbidden:
+        def batches(self, **options):
+            raise AssertionError("an undeclared part was read")
+
+    found = method(name)
+    parts = {
+        part: own if part in found.needs else Forbidden()
+        for part, own in case(problem).parts(found.gradient_view).items()
+    }
+    apply(found, case(problem).learner, parts, Context())
+    assert set(found.parts) == set(found.needs)
+
+
+@pytest.mark.parametrize(("name", "problem"), PAIRS)
+def test_its_result_is_a_plain_learner_that_reloads(name, problem):
+    found = run(name, problem).learner
+    assert isinstance(found, Learner)
+    assert type(found) is type(case(problem).learner)
+    assert found.training_plan is None
+    other = copy.deepcopy(case(problem).learner)
+    other.load_state_dict(found.state_dict())
+    loader = case(problem).data.loader(case(problem).data.parts["test"])
+    assert (predict(other, loader).logits == predict(found, loader).logits).all()
+
+
+def test_a_needed_part_that_is_missing_is_named():
+    with pytest.raises(UsageError, match="SSD needs full"):
+        apply(method("ssd"), case("images").learner, {"forget": None}, Context())
