@@ -76,7 +76,7 @@ clean: ## build leftovers and caches; .venv, the store .mu and results stay
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find mu tests experiments docs -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-$(BIN)/python:
+$(VENV)/made:
 	@for python in $(PYTHONS); do \
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			found=$$python; break; \
@@ -91,7 +91,6 @@ $(BIN)/python:
 		exit 1; \
 	fi; \
 	echo "Making $(VENV) with $$("$$found" --version)"; \
-	rm -rf $(VENV).new; \
 	"$$found" -m venv $(VENV); \
 	touch $@
 
@@ -108,10 +107,10 @@ define INSTALL
 	done
 endef
 
-$(VENV)/installed: pyproject.toml | $(BIN)/python
+$(VENV)/installed: pyproject.toml | $(VENV)/made
 	$(call INSTALL,.)
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml | $(BIN)/python
+$(VENV)/installed-dev: pyproject.toml | $(VENV)/made
 	$(call INSTALL,'.[dev]')
 	@touch $(VENV)/installed $@

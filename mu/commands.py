@@ -160,10 +160,11 @@ def report(folder: str) -> int:
         UsageError: No folder named, or it holds no results.
     """
     from mu.reporting.report import print_report, read_results, write_report
+    from mu.reporting.results import tabulated
 
     if not folder:
         raise UsageError("name the folder of a run: mu report DIR")
-    results = read_results(Path(folder))
+    results = tabulated(read_results(Path(folder)))
     write_report(results, Path(folder))
     print_report(results, Console())
     return 0

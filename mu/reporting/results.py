@@ -10,29 +10,33 @@ from mu.evaluation.statistics import aggregate, verdicts
 SCHEMA = 1
 
 
-def collect(
-    experiment: Experiment, cards: Sequence[dict[str, Any]], command: str
-) -> dict[str, Any]:
-    """Rows, verdicts and panels of an experiment's cards; the content of results.json."""
+def collect(experiment: Experiment, cards: Sequence[dict[str, Any]], command: str) -> dict[str, Any]:
+    """The content of results.json: an experiment's cards, its panels, rows and verdicts."""
     panels = {
         block.names["evaluation"]: describe_panel(block.config["evaluation"])
         for block in experiment.blocks
     }
-    results: dict[str, Any] = {
-        "schema": SCHEMA,
-        "experiment": experiment.name,
-        "title": experiment.title,
-        "description": experiment.description,
-        "command": command,
-        "panel": panels,
-        "cards": list(cards),
-        "rows": [],
-        "verdicts": [],
-    }
-    for index, block in enumerate(experiment.blocks):
-        own = [card for card in cards if card["block"] == index]
-        panel = panels[block.names["evaluation"]]
-        rows = aggregate(own, panel)
-        results["rows"] += [row | {"block": index} for row in rows]
-        results["verdicts"] += [v | {"block": index} for v in verdicts(rows, panel, own)]
-    return results
+    return tabulated(
+        {
+            "schema": SCHEMA,
+            "experiment": experiment.name,
+            "title": experiment.title,
+            "description": experiment.description,
+            "command": command,
+            "panel": panels,
+            "cards": list(cards),
+        }
+    )
+
+
+def tabulated(results: dict[str, Any]) -> dict[str, Any]:
+    """The same results with rows and verdicts computed anew from their cards."""
+    rows: list[dict[str, Any]] = []
+    words: list[dict[str, Any]] = []
+    for index in sorted({card["block"] for card in results["cards"]}):
+        cards = [card for card in results["cards"] if card["block"] == index]
+        panel = results["panel"][cards[0]["panel"]]
+        own = aggregate(cards, panel)
+        rows += [row | {"block": index} for row in own]
+        words += [word | {"block": index} for word in verdicts(own, panel, cards)]
+    return results | {"rows": rows, "verdicts": words}
