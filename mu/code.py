@@ -66,17 +66,17 @@ def _file_digest(path: Path) -> str:
 def reachable(module: str) -> set[str]:
     """`mu` modules reachable by import from ``module``, itself included; packages do not count.
 
-    A module outside `mu` (a user's class) stands for its own file only.
+    A module or package outside `mu` (a user's class) stands for its own file only.
     """
     seen: set[str] = set()
     queue = [module]
     while queue:
         name = queue.pop()
-        path = module_file(name)
-        if name in seen or path is None or path.name == "__init__.py":
+        path, ours = module_file(name), name.split(".")[0] == PACKAGE
+        if name in seen or path is None or (ours and path.name == "__init__.py"):
             continue
         seen.add(name)
-        if name.split(".")[0] == PACKAGE:
+        if ours:
             queue += _imported(_tree(path), name)
     return seen
 

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections import Counter
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 
@@ -110,13 +111,31 @@ def plan(words: list[str]) -> int:
                 waiting[cell.request] += 1
 
     asyncio.run(look())
-    steps = ("describe", "select", "fit", "unlearn", "predict", "score")
-    print(f"{'step':<10}{'cached':>8}{'to run':>8}")
-    for step in steps:
-        print(f"{step:<10}{runner.counts['cached'][step]:>8}{runner.counts['run'][step]:>8}")
+    print(f"{'step':<10}{'cached':>8}{'to run':>8}{'minutes':>9}")
+    total, known = 0.0, True
+    for step in ("describe", "select", "fit", "unlearn", "predict", "score"):
+        minutes, complete = expected_minutes(runner, step)
+        total, known = total + minutes, known and complete
+        shown = f"{minutes:.1f}" if complete else "?"
+        print(
+            f"{step:<10}{runner.counts['cached'][step]:>8}{runner.counts['run'][step]:>8}{shown:>9}"
+        )
+    if known:
+        workers = max(experiment.compute["workers"], 1)
+        print(f"about {total / workers:.1f} minutes with {workers} workers")
+    else:
+        print("? no step like these has run with this store yet")
     if waiting:
         print(f"{sum(waiting.values())} cells wait for a selection: {', '.join(waiting)}")
     return 0
+
+
+def expected_minutes(runner: Runner, step: str) -> tuple[float, bool]:
+    """Minutes the missing jobs of a step should take, and whether all were ever timed."""
+    timed = runner.store.seconds(step)
+    missing = {f: n for (name, f), n in runner.families.items() if name == step}
+    minutes = sum(n * median(timed[f]) / 60 for f, n in missing.items() if f in timed)
+    return minutes, all(family in timed for family in missing)
 
 
 def list_choices(what: str) -> int:

@@ -9,9 +9,13 @@ class UsageError(MuError):
     """A wrong word, value, path or request: named in one line, exit code 2, nothing written."""
 
 
-class NotApplicable(MuError):
-    """A method cannot serve this request; the cell becomes a row with the reason."""
+class CellFailed(MuError):
+    """A cell cannot be finished: it becomes a row with this reason and the grid goes on."""
 
 
-class StepFailed(MuError):
-    """A step of the pipeline failed; cells that need it become rows with the reason."""
+class NotApplicable(CellFailed):
+    """A method cannot serve this request."""
+
+
+class StepFailed(CellFailed):
+    """A step of the pipeline failed."""

@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Protocol
 
-from mu.errors import MuError, StepFailed, UsageError
+from mu.errors import MuError, NotApplicable, StepFailed, UsageError
 from mu.store import CorruptArtifact, Store
 
 Ref = tuple[str, str]  # (step, key)
@@ -31,6 +31,7 @@ class Job:
         config: Plain data handed to the function.
         inputs: Name → reference, or list of references, of artifacts handed over.
         label: What the progress display calls it.
+        family: Digest of what decides how long it takes; jobs of one family take alike.
     """
 
     step: str
@@ -39,6 +40,7 @@ class Job:
     config: dict[str, Any]
     inputs: dict[str, Any] = field(default_factory=dict)
     label: str = ""
+    family: str = ""
 
 
 def execute(store: Store, job: Job, progress: Progress | None = None) -> None:
@@ -54,8 +56,10 @@ def execute(store: Store, job: Job, progress: Progress | None = None) -> None:
             name: [store.load(*r) for r in ref] if isinstance(ref, list) else store.load(*ref)
             for name, ref in job.inputs.items()
         }
+        start = time.perf_counter()
         artifact = getattr(import_module(module), name)(job.config, inputs, progress)
-        store.write(job.step, job.key, artifact, **record())
+        seconds = time.perf_counter() - start
+        store.write(job.step, job.key, artifact, family=job.family, seconds=seconds, **record())
 
 
 def record() -> dict[str, Any]:
@@ -96,10 +100,8 @@ class InlinePool:
         """See `Pool.run`."""
         try:
             execute(self.store, job, progress)
-        except MuError:
-            raise
         except Exception as error:
-            raise StepFailed(one_line(error)) from error
+            raise transferable(error) from error
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -202,13 +204,10 @@ def one_line(error: BaseException) -> str:
 
 
 def transferable(error: Exception) -> MuError:
-    """An error that can cross a process border: ours as it is, others by their reason."""
-    if isinstance(error, MuError):
-        try:
-            pickle.loads(pickle.dumps(error))
-            return error
-        except Exception:
-            return StepFailed(one_line(error))
+    """The same error in a form that crosses process borders: its kind and its reason."""
+    for kind in (UsageError, NotApplicable):
+        if isinstance(error, kind):
+            return kind(one_line(error))
     return StepFailed(one_line(error))
 
 
@@ -241,8 +240,6 @@ class Reporter:
         self.pipe, self.last = pipe, 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        import time
-
         if time.monotonic() - self.last > 0.1:
             self.last = time.monotonic()
             self.pipe.send(("progress", (done, total)))
@@ -257,8 +254,6 @@ def prepare(job: Job) -> None:
 
 def leave_with_parent() -> None:
     """End this process when its parent is gone, however the parent went."""
-    import time
-
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(0.5)

@@ -12,6 +12,7 @@ from mu.jobs import InlinePool, Job, Pool, Ref
 from mu.store import CorruptArtifact, Store
 
 CHEAP = ("describe", "select")  # steps that even a plan runs: they say what the others are
+COST_PARTS = ("data", "model", "recipe", "method", "scores")  # of a key: they decide how long
 
 
 class Waiting(MuError):
@@ -49,6 +50,7 @@ class Runner:
         self.steps: dict[str, asyncio.Future[Ref]] = {}
         self.counts: dict[str, Counter[str]] = {"cached": Counter(), "run": Counter()}
         self.missing: set[str] = set()
+        self.families: Counter[tuple[str, str]] = Counter()
 
     async def step(
         self,
@@ -75,7 +77,8 @@ class Runner:
         """
         code = code_digest(call.partition(":")[0], *targets_in(dict(key)))
         name = digest({"step": step, "code": code, **key})
-        job = Job(step, name, call, config, dict(inputs or {}), label or step)
+        family = digest({"step": step, **{part: key.get(part) for part in COST_PARTS}})
+        job = Job(step, name, call, config, dict(inputs or {}), label or step, family)
         if name not in self.steps:
             self.steps[name] = asyncio.ensure_future(self._run(job))
         return await asyncio.shield(self.steps[name])
@@ -92,6 +95,7 @@ class Runner:
         pool = self.pool or (self.plan if job.step in CHEAP and self._ready(job) else None)
         if pool is None:
             self.missing.add(job.key)
+            self.families[job.step, job.family] += 1
             return ref
         self.watcher.started(job)
         loop = asyncio.get_running_loop()
@@ -109,12 +113,18 @@ class Runner:
         refs = [r for v in job.inputs.values() for r in (v if isinstance(v, list) else [v])]
         return not any(key in self.missing for _, key in refs)
 
-    def facts(self, ref: Ref) -> dict[str, Any]:
-        """JSON facts of a finished step.
+    def facts(self, ref: Ref, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+        """JSON facts of a finished step; in a plan ``missing`` stands for those not there yet.
 
         Raises:
-            Waiting: This is a plan and the step has not run.
+            Waiting: This is a plan, the step has not run, and nothing stands for its facts.
         """
         if ref[1] in self.missing:
-            raise Waiting(f"{ref[0]} has not run")
+            if missing is None:
+                raise Waiting(f"{ref[0]} has not run")
+            return missing
         return self.store.facts(*ref)
+
+    def manifest(self, ref: Ref) -> dict[str, Any]:
+        """Versions and device of a finished step; empty in a plan for what has not run."""
+        return {} if ref[1] in self.missing else self.store.manifest(*ref)

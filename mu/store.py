@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -13,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from mu.artifact import Artifact
-from mu.errors import MuError, UsageError
+from mu.errors import CellFailed, UsageError
 
 SCHEMA = 1
+HOST = platform.node()  # a store may be shared by machines, which know nothing of others' processes
 
 
-class CorruptArtifact(MuError):
+class CorruptArtifact(CellFailed):
     """An artifact on disk does not match the digests written with it."""
 
 
@@ -99,11 +101,17 @@ class Store:
         """Read an artifact, every file checked against its digest.
 
         Raises:
-            CorruptArtifact: See `has`; also when the artifact is not there.
+            CorruptArtifact: See `has`; also when the artifact is not there, or a file is not what
+                its name says.
         """
         if not self.has(step, key):
             raise CorruptArtifact(f"{step}/{key[:12]} is not in the store")
-        folder = self.path(step, key)
+        try:
+            return self._read(self.path(step, key))
+        except Exception as error:
+            raise CorruptArtifact(f"{step}/{key[:12]} is not readable: {error}") from error
+
+    def _read(self, folder: Path) -> Artifact:
         arrays, tensors = {}, {}
         if (folder / "arrays.npz").exists():
             with np.load(folder / "arrays.npz", allow_pickle=False) as file:
@@ -112,12 +120,32 @@ class Store:
             from safetensors.torch import load_file
 
             tensors = load_file(folder / "tensors.safetensors")
-        return Artifact(self.facts(step, key), arrays, tensors)
+        return Artifact(json.loads((folder / "facts.json").read_text()), arrays, tensors)
 
     def write(self, step: str, key: str, artifact: Artifact, **record: object) -> None:
-        """Put an artifact in place: temporary folder, fsync, rename; ``record`` is noted beside."""
-        folder = self.root / "tmp" / f"{os.getpid()}-{uuid.uuid4().hex}"
+        """Put an artifact in place: temporary folder, fsync, rename; ``record`` is noted beside.
+
+        Raises:
+            TypeError: An array holds objects, which only a pickle could store.
+        """
+        folder = self._temporary()
         folder.mkdir()
+        try:
+            self._fill(folder, artifact, {"step": step, "key": key, **record})
+            target = self.path(step, key)
+            target.parent.mkdir(exist_ok=True)
+            if target.exists():
+                self.discard(step, key)
+            folder.rename(target)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        _sync(target.parent)
+
+    def _fill(self, folder: Path, artifact: Artifact, record: dict[str, object]) -> None:
+        objects = [name for name, array in artifact.arrays.items() if array.dtype.hasobject]
+        if objects:
+            raise TypeError(f"array {objects[0]} holds objects")
         (folder / "facts.json").write_text(json.dumps(artifact.facts, sort_keys=True, indent=1))
         if artifact.arrays:
             np.savez(folder / "arrays.npz", **artifact.arrays)  # type: ignore[arg-type]
@@ -129,25 +157,30 @@ class Store:
                 folder / "tensors.safetensors",
             )
         files = {path.name: _file_digest(path) for path in sorted(folder.iterdir())}
-        manifest = {"schema": SCHEMA, "step": step, "key": key, "files": files, **record}
+        manifest = {"schema": SCHEMA, "files": files, **record}
         (folder / "manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=1))
         for path in folder.iterdir():
             _sync(path)
-        target = self.path(step, key)
-        target.parent.mkdir(exist_ok=True)
-        if target.exists():
-            self.discard(step, key)
-        folder.rename(target)
-        _sync(target.parent)
 
     def manifest(self, step: str, key: str) -> dict[str, Any]:
         """Versions, device and digests recorded with an artifact."""
         manifest: dict[str, Any] = json.loads((self.path(step, key) / "manifest.json").read_text())
         return manifest
 
+    def seconds(self, step: str) -> dict[str, list[float]]:
+        """Family → seconds that the finished jobs of a step took."""
+        found: dict[str, list[float]] = {}
+        for path in (self.root / step).glob("*/manifest.json"):
+            try:
+                manifest = json.loads(path.read_text())
+                found.setdefault(manifest["family"], []).append(manifest["seconds"])
+            except (OSError, ValueError, KeyError):
+                continue
+        return found
+
     def discard(self, step: str, key: str) -> None:
         """Remove an artifact in one rename, so that no reader sees half of it."""
-        aside = self.root / "tmp" / f"{os.getpid()}-{uuid.uuid4().hex}"
+        aside = self._temporary()
         self.path(step, key).rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -159,9 +192,14 @@ class Store:
         with FileLock(self.root / "locks" / f"{key[:2]}-{key}.lock"):
             yield
 
+    def _temporary(self) -> Path:
+        return self.root / "tmp" / f"{os.getpid()}@{HOST}@{uuid.uuid4().hex}"
+
     def _remove_abandoned(self) -> None:
-        """Delete temporary folders whose process is gone (a run that was killed)."""
+        """Delete temporary folders whose process on this machine is gone (a run was killed)."""
+        if not Path("/proc/self").exists():
+            return
         for folder in (self.root / "tmp").iterdir():
-            owner = folder.name.split("-")[0]
-            if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc").exists():
+            owner, _, rest = folder.name.partition("@")
+            if rest.rpartition("@")[0] == HOST and not Path(f"/proc/{owner}").exists():
                 shutil.rmtree(folder, ignore_errors=True)

@@ -257,20 +257,3 @@ def removed_elements(selections: Sequence[Artifact]) -> dict[str, Ids]:
         kind, ids = selection.facts["kind"], selection.arrays["elements"]
         removed[kind] = np.union1d(removed.get(kind, np.empty(0, np.int64)), ids)
     return removed
-
-
-def describe(config: dict[str, Any], inputs: dict[str, Any], progress: object = None) -> Artifact:
-    """Step: what the pipeline has to know of a data set before anything is trained."""
-    from mu.data.build import build_data
-
-    data = build_data(config["data"])
-    facts = {
-        "fingerprint": data.fingerprint(),
-        "kinds": sorted(data.kinds),
-        "sizes": data.sizes,
-        "model_facts": data.model_facts,
-        "kept": data.without({}).digest(),
-        "view": View().digest(),
-        "n_train": len(data.parts["train"]),
-    }
-    return Artifact(facts, {f"part/{name}": ids for name, ids in data.parts.items()})

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mu.card import Card
 from mu.config import Experiment
 from mu.evaluation.scoring import describe_panel
 from mu.evaluation.statistics import aggregate, verdicts
@@ -10,7 +11,7 @@ from mu.evaluation.statistics import aggregate, verdicts
 SCHEMA = 1
 
 
-def collect(experiment: Experiment, cards: Sequence[dict[str, Any]], command: str) -> dict[str, Any]:
+def collect(experiment: Experiment, cards: Sequence[Card], command: str) -> dict[str, Any]:
     """The content of results.json: an experiment's cards, its panels, rows and verdicts."""
     panels = {
         block.names["evaluation"]: describe_panel(block.config["evaluation"])

@@ -7,7 +7,7 @@ import torch
 from mu.artifact import Artifact
 from mu.data.base import Data, View, removed_elements
 from mu.data.build import build, build_data
-from mu.errors import MuError, NotApplicable
+from mu.errors import NotApplicable, StepFailed
 from mu.training.fit import MEMORY, Progress, rebuild
 from mu.unlearning.base import Context, DataPart, Unlearner, apply
 
@@ -34,10 +34,9 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     method: Unlearner = build(config["method"])
     selection = inputs["selection"]
     if method.requests and selection.facts["kind"] not in method.requests:
-        raise NotApplicable(
-            f"{type(method).__name__} forgets {', '.join(sorted(method.requests))}, "
-            f"not {selection.facts['kind']}"
-        )
+        name, known = type(method).__name__, ", ".join(sorted(method.requests))
+        kind = selection.facts["kind"]
+        raise NotApplicable(f"not applicable: {name} forgets {known}, not {kind}")
     data, recipe = build_data(config["data"]), config["recipe"]
     memory = {
         name.removeprefix(MEMORY): tensor
@@ -58,7 +57,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     with torch.no_grad():
         finite = all(bool(torch.isfinite(p).all()) for p in found.learner.parameters())
     if not finite:
-        raise MuError("the method left weights that are not finite numbers")
+        raise StepFailed("the method left weights that are not finite numbers")
     tensors = dict(found.learner.state_dict())
     tensors |= {f"{MEMORY}{name}": tensor for name, tensor in found.memory.items()}
     facts = {"cost": found.meter.facts(), "facts": found.facts, "warnings": found.warnings}

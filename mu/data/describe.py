@@ -1,0 +1,22 @@
+"""Step ``describe``: what the pipeline has to know of a data set before anything is trained."""
+
+from typing import Any
+
+from mu.artifact import Artifact
+from mu.data.base import View
+from mu.data.build import build_data
+
+
+def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Artifact:
+    """Fingerprint, sizes, kinds of request, facts for the model, and the ids of each part."""
+    data = build_data(config["data"])
+    facts = {
+        "fingerprint": data.fingerprint(),
+        "kinds": sorted(data.kinds),
+        "sizes": data.sizes,
+        "model_facts": data.model_facts,
+        "kept": data.without({}).digest(),
+        "view": View().digest(),
+        "n_train": len(data.parts["train"]),
+    }
+    return Artifact(facts, {f"part/{name}": ids for name, ids in data.parts.items()})
