@@ -44,7 +44,7 @@ test: $(VENV)/installed-dev ## the tests; ARGS go to pytest
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/installed-dev ## ruff (rules and format) and mypy
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --output-format concise .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 

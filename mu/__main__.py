@@ -55,7 +55,7 @@ def dispatch(verb: str, words: list[str]) -> int:
         UsageError: No such verb.
     """
     from mu import commands
-    from mu.config import unknown
+    from mu.choices import unknown
 
     if verb not in VERBS:
         raise unknown("verb", verb, VERBS)

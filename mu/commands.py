@@ -9,13 +9,15 @@ from statistics import median
 
 from rich.console import Console
 
-from mu.config import Experiment, choices, load_experiment, parse_words, summary, unknown
+from mu.choices import choices, summary, unknown
+from mu.config import Experiment, load_experiment
 from mu.errors import UsageError
 from mu.jobs import make_pool
 from mu.pipeline import Cell, run_cells
 from mu.reporting.progress import Display
 from mu.runner import Runner, Waiting
 from mu.store import Store, default_root
+from mu.words import parse_words
 
 KINDS = {
     "methods": "method",

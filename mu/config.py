@@ -1,17 +1,16 @@
 """From an experiment file and ``key=value`` words to blocks that say everything they do."""
 
 import copy
-import difflib
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mu.choices import choices, config_folders, unknown
 from mu.errors import UsageError
+from mu.words import FILTERS, check_type, count_of, parse_words, seeds_of, words_of
 
 GROUPS = ("data", "model", "recipe", "evaluation", "compute")
-FILTERS = ("methods", "requests", "seeds", "oracles")
 
 
 @dataclass
@@ -36,68 +35,6 @@ class Experiment:
     blocks: list[Block]
     compute: dict[str, Any]
     words: list[str] = field(default_factory=list)
-
-
-def config_folders() -> list[Path]:
-    """``MU_CONFIGS`` (yours, first) and the folder that ships with mu."""
-    packaged = Path(__file__).parent / "configs"
-    shipped = packaged if packaged.is_dir() else Path(__file__).parents[1] / "configs"
-    own = [Path(p) for p in os.environ.get("MU_CONFIGS", "").split(os.pathsep) if p]
-    return [*(p.absolute() for p in own), shipped]
-
-
-def choices(group: str) -> dict[str, Path]:
-    """Name → file of every choice of a group; your own hide shipped ones of the same name."""
-    found: dict[str, Path] = {}
-    for folder in reversed(config_folders()):
-        found |= {path.stem: path for path in sorted((folder / group).glob("*.yaml"))}
-    return dict(sorted(found.items()))
-
-
-def summary(path: Path) -> str:
-    """First comment line of a configuration file."""
-    first = path.read_text(encoding="utf-8").split("\n", 1)[0]
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
-
-
-def unknown(kind: str, word: str, known: Iterable[str]) -> UsageError:
-    """The error for a word that is not among the known ones, with the nearest of them."""
-    known = list(known)
-    near = difflib.get_close_matches(word, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}"
-    return UsageError(f"unknown {kind} {word!r}; {hint}")
-
-
-def parse_words(words: Sequence[str]) -> dict[str, Any]:
-    """``key=value`` words in Hydra's grammar as a dictionary.
-
-    Raises:
-        UsageError: A word is not of that form, or a key is given twice.
-
-    Example:
-        >>> parse_words(["recipe.epochs=3", "methods=[ssd,finetune]"])
-        {'recipe.epochs': 3, 'methods': ['ssd', 'finetune']}
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
-
-    found: dict[str, Any] = {}
-    for word in words:
-        key, equals, text = word.partition("=")
-        if not equals or not key:
-            raise UsageError(f"{word!r} is not of the form key=value")
-        if key in found:
-            raise UsageError(f"{key} is given twice")
-        if key in ("out", "experiment") or (key in FILTERS and not text.startswith("[")):
-            found[key] = text
-            continue
-        try:
-            found[key] = OverridesParser.create().parse_override(word).value()
-        except OverrideParseException as error:
-            raise UsageError(f"{word!r} cannot be read; quote it as 'key=\"value\"'") from error
-        if found[key].__class__.__module__.startswith("hydra"):
-            raise UsageError(f"{word!r} is a sweep; give one value, or a list in [brackets]")
-    return found
 
 
 def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
@@ -127,7 +64,7 @@ def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
     overrides = parse_words(words)
     used: set[str] = set()
     blocks = [_block(copy.deepcopy(b), overrides, used, raw["blocks"]) for b in raw["blocks"]]
-    blocks = [b for b in blocks if b.requests and b.methods is not None]
+    blocks = [b for b in blocks if b.requests and (b.methods or "methods" not in overrides)]
     unused = [k for k in overrides if k not in used and k not in (*FILTERS, "out")]
     if unused:
         raise unknown("key", unused[0], sorted(_keys(blocks)))
@@ -166,11 +103,11 @@ def _block(
         for name, r in raw["requests"].items()
         if _wanted(name, overrides.get("requests"))
     }
-    oracles = _count("oracles", overrides.get("oracles", raw.get("oracles", 3)))
+    oracles = count_of("oracles", overrides.get("oracles", raw.get("oracles", 3)))
     if oracles < 1:
         raise UsageError("oracles=0: at least one retrained model is needed")
     return Block(
-        names, config, requests, methods, _seeds(overrides.get("seeds", raw["seeds"])), oracles
+        names, config, requests, methods, seeds_of(overrides.get("seeds", raw["seeds"])), oracles
     )
 
 
@@ -206,7 +143,7 @@ def _compose(names: dict[str, str], settings: dict[str, Any], used: set[str]) ->
         if not _has(config, key):
             continue
         used.add(key)
-        _check_type(key, OmegaConf.select(config, key), value)
+        check_type(key, OmegaConf.select(config, key), value)
         OmegaConf.update(config, key, value, merge=False)
     try:
         plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
@@ -224,24 +161,6 @@ def _has(config: Any, key: str) -> bool:
     return hasattr(config, "keys") and last in config
 
 
-def _check_type(key: str, old: object, new: object) -> None:
-    """A value must be of the type of the one it replaces; nothing and ``???`` take any."""
-    if old is None or old == "???" or new is None:
-        return
-    kind = "mapping" if hasattr(old, "keys") else "list" if isinstance(old, Sequence) else ""
-    fits = (
-        isinstance(new, dict)
-        if kind == "mapping"
-        else isinstance(new, list)
-        if kind and not isinstance(old, str)
-        else isinstance(new, bool) == isinstance(old, bool)
-        and (isinstance(new, type(old)) or (isinstance(old, float) and isinstance(new, int)))
-    )
-    if not fits:
-        wanted = kind if kind and not isinstance(old, str) else type(old).__name__
-        raise UsageError(f"{key}={new!r} is a {type(new).__name__}; it must be a {wanted}")
-
-
 def _changed(settings: dict[str, Any], chosen: dict[str, Any]) -> list[str]:
     method = chosen["method"]
     return sorted(k for k in settings if k.startswith("method.") and k.split(".")[1] in method)
@@ -251,7 +170,7 @@ def _methods(own: list[str], wanted: object, siblings: list[dict[str, Any]]) -> 
     """Methods of a block: its own that are wanted, and wanted ones that no block names."""
     if wanted is None:
         return own
-    known, words = choices("method"), _words(wanted)
+    known, words = choices("method"), words_of(wanted)
     for word in words:
         if word not in known:
             raise unknown("method", word, known)
@@ -260,12 +179,12 @@ def _methods(own: list[str], wanted: object, siblings: list[dict[str, Any]]) -> 
 
 
 def _wanted(name: str, wanted: object) -> bool:
-    return wanted is None or name in _words(wanted)
+    return wanted is None or name in words_of(wanted)
 
 
 def _check_requests(overrides: dict[str, Any], blocks: list[dict[str, Any]]) -> None:
     known = [name for block in blocks for name in block["requests"]]
-    for word in _words(overrides.get("requests")):
+    for word in words_of(overrides.get("requests")):
         if word not in known:
             raise unknown("request", word, known)
 
@@ -283,42 +202,12 @@ def _request(raw: dict[str, Any], settings: dict[str, Any], used: set[str]) -> d
     chosen = _compose(names, {f"request.{k}": v for k, v in raw.items()}, set())
     changed = {k: v for k, v in settings.items() if k.startswith("request.") and k[8:] in base}
     for key, value in changed.items():
-        _check_type(key, chosen["request"][key[8:]], value)
+        check_type(key, chosen["request"][key[8:]], value)
         chosen["request"][key[8:]] = value
         per_pair.pop(key[8:], None)
         used.add(key)
     found: dict[str, Any] = chosen["request"]
     return found | ({"per_pair": per_pair} if per_pair else {})
-
-
-def _words(value: object) -> list[str]:
-    if value is None:
-        return []
-    return [str(v) for v in value] if isinstance(value, list) else str(value).split(",")
-
-
-def _count(key: str, value: object) -> int:
-    try:
-        number = int(str(value))
-    except ValueError:
-        raise UsageError(f"{key}={value} is not a whole number") from None
-    if number < 0:
-        raise UsageError(f"{key}={value} is negative")
-    return number
-
-
-def _seeds(value: object) -> list[int]:
-    """``3`` means the pairs 0, 1, 2; a list (``0,4`` or ``[0,4]``) means those."""
-    words = _words(value)
-    if len(words) == 1 and not isinstance(value, list):
-        count = _count("seeds", value)
-        if count == 0:
-            raise UsageError("seeds=0: at least one pair is needed")
-        return list(range(count))
-    seeds = [_count("seeds", word) for word in words]
-    if len(set(seeds)) != len(seeds):
-        raise UsageError(f"seeds={value} names a seed twice")
-    return seeds
 
 
 def _keys(blocks: list[Block]) -> set[str]:

@@ -98,10 +98,23 @@ class InlinePool:
 
     async def run(self, job: Job, progress: Progress) -> None:
         """See `Pool.run`."""
-        try:
-            execute(self.store, job, progress)
-        except Exception as error:
-            raise transferable(error) from error
+        import warnings
+
+        import torch
+
+        from mu.worker import quiet
+
+        # As in a worker: the recipe's threads (other ones change bits), and no library's chatter.
+        threads = torch.get_num_threads()
+        with warnings.catch_warnings():
+            quiet()
+            try:
+                prepare(job)
+                execute(self.store, job, progress)
+            except Exception as error:
+                raise transferable(error) from error
+            finally:
+                torch.set_num_threads(threads)
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from mu.config import choices, unknown
+from mu.choices import choices, unknown
 from mu.errors import UsageError
 from mu.evaluation.score import Score
 from mu.evaluation.signals import Signals, Split

@@ -152,10 +152,12 @@ class Store:
         if artifact.tensors:
             from safetensors.torch import save_file
 
-            save_file(
-                {n: t.detach().cpu().contiguous() for n, t in artifact.tensors.items()},
-                folder / "tensors.safetensors",
-            )
+            # Copies: tied tensors share memory, which the format refuses.
+            copies = {
+                name: tensor.detach().to("cpu", copy=True).contiguous()
+                for name, tensor in artifact.tensors.items()
+            }
+            save_file(copies, folder / "tensors.safetensors")
         files = {path.name: _file_digest(path) for path in sorted(folder.iterdir())}
         manifest = {"schema": SCHEMA, "files": files, **record}
         (folder / "manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=1))
@@ -174,7 +176,7 @@ class Store:
             try:
                 manifest = json.loads(path.read_text())
                 found.setdefault(manifest["family"], []).append(manifest["seconds"])
-            except (OSError, ValueError, KeyError):
+            except (OSError, ValueError, KeyError, TypeError):
                 continue
         return found
 

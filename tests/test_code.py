@@ -8,14 +8,17 @@ import mu.code
 from mu.code import code_digest, reachable
 
 STEPS = (
-    "mu.data.base",
+    "mu.data.describe",
     "mu.training.fit",
     "mu.forget_sets.request",
     "mu.unlearning.request",
     "mu.models.predict",
     "mu.evaluation.scoring",
 )
-MACHINERY = ("mu.pipeline", "mu.jobs", "mu.runner", "mu.config", "mu.commands", "mu.store")
+MACHINERY = (
+    *("mu.pipeline", "mu.steps", "mu.card", "mu.jobs", "mu.worker", "mu.cluster", "mu.runner"),
+    *("mu.config", "mu.commands", "mu.store", "mu.code", "mu.library"),
+)
 HELPER = '''"""What helps."""
 
 

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from mu.artifact import Artifact
-from mu.errors import MuError, StepFailed, UsageError
+from mu.errors import MuError, NotApplicable, StepFailed, UsageError
 from mu.jobs import InlinePool, Job, LocalPool, Worker, make_pool, one_line, transferable
 from mu.runner import Runner
 from mu.store import Store
@@ -143,7 +144,7 @@ def test_progress_comes_back(pool):
     [
         ("wrong", UsageError, "no such word"),
         ("own", StepFailed, "this and that"),
-        ("bug", StepFailed, r"KeyError: 'nothing\\nthere'"),
+        ("bug", StepFailed, r"KeyError: 'nothing\nthere'"),
     ],
 )
 def test_an_error_crosses_with_its_reason(pool, store, name, kind, message):
@@ -227,21 +228,19 @@ def test_inline_errors_read_like_a_workers(modules, store):
 
 
 def test_inline_steps_get_the_threads_of_the_recipe(store, monkeypatch):
-    import torch
-
     seen = []
 
     def look(config, inputs, progress):
         seen.append(torch.get_num_threads())
         return Artifact()
 
-    monkeypatch.setattr("mu.data.base.describe", look)
+    monkeypatch.setattr("mu.data.describe.step", look)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        run(InlinePool(store), Job("describe", "t1", "mu.data.base:describe", {"threads": 1}))
+        run(InlinePool(store), Job("describe", "t1", "mu.data.describe:step", {"threads": 1}))
         assert torch.get_num_threads() == 2
-        run(InlinePool(store), Job("describe", "t2", "mu.data.base:describe", {"threads": 3}))
+        run(InlinePool(store), Job("describe", "t2", "mu.data.describe:step", {"threads": 3}))
     finally:
         torch.set_num_threads(before)
     assert seen == [1, 3]
@@ -260,8 +259,9 @@ def test_errors_that_cannot_cross_become_their_reason():
 
     assert type(transferable(Local("why"))) is StepFailed
     assert str(transferable(Local("why"))) == "why"
-    error = UsageError("word")
-    assert transferable(error) is error
+    for kind in (UsageError, NotApplicable):
+        assert type(transferable(kind("word"))) is kind
+        assert str(transferable(kind("word"))) == "word"
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_pool_that_cannot_be_is_refused(store, compute):
 
 def test_a_step_is_run_once_and_fails_for_all(modules, store):
     asked = {"step": "fit", "call": "ownsteps:fine", "key": {"n": 7}, "config": {"n": 7}}
-    failing = asked | {"call": "ownsteps:wrong"}
+    failing = asked | {"call": "ownsteps:wrong", "key": {"n": 8}}
 
     async def several() -> Runner:
         runner = Runner(store, InlinePool(store))

@@ -15,10 +15,17 @@ import torch
 from mu.artifact import Artifact
 from mu.data.base import Batch, removed_elements
 from mu.data.build import build_data
+from mu.errors import UsageError
 from mu.models.base import Learner, as_batch, build_learner, load_weights, read_weights
 
 Progress = Callable[[int, int], None]
 MEMORY = "memory/"  # prefix of the tensors in a state that are a method's own, not weights
+
+
+ALLOWED = {
+    "schedule": ("constant", "cosine"),
+    "precision": ("32-true", "bf16-mixed", "16-mixed"),
+}
 
 
 class Meter:
@@ -110,9 +117,26 @@ def schedule_factor(name: str, step: int, steps: int, warmup: float) -> float:
         return (step + 1) / ramp
     if name == "constant":
         return 1.0
-    if name != "cosine":
-        raise ValueError(f"schedule {name!r} is neither 'constant' nor 'cosine'")
     return 0.5 * (1 + cos(pi * (step - ramp) / max(steps - ramp, 1)))
+
+
+def check_recipe(recipe: dict[str, Any]) -> None:
+    """Refuse a recipe before anything is trained with it.
+
+    Raises:
+        UsageError: A value that cannot be meant.
+    """
+    epochs, size = recipe["epochs"], recipe["batch_size"]
+    if epochs < 0:
+        raise UsageError(f"recipe.epochs={epochs} is negative")
+    if size is not None and size < 1:
+        raise UsageError(f"recipe.batch_size={size} is not a number of samples; null means all")
+    if not 0 <= recipe["warmup"] < 1:
+        raise UsageError(f"recipe.warmup={recipe['warmup']} is not a share of the steps in [0, 1)")
+    for name, allowed in ALLOWED.items():
+        if recipe[name] not in allowed:
+            known = ", ".join(allowed)
+            raise UsageError(f"recipe.{name}={recipe[name]} is not one of {known}")
 
 
 def optimisation(recipe: dict[str, Any], steps: int) -> Callable[[Learner], Any]:
@@ -181,6 +205,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     ``inputs["removed"]`` holds the selections (in order) whose elements are not in the data.
     """
     data, recipe, seed = build_data(config["data"]), config["recipe"], config["seed"]
+    check_recipe(recipe)
     pl.seed_everything(seed, workers=False, verbose=False)
     learner = build_learner(config["model"])
     if config.get("checkpoint"):

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from mu.config import choices
+from mu.choices import choices
 from mu.data.build import build
 from mu.errors import UsageError
 from mu.models.base import Learner

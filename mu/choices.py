@@ -1,0 +1,38 @@
+"""What there is to choose from: the YAML files of each group, and errors that name the nearest."""
+
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from mu.errors import UsageError
+
+
+def config_folders() -> list[Path]:
+    """``MU_CONFIGS`` (yours, first) and the folder that ships with mu."""
+    packaged = Path(__file__).parent / "configs"
+    shipped = packaged if packaged.is_dir() else Path(__file__).parents[1] / "configs"
+    own = [Path(p) for p in os.environ.get("MU_CONFIGS", "").split(os.pathsep) if p]
+    return [*(p.absolute() for p in own), shipped]
+
+
+def choices(group: str) -> dict[str, Path]:
+    """Name → file of every choice of a group; your own hide shipped ones of the same name."""
+    found: dict[str, Path] = {}
+    for folder in reversed(config_folders()):
+        found |= {path.stem: path for path in sorted((folder / group).glob("*.yaml"))}
+    return dict(sorted(found.items()))
+
+
+def summary(path: Path) -> str:
+    """First comment line of a configuration file."""
+    first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
+def unknown(kind: str, word: str, known: Iterable[str]) -> UsageError:
+    """The error for a word that is not among the known ones, with the nearest of them."""
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}"
+    return UsageError(f"unknown {kind} {word!r}; {hint}")

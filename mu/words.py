@@ -1,0 +1,95 @@
+"""``key=value`` words: read, split and held against the type of what they replace."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mu.errors import UsageError
+
+NAMES = {
+    "str": "a word",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a mapping",
+}
+FILTERS = ("methods", "requests", "seeds", "oracles")
+
+
+def parse_words(words: Sequence[str]) -> dict[str, Any]:
+    """``key=value`` words in Hydra's grammar as a dictionary.
+
+    Raises:
+        UsageError: A word is not of that form, or a key is given twice.
+
+    Example:
+        >>> parse_words(["recipe.epochs=3", "methods=[ssd,finetune]"])
+        {'recipe.epochs': 3, 'methods': ['ssd', 'finetune']}
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    found: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{word!r} is not of the form key=value")
+        if key in found:
+            raise UsageError(f"{key} is given twice")
+        if key in ("out", "experiment") or (key in FILTERS and not text.startswith("[")):
+            found[key] = text
+            continue
+        try:
+            found[key] = OverridesParser.create().parse_override(word).value()
+        except OverrideParseException as error:
+            raise UsageError(f"{word!r} cannot be read; quote it as 'key=\"value\"'") from error
+        if found[key].__class__.__module__.startswith("hydra"):
+            raise UsageError(f"{word!r} is a sweep; give one value, or a list in [brackets]")
+    return found
+
+
+def check_type(key: str, old: object, new: object) -> None:
+    """A value must be of the type of the one it replaces; nothing and ``???`` take any."""
+    if old is None or old == "???" or new is None:
+        return
+    if hasattr(old, "keys"):
+        wanted: tuple[type, ...] = (dict,)
+    elif isinstance(old, Sequence) and not isinstance(old, str):
+        wanted = (list,)
+    else:
+        wanted = (float, int) if isinstance(old, float) else (type(old),)
+    if not isinstance(new, wanted) or (isinstance(new, bool) and bool not in wanted):
+        found, name = type(new).__name__, wanted[0].__name__
+        raise UsageError(f"{key}={new!r} is {NAMES.get(found, found)}; it takes {NAMES[name]}")
+
+
+def words_of(value: object) -> list[str]:
+    """``a,b`` or a list as a list of words; nothing as none."""
+    if value is None:
+        return []
+    return [str(v) for v in value] if isinstance(value, list) else str(value).split(",")
+
+
+def count_of(key: str, value: object) -> int:
+    """A whole number that is not negative."""
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise UsageError(f"{key}={value} is not a whole number") from None
+    if number < 0:
+        raise UsageError(f"{key}={value} is negative")
+    return number
+
+
+def seeds_of(value: object) -> list[int]:
+    """``3`` means the pairs 0, 1, 2; a list (``0,4`` or ``[0,4]``) means those."""
+    words = words_of(value)
+    if len(words) == 1 and not isinstance(value, list):
+        count = count_of("seeds", value)
+        if count == 0:
+            raise UsageError("seeds=0: at least one pair is needed")
+        return list(range(count))
+    seeds = [count_of("seeds", word) for word in words]
+    if len(set(seeds)) != len(seeds):
+        raise UsageError(f"seeds={value} names a seed twice")
+    return seeds
