@@ -9,10 +9,17 @@ from mu.errors import UsageError
 
 
 def config_folders() -> list[Path]:
-    """``MU_CONFIGS`` (yours, first) and the folder that ships with mu."""
+    """``MU_CONFIGS`` (yours, first) and the folder that ships with mu.
+
+    Raises:
+        UsageError: A folder of ``MU_CONFIGS`` is not there.
+    """
     packaged = Path(__file__).parent / "configs"
     shipped = packaged if packaged.is_dir() else Path(__file__).parents[1] / "configs"
     own = [Path(p) for p in os.environ.get("MU_CONFIGS", "").split(os.pathsep) if p]
+    for folder in own:
+        if not folder.is_dir():
+            raise UsageError(f"MU_CONFIGS: there is no folder {folder}")
     return [*(p.absolute() for p in own), shipped]
 
 

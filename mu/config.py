@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mu.errors import UsageError
 from mu.words import FILTERS, check_type, count_of, parse_words, seeds_of, words_of
 
 GROUPS = ("data", "model", "recipe", "evaluation", "compute")
+NEEDED = ("data", "model", "recipe", "requests", "methods", "seeds")  # in every block
 
 
 @dataclass
@@ -49,31 +51,53 @@ def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
     Raises:
         UsageError: A name, key or value is wrong.
     """
-    import yaml
-
     known = choices("experiment")
     path = Path(name) if name.endswith(".yaml") else known.get(name)
     if path is None or not path.is_file():
         raise unknown("experiment", name, known)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict) or not isinstance(raw.get("blocks"), list):
-        raise UsageError(f"{path} has no list of blocks")
+    raw = _read(path)
     overrides = parse_words(words)
+    _check_requests(overrides, raw["blocks"])
     used: set[str] = set()
     blocks = [_block(copy.deepcopy(b), overrides, used, raw["blocks"]) for b in raw["blocks"]]
     blocks = [b for b in blocks if b.requests and (b.methods or "methods" not in overrides)]
     unused = [k for k in overrides if k not in used and k not in (*FILTERS, "out")]
     if unused:
         raise unknown("key", unused[0], sorted(_keys(blocks)))
-    _check_requests(overrides, raw["blocks"])
+    if not blocks:
+        wanted = " and ".join(f"{k}={overrides[k]}" for k in ("requests", "methods"))
+        raise UsageError(f"no block of {path.stem} has {wanted}")
     title, text = raw.get("title", path.stem), raw.get("description", "")
     compute = blocks[0].config["compute"]
     for block in blocks:
         block.config["device"] = block.config.pop("compute")["device"]
     return Experiment(path.stem, title, " ".join(text.split()), blocks, compute, list(words))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """An experiment file whose blocks have the keys they need, each of the right shape."""
+    import yaml
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("blocks"), list) or not raw["blocks"]:
+        raise UsageError(f"{path} has no list of blocks")
+    for block in raw["blocks"]:
+        if not isinstance(block, dict):
+            raise UsageError(f"{path}: a block is a mapping, not {block!r}")
+        for key in block:
+            known = {*GROUPS, *NEEDED, "oracles", "set"}
+            if key not in known:
+                raise unknown(f"key of a block in {path}", str(key), sorted(known))
+        for key in NEEDED:
+            if key not in block:
+                raise UsageError(f"{path}: a block has no {key}")
+        for key, kind in {"requests": dict, "methods": list, "set": dict}.items():
+            if not isinstance(block.get(key, kind()), kind):
+                raise UsageError(f"{path}: {key} must be a {kind.__name__}, not {block[key]!r}")
+    return raw
 
 
 def _block(
@@ -84,9 +108,6 @@ def _block(
         if group in overrides and (group in raw or group == "evaluation"):
             raw[group] = str(overrides[group])
             used.add(group)
-    for group in ("data", "model", "recipe", "requests", "methods", "seeds"):
-        if group not in raw:
-            raise UsageError(f"a block of the experiment has no {group}")
     if "evaluation" not in raw:
         raw["evaluation"] = _panel_of(raw["data"])
     names = {group: raw[group] for group in GROUPS}
@@ -94,6 +115,7 @@ def _block(
         k: v for k, v in overrides.items() if k not in (*GROUPS, *FILTERS, "out")
     }
     config = _compose(names, settings, used)
+    count_of("recipe.epochs", config["recipe"].get("epochs", 0))
     methods = {}
     for method in _methods(raw["methods"], overrides.get("methods"), siblings):
         chosen = _compose(names | {"method": method}, settings, used)
@@ -106,6 +128,9 @@ def _block(
     oracles = count_of("oracles", overrides.get("oracles", raw.get("oracles", 3)))
     if oracles < 1:
         raise UsageError("oracles=0: at least one retrained model is needed")
+    unused = [key for key in raw.get("set", {}) if key not in used]
+    if unused and not {"methods", "requests"} & set(overrides):
+        raise UsageError(f"set: {unused[0]} is a key that the block does not have")
     return Block(
         names, config, requests, methods, seeds_of(overrides.get("seeds", raw["seeds"])), oracles
     )
@@ -124,8 +149,6 @@ def _panel_of(data: str) -> str:
 
 def _compose(names: dict[str, str], settings: dict[str, Any], used: set[str]) -> dict[str, Any]:
     """One configuration of groups, with the settings whose keys it has."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
@@ -133,12 +156,8 @@ def _compose(names: dict[str, str], settings: dict[str, Any], used: set[str]) ->
     for group, name in names.items():
         if name not in choices(group):
             raise unknown(label.get(group, group), str(name), choices(group))
-    *own, shipped = config_folders()
-    search = [f"hydra.searchpath=[{','.join(f'file://{p}' for p in own)}]"] if own else []
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(shipped), version_base="1.3"):
-        config = compose(overrides=[*search, *(f"+{g}={n}" for g, n in names.items())])
-    OmegaConf.set_struct(config, False)
+    folders = tuple(config_folders())
+    config = OmegaConf.merge(*(_choice(g, n, folders) for g, n in names.items()))
     for key, value in settings.items():
         if not _has(config, key):
             continue
@@ -150,6 +169,26 @@ def _compose(names: dict[str, str], settings: dict[str, Any], used: set[str]) ->
     except OmegaConfBaseException as error:
         raise UsageError(" ".join(str(error).split())) from error
     return plain
+
+
+@lru_cache(maxsize=256)
+def _choice(group: str, name: str, folders: tuple[Path, ...]) -> Any:
+    """One choice of a group, composed by Hydra; of two files of a name the first folder's wins."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+
+    first, *others = map(str, folders)
+    quoted = ",".join("'file://{}'".format(p.replace("'", r"\'")) for p in others)
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(first, version_base="1.3"):
+            config = compose(overrides=[f"hydra.searchpath=[{quoted}]", f"+{group}={name}"])
+    except HydraException as error:
+        raise UsageError(f"{group}={name}: {' '.join(str(error).split())}") from error
+    OmegaConf.set_struct(config, False)
+    return config
 
 
 def _has(config: Any, key: str) -> bool:
@@ -199,6 +238,9 @@ def _request(raw: dict[str, Any], settings: dict[str, Any], used: set[str]) -> d
     for key in (*raw, *per_pair):
         if key not in base:
             raise unknown("request option", key, [k for k in base if k != "_target_"])
+    for key, values in per_pair.items():
+        if not isinstance(values, list) or not values:
+            raise UsageError(f"per_pair: {key} must be a list, one value a pair, not {values!r}")
     chosen = _compose(names, {f"request.{k}": v for k, v in raw.items()}, set())
     changed = {k: v for k, v in settings.items() if k.startswith("request.") and k[8:] in base}
     for key, value in changed.items():
@@ -224,4 +266,6 @@ def _keys(blocks: list[Block]) -> set[str]:
         walk({k: v for k, v in block.config.items() if k != "evaluation"}, "")
         for method in block.methods.values():
             walk(method["config"], "method")
+        for part in (part for parts in block.requests.values() for part in parts):
+            walk({k: v for k, v in part.items() if k != "per_pair"}, "request")
     return found | set(FILTERS)

@@ -1,5 +1,6 @@
 """``key=value`` words: read, split and held against the type of what they replace."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ NAMES = {
     "dict": "a mapping",
 }
 FILTERS = ("methods", "requests", "seeds", "oracles")
+LARGEST_SEED = 99_999  # seeds of oracles are 10 000 times larger and must fit 32 bits
 
 
 def parse_words(words: Sequence[str]) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def parse_words(words: Sequence[str]) -> dict[str, Any]:
         {'recipe.epochs': 3, 'methods': ['ssd', 'finetune']}
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
+    from hydra.errors import HydraException
 
     found: dict[str, Any] = {}
     for word in words:
@@ -41,7 +43,7 @@ def parse_words(words: Sequence[str]) -> dict[str, Any]:
             continue
         try:
             found[key] = OverridesParser.create().parse_override(word).value()
-        except OverrideParseException as error:
+        except HydraException as error:
             raise UsageError(f"{word!r} cannot be read; quote it as 'key=\"value\"'") from error
         if found[key].__class__.__module__.startswith("hydra"):
             raise UsageError(f"{word!r} is a sweep; give one value, or a list in [brackets]")
@@ -50,6 +52,8 @@ def parse_words(words: Sequence[str]) -> dict[str, Any]:
 
 def check_type(key: str, old: object, new: object) -> None:
     """A value must be of the type of the one it replaces; nothing and ``???`` take any."""
+    if isinstance(new, float) and not math.isfinite(new):
+        raise UsageError(f"{key}={new} is not a finite number")
     if old is None or old == "???" or new is None:
         return
     if hasattr(old, "keys"):
@@ -83,13 +87,13 @@ def count_of(key: str, value: object) -> int:
 
 def seeds_of(value: object) -> list[int]:
     """``3`` means the pairs 0, 1, 2; a list (``0,4`` or ``[0,4]``) means those."""
-    words = words_of(value)
-    if len(words) == 1 and not isinstance(value, list):
-        count = count_of("seeds", value)
-        if count == 0:
-            raise UsageError("seeds=0: at least one pair is needed")
-        return list(range(count))
-    seeds = [count_of("seeds", word) for word in words]
+    seeds = [count_of("seeds", word) for word in words_of(value)]
+    if any(seed > LARGEST_SEED for seed in seeds):
+        raise UsageError(f"seeds={value} goes beyond {LARGEST_SEED}")
+    if len(seeds) == 1 and not isinstance(value, list):
+        seeds = list(range(seeds[0]))
+    if not seeds:
+        raise UsageError(f"seeds={value}: at least one pair is needed")
     if len(set(seeds)) != len(seeds):
         raise UsageError(f"seeds={value} names a seed twice")
     return seeds

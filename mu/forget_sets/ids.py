@@ -18,7 +18,8 @@ class IdSet:
         kind: Kind of element; the file's own head wins.
 
     Raises:
-        UsageError: Neither or both given, or the file was written for other data.
+        UsageError: Neither or both given, something that is no id, or the file was written for
+            other data.
     """
 
     def __init__(
@@ -26,6 +27,11 @@ class IdSet:
     ) -> None:
         if (ids is None) == (path is None):
             raise UsageError("a request by ids takes either ids or a path")
+        if ids is not None and not isinstance(ids, list):
+            raise UsageError(f"ids={ids!r} is not a list of ids")
+        for one in ids or []:
+            if isinstance(one, bool) or not isinstance(one, int):
+                raise UsageError(f"{one!r} is not an id")
         self.kind, self.ids, self.path = kind, ids, path
         if path is not None:
             self.kind = read_ids(Path(path)).kind

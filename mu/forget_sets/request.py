@@ -1,5 +1,6 @@
 """A request, checked once and in one place: who is to be forgotten, and what is left."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -12,6 +13,8 @@ from mu.artifact import Artifact
 from mu.data.base import Data, Ids, Kept, removed_elements
 from mu.data.build import build, build_data
 from mu.errors import UsageError
+
+ID = re.compile(r"-?[0-9]{1,18}")  # fits 64 bits
 
 
 class Selector(Protocol):
@@ -81,13 +84,19 @@ def check(request: Request, data: Data, before: Mapping[str, Ids]) -> Request:
 
 
 def split(data: Data, request: Request, before: Mapping[str, Ids]) -> ForgetSplit:
-    """Parts of the training samples after ``request``, given what was removed before."""
+    """Parts of the training samples after ``request``, given what was removed before.
+
+    Raises:
+        UsageError: No trained sample stands for what is forgotten, or none is left to retain.
+    """
     removed = dict(before)
     removed[request.kind] = np.union1d(before.get(request.kind, np.empty(0, np.int64)), request.ids)
     earlier = [data.affected(kind, ids) for kind, ids in before.items()]
     gone = np.unique(np.concatenate([np.empty(0, np.int64), *earlier])).astype(np.int64)
     previous, kept = data.without(before), data.without(removed)
     forget = np.intersect1d(data.affected(request.kind, request.ids), previous.ids)
+    if len(forget) == 0:
+        raise UsageError(f"no trained sample stands for these {request.kind}; nothing is forgotten")
     retain = np.setdiff1d(kept.ids, np.union1d(forget, gone))
     if len(retain) == 0:
         raise UsageError("the request leaves no sample to retain")
@@ -109,7 +118,11 @@ def read_ids(path: Path, fingerprint: str | None = None) -> Request:
     if not path.is_file():
         raise UsageError(f"there is no file of ids {path}")
     kind, ids = "samples", []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as text: {error}") from error
+    for number, line in enumerate(lines, 1):
         text = line.strip()
         if text.startswith("# kind:"):
             kind = text.partition(":")[2].strip()
@@ -118,7 +131,7 @@ def read_ids(path: Path, fingerprint: str | None = None) -> Request:
             if fingerprint is not None and written_for != fingerprint:
                 raise UsageError(f"{path} was written for other data (fingerprint {written_for})")
         elif text and not text.startswith("#"):
-            if not text.lstrip("-").isdigit():
+            if not ID.fullmatch(text):
                 raise UsageError(f"{path}, line {number}: {text!r} is not an id")
             ids.append(int(text))
     return Request(kind, np.asarray(ids, np.int64))

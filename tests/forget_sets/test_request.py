@@ -1,0 +1,289 @@
+"""Requests: what is refused, what a request does to the data, and files of ids."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mu.data.base import TensorData
+from mu.data.graphs import LinkData, NodeData
+from mu.errors import UsageError
+from mu.forget_sets.budget import budget
+from mu.forget_sets.by_class import ClassSet
+from mu.forget_sets.ids import IdSet
+from mu.forget_sets.random import RandomSet
+from mu.forget_sets.request import Request, check, read_ids, select, split, write_ids
+
+NODES = 30
+
+
+def table() -> TensorData:
+    """Training ids are the odd ones below 60."""
+    ids = np.arange(90)
+    return TensorData(
+        torch.zeros(90, 2),
+        torch.arange(90) % 5,
+        train=ids[1:60:2],
+        validation=ids[0:60:2],
+        test=ids[60:],
+    )
+
+
+def graph() -> tuple:
+    rng = np.random.default_rng(0)
+    rows, columns = np.triu_indices(NODES, 1)
+    chosen = rng.random(len(rows)) < 0.15
+    edges = np.stack([rows[chosen], columns[chosen]], axis=1)
+    return torch.ones(NODES, 3), torch.arange(NODES) % 3, edges
+
+
+def nodes() -> NodeData:
+    parts = {"train": np.arange(0, 20), "validation": np.arange(20, 24), "test": np.arange(24, 30)}
+    return NodeData(*graph(), parts)
+
+
+def links() -> LinkData:
+    return LinkData(*graph(), validation=0.1, test=0.1)
+
+
+DATA = {"table": table(), "nodes": nodes(), "links": links()}
+KINDS = [(name, kind) for name, data in DATA.items() for kind in sorted(data.kinds)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "kind", "named"),
+    [
+        ([], "samples", "no samples"),
+        ([1, 3, 1], "samples", "id 1 is named twice"),
+        ([1, 2], "samples", "id 2 "),
+        ([-1], "samples", "id -1 "),
+        ([1, 900], "samples", "id 900 "),
+        ([1], "edges", "'edges'"),
+        ([5, 7], "samples", "id 7 .* earlier"),
+        (list(range(1, 60, 2)), "samples", "id 7|all 30"),
+    ],
+)
+def test_a_wrong_request_is_named(ids, kind, named):
+    before = {"samples": np.array([7])}
+    with pytest.raises(UsageError, match=named):
+        check(Request(kind, np.array(ids, dtype=np.int64)), DATA["table"], before)
+
+
+def test_everything_cannot_be_forgotten():
+    data = DATA["table"]
+    train = data.parts["train"]
+    with pytest.raises(UsageError, match="all 30"):
+        check(Request("samples", train), data, {})
+    with pytest.raises(UsageError, match="no sample to retain"):
+        split(data, Request("samples", train[1:]), {"samples": train[:1]})
+
+
+def test_only_what_was_trained_on_can_be_forgotten():
+    data = DATA["nodes"]
+    for kind in ("nodes", "features"):
+        with pytest.raises(UsageError, match="id 25 "):
+            check(Request(kind, np.array([25])), data, {})
+
+
+def test_ids_come_back_sorted():
+    assert check(Request("samples", np.array([9, 1, 5])), DATA["table"], {}).ids.tolist() == [
+        1,
+        5,
+        9,
+    ]
+
+
+@given(choice=st.sampled_from(KINDS), draw=st.data())
+@settings(max_examples=60, deadline=None)
+def test_the_parts_of_a_sequence_are_a_partition(choice, draw):
+    """After every request: forget, before and retain are disjoint and make up the training ids."""
+    name, _ = choice
+    data = DATA[name]
+    train = set(data.parts["train"].tolist())
+    before: dict[str, np.ndarray] = {}
+    forgotten: set[int] = set()
+    for _ in range(draw.draw(st.integers(1, 3))):
+        kind = draw.draw(st.sampled_from(sorted(data.kinds)))
+        known = before.get(kind, np.empty(0, np.int64))
+        pool = np.setdiff1d(data.elements(kind), known).tolist()
+        ids = draw.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=4, unique=True))
+        request = check(Request(kind, np.array(ids)), data, before)
+        try:
+            parts = split(data, request, before)
+        except UsageError as error:
+            # Elements that no trained sample stands for: nothing could be measured.
+            assert "no trained sample" in str(error)  # noqa: PT017
+            return
+        forget, earlier, retain = (
+            set(part.tolist()) for part in (parts.forget, parts.before, parts.retain)
+        )
+        assert forget
+        assert not (forget & earlier or forget & retain or earlier & retain)
+        assert forget | earlier | retain == train
+        assert earlier == forgotten - forget
+        assert retain <= set(parts.kept.ids.tolist())
+        forgotten |= forget
+        before = before | {kind: np.union1d(known, request.ids)}
+
+
+@given(ids=st.sets(st.sampled_from(list(range(1, 60, 2))), min_size=1, max_size=29))
+@settings(max_examples=30, deadline=None)
+def test_samples_are_taken_out_and_nothing_else(ids):
+    data = DATA["table"]
+    parts = split(data, check(Request("samples", np.array(sorted(ids))), data, {}), {})
+    assert set(parts.forget.tolist()) == ids
+    assert parts.kept.ids.tolist() == parts.retain.tolist()
+    assert parts.kept.view.removed == {}
+
+
+def test_features_keep_every_id_and_change_the_view():
+    data = DATA["nodes"]
+    parts = split(data, Request("features", np.array([2, 5])), {})
+    assert parts.kept.ids.tolist() == data.parts["train"].tolist()
+    assert parts.kept.view.removed == {"features": (2, 5)}
+    assert parts.forget.tolist() == [2, 5]
+    assert not set(parts.retain.tolist()) & {2, 5}
+
+
+def test_a_node_takes_its_edges_along():
+    data = DATA["links"]
+    node = int(data.edges[0, 0])
+    parts = split(data, Request("nodes", np.array([node])), {})
+    incident = np.flatnonzero((data.edges == node).any(axis=1))
+    assert parts.forget.tolist() == incident.tolist()
+    assert parts.kept.view.removed == {"edges": tuple(incident.tolist())}
+    assert not np.isin(data.pairs[parts.retain], node).any()
+
+
+def test_elements_that_no_trained_sample_stands_for_are_refused():
+    data = DATA["nodes"]
+    outside = np.flatnonzero((data.edges >= 20).all(axis=1))[:1]
+    assert len(outside)
+    with pytest.raises(UsageError, match="no trained sample"):
+        split(data, Request("edges", outside), {})
+
+
+def test_equal_sets_have_equal_digests_however_chosen():
+    data = DATA["table"]
+    chosen = select(ClassSet(3), data, {}, seed=4)
+    named = select(IdSet(chosen.ids[::-1].tolist()), data, {}, seed=9)
+    assert chosen.digest() == named.digest()
+    assert split(data, chosen, {}).kept.digest() == split(data, named, {}).kept.digest()
+    other = select(IdSet(chosen.ids[1:].tolist()), data, {}, seed=9)
+    assert chosen.digest() != other.digest()
+    assert Request("edges", chosen.ids).digest() != Request("nodes", chosen.ids).digest()
+
+
+# Selectors.
+
+
+def test_a_random_draw_is_of_what_is_left_and_follows_the_seed():
+    data, gone = DATA["table"], {"samples": np.arange(1, 40, 2)}
+    first = select(RandomSet(count=5), data, gone, seed=1)
+    assert select(RandomSet(count=5), data, gone, seed=1).ids.tolist() == first.ids.tolist()
+    assert select(RandomSet(count=5), data, gone, seed=2).ids.tolist() != first.ids.tolist()
+    assert set(first.ids.tolist()) <= set(range(41, 60, 2))
+
+
+def test_a_share_is_a_share_of_what_is_kept():
+    data, gone = DATA["table"], {"samples": np.arange(1, 40, 2)}
+    assert len(select(RandomSet(share=0.5), data, {}, seed=0).ids) == 15
+    assert len(select(RandomSet(share=0.5), data, gone, seed=0).ids) == 5
+
+
+def test_a_class_is_all_of_it_that_is_left():
+    found = select(ClassSet(1), DATA["table"], {"samples": np.array([11])}, seed=0)
+    assert found.ids.tolist() == [1, 21, 31, 41, 51]
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: ClassSet(9), "class 9 .*classes: 0, 1, 2, 3, 4"),
+        (lambda: ClassSet("cat"), "class cat"),
+        (lambda: ClassSet(1, kind="edges"), "edges"),
+        (lambda: RandomSet(), "share or a count"),
+        (lambda: RandomSet(share=0.1, count=2), "share or a count"),
+        (lambda: RandomSet(share=1.5), "share=1.5"),
+        (lambda: RandomSet(share=0.0), "share=0.0"),
+        (lambda: RandomSet(share=-0.1), "share=-0.1"),
+        (lambda: RandomSet(share="abc"), "share='abc'"),
+        (lambda: RandomSet(share=True), "share=True"),
+        (lambda: RandomSet(count=0), "count=0"),
+        (lambda: RandomSet(count=30), "count=30"),
+        (lambda: RandomSet(count=2.5), "count=2.5"),
+        (lambda: RandomSet(count="two"), "count='two'"),
+        (lambda: IdSet(), "ids or a path"),
+        (lambda: IdSet([1], "file"), "ids or a path"),
+        (lambda: IdSet([]), "no samples"),
+        (lambda: IdSet([1.5]), "1.5"),
+        (lambda: IdSet([True]), "True"),
+        (lambda: IdSet(["x"]), "'x'"),
+        (lambda: IdSet(5), "5"),
+        (lambda: IdSet(path="/no/such/file"), "/no/such/file"),
+    ],
+)
+def test_a_selector_that_cannot_select_says_why(make, named):
+    with pytest.raises(UsageError, match=named):
+        select(make(), DATA["table"], {}, seed=0)
+
+
+@given(share=st.floats(0.001, 0.999), available=st.integers(2, 1000))
+@settings(max_examples=50, deadline=None)
+def test_a_budget_leaves_something(share, available):
+    try:
+        wanted = budget(share, None, available)
+    except UsageError:
+        assert round(share * available) >= available
+    else:
+        assert 1 <= wanted < available
+        assert wanted == max(1, round(share * available))
+
+
+# Files of ids.
+
+
+@given(ids=st.sets(st.sampled_from(list(range(1, 60, 2))), min_size=1, max_size=20))
+@settings(max_examples=20, deadline=None)
+def test_ids_survive_a_file(tmp_path_factory, ids):
+    path = tmp_path_factory.mktemp("ids") / "ids.txt"
+    data = DATA["table"]
+    request = Request("samples", np.array(sorted(ids)))
+    write_ids(path, request, data.fingerprint())
+    found = read_ids(path, data.fingerprint())
+    assert (found.kind, found.ids.tolist()) == ("samples", sorted(ids))
+    selected = select(IdSet(path=str(path)), data, {}, seed=0)
+    assert selected.digest() == request.digest()
+
+
+def test_the_kind_is_read_from_the_file(tmp_path):
+    write_ids(tmp_path / "ids.txt", Request("edges", np.array([3, 8])), "f")
+    assert read_ids(tmp_path / "ids.txt").kind == "edges"
+    assert IdSet(path=str(tmp_path / "ids.txt")).kind == "edges"
+
+
+def test_ids_of_other_data_are_refused(tmp_path):
+    write_ids(tmp_path / "ids.txt", Request("samples", np.array([1])), DATA["links"].fingerprint())
+    with pytest.raises(UsageError, match="other data"):
+        select(IdSet(path=str(tmp_path / "ids.txt")), DATA["table"], {}, seed=0)
+    assert read_ids(tmp_path / "ids.txt").ids.tolist() == [1]
+
+
+def test_a_plain_list_of_ids_is_read(tmp_path):
+    (tmp_path / "ids.txt").write_text("# mine\n\n5\n  7 \n")
+    found = read_ids(tmp_path / "ids.txt", "any")
+    assert (found.kind, found.ids.tolist()) == ("samples", [5, 7])
+
+
+@pytest.mark.parametrize("line", ["1.0", "x", "1 2", "--5", "²", "1e3", "9" * 30])
+def test_a_line_that_is_no_id_is_named(tmp_path, line):
+    (tmp_path / "ids.txt").write_text(f"1\n{line}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="line 2"):
+        read_ids(tmp_path / "ids.txt")
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "ids.txt").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(UsageError, match="ids.txt"):
+        read_ids(tmp_path / "ids.txt")

@@ -1,0 +1,74 @@
+"""One forward pass over the universe."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from mu.data.base import TensorData
+from mu.models.base import Learner
+from mu.models.predict import predict, step
+from mu.models.vision import SmallCNN
+from mu.training.fit import step as fit_step
+
+
+def data() -> TensorData:
+    ids = np.random.default_rng(0).permutation(30)
+    x = torch.rand(30, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    return TensorData(x, torch.arange(30) % 3, train=ids[:20], validation=ids[20:25], test=ids[25:])
+
+
+def test_signals_belong_to_their_ids_whatever_the_batch():
+    images = data()
+    learner = Learner(SmallCNN(1, 3, 8, 2, 4)).train()
+    before = {n: t.clone() for n, t in learner.state_dict().items()}
+    found = predict(learner, images.loader(images.universe(), batch_size=7))
+    assert learner.training
+    assert all(torch.equal(t, before[n]) for n, t in learner.state_dict().items())
+    learner.eval()
+    with torch.no_grad():
+        expected = learner(images.x).numpy()
+    assert np.allclose(found.logits, expected, atol=1e-6)
+    assert found.index.tolist() == list(range(30))
+    assert found.targets.tolist() == images.y.tolist()
+    assert found.logits.dtype == np.float32
+
+
+def test_plain_batches_are_numbered():
+    batches = [(torch.zeros(2, 3), torch.zeros(2)), (torch.ones(1, 3), torch.ones(1))]
+    found = predict(Learner(nn.Linear(3, 2)), batches)
+    assert found.index.tolist() == [0, 1, 2]
+    assert found.targets.tolist() == [0, 0, 1]
+
+
+def test_progress_is_told():
+    told = []
+    images = data()
+    loader = images.loader(images.universe(), batch_size=10)
+    predict(
+        Learner(SmallCNN(1, 3, 8, 2, 4)),
+        loader,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_step_looks_through_the_view_it_is_given():
+    """An edge that was removed changes what the same weights say."""
+    config = {
+        "data": {"_target_": "mu.data.graphs.DigitsLinks"},
+        "model": {"_target_": "mu.models.graph.GCN", "in_features": 64, "out_features": 4},
+        "recipe": {"epochs": 0, "batch_size": None},
+        "seed": 0,
+        "device": "cpu",
+        "batch_size": None,
+    }
+    state = fit_step(config, {"removed": []}, None)
+    from mu.artifact import Artifact
+
+    gone = Artifact({"kind": "edges"}, {"elements": np.arange(0, 2000, 2)})
+    whole = step(config, {"state": state, "removed": []}, None).arrays
+    part = step(config, {"state": state, "removed": [gone]}, None).arrays
+    assert (whole["index"] == part["index"]).all()
+    assert (whole["targets"] == part["targets"]).all()
+    assert whole["logits"].shape[1] == 1
+    assert not np.allclose(whole["logits"], part["logits"])
