@@ -40,7 +40,7 @@ class RayPool:
         self.task = self.ray.remote(num_cpus=1, num_gpus=compute.get("gpus", 0))(run_remotely)
 
     async def run(self, job: Job, progress: Progress) -> None:
-        """See `mu.jobs.Pool.run`."""
+        """See `mu.pool.Pool.run`."""
         try:
             error = await self.task.remote(self.root, job)
         except Exception as failure:
@@ -66,7 +66,7 @@ class SlurmPool:
         self.slots = asyncio.Semaphore(max(compute["workers"], 1))
 
     async def run(self, job: Job, progress: Progress) -> None:
-        """See `mu.jobs.Pool.run`."""
+        """See `mu.pool.Pool.run`."""
         async with self.slots:
             submitted = self.executor.submit(run_remotely, self.root, job)
             try:

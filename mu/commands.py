@@ -12,8 +12,8 @@ from rich.console import Console
 from mu.choices import choices, summary, unknown
 from mu.config import Experiment, load_experiment
 from mu.errors import UsageError
-from mu.jobs import make_pool
 from mu.pipeline import Cell, run_cells
+from mu.pool import make_pool
 from mu.reporting.progress import Display
 from mu.runner import Runner, Waiting
 from mu.store import Store, default_root

@@ -8,7 +8,8 @@ from typing import Any
 from mu.artifact import digest
 from mu.code import code_digest, targets_in
 from mu.errors import MuError
-from mu.jobs import InlinePool, Job, Pool, Ref
+from mu.jobs import Job, Ref
+from mu.pool import InlinePool, Pool
 from mu.store import CorruptArtifact, Store
 
 CHEAP = ("describe", "select")  # steps that even a plan runs: they say what the others are

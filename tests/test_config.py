@@ -12,8 +12,8 @@ from mu.data.build import build
 from mu.data.facts import data_files, data_root, resolved
 from mu.errors import UsageError
 from mu.evaluation.scoring import describe_panel
-from mu.jobs import LocalPool, make_pool
 from mu.models.base import Learner, build_learner
+from mu.pool import LocalPool, make_pool
 from mu.store import Store
 from mu.words import parse_words
 
@@ -100,7 +100,9 @@ def test_every_panel_is_built(path):
 @pytest.mark.parametrize("path", every("recipe"))
 def test_every_recipe_says_what_training_reads(path):
     recipe = plain(path)
-    assert {"epochs", "batch_size", "optimizer", "precision", "threads", "checkpoint"} <= set(recipe)
+    assert {"epochs", "batch_size", "optimizer", "precision", "threads", "checkpoint"} <= set(
+        recipe
+    )
     import torch
 
     weights = [torch.nn.Parameter(torch.zeros(1))]
@@ -314,7 +316,9 @@ def test_the_nearest_name_is_offered(word, near):
 
 
 def test_where_nothing_is_near_all_are_named():
-    assert str(unknown("verb", "xyz", ["run", "plan"])) == "unknown verb 'xyz'; there are: run, plan"
+    assert (
+        str(unknown("verb", "xyz", ["run", "plan"])) == "unknown verb 'xyz'; there are: run, plan"
+    )
 
 
 @pytest.mark.parametrize(

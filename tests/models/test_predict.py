@@ -57,7 +57,13 @@ def test_the_step_looks_through_the_view_it_is_given():
     config = {
         "data": {"_target_": "mu.data.graphs.DigitsLinks"},
         "model": {"_target_": "mu.models.graph.GCN", "in_features": 64, "out_features": 4},
-        "recipe": {"epochs": 0, "batch_size": None},
+        "recipe": {
+            "epochs": 0,
+            "batch_size": None,
+            "schedule": "constant",
+            "warmup": 0.0,
+            "precision": "32-true",
+        },
         "seed": 0,
         "device": "cpu",
         "batch_size": None,
