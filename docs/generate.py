@@ -2,7 +2,7 @@
 
 A part stands between two comments. ``<!-- list:method -->`` … ``<!-- /list -->`` gets the choices
 of ``configs/method``. ``<!-- results:NAME -->`` … ``<!-- /results -->`` gets the headline scores of
-``experiments/NAME/results.json`` and the picture beside it; without that file it stays as it is.
+``experiments/NAME/results.json`` and the pictures beside it; without that file it stays as it is.
 """
 
 import re
@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mu.config import choices, summary
+from mu.choices import choices, summary
 from mu.reporting.format import mean_interval, share
 from mu.reporting.layout import sections, shown
 from mu.reporting.report import read_results
+from mu.reporting.results import tabulated
 from mu.reporting.section import Section
 
 TOP = Path(__file__).parents[1]
@@ -29,8 +30,8 @@ def catalogue(group: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def headline(section: Section) -> str:
-    """Headline scores, cost and verdict of each method on one request."""
+def headline(section: Section, folder: Path, top: Path) -> str:
+    """Headline scores, cost and verdict of each method on one request, with its picture."""
     titles = [section.title(metric) for metric in section.headline]
     rows = [["", *titles, "passes", "verdict"], ["---"] * (len(titles) + 3)]
     for method in section.methods:
@@ -39,7 +40,11 @@ def headline(section: Section) -> str:
         cost = share(passes["mean"]) if passes else ""
         rows.append([method, *values, cost, section.outcome(method).word])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"**{section.name}**: {section.subject}; {section.size}.\n\n{table}\n"
+    text = f"**{section.name}**: {section.subject}; {section.size}.\n\n{table}\n"
+    picture = folder / f"{section.name.replace(' ', '_')}.svg"
+    if picture.is_file():
+        text += f"\n![Gaps to the oracle: {section.name}]({picture.relative_to(top).as_posix()})\n"
+    return text
 
 
 def outcome(name: str, top: Path) -> str | None:
@@ -47,10 +52,8 @@ def outcome(name: str, top: Path) -> str | None:
     folder = top / "experiments" / name
     if not (folder / "results.json").is_file():
         return None
-    results: dict[str, Any] = read_results(folder)
-    parts = [headline(section) for section in shown(sections(results))]
-    pictures = sorted([*folder.glob("*.svg"), *folder.glob("*.png")])
-    parts += [f"![{results['title']}]({path.relative_to(top).as_posix()})\n" for path in pictures]
+    results: dict[str, Any] = tabulated(read_results(folder))
+    parts = [headline(section, folder, top) for section in shown(sections(results))]
     everything = f"[all scores and gaps](experiments/{name}/table.md)"
     return "\n".join([*parts, f"Made by `{results.get('command', '')}`; {everything}.\n"])
 

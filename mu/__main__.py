@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     0 when every cell finished, 1 when one failed, 2 for bad usage, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help", "help"):
+    if not words or words[0] == "help" or {"-h", "--help"} & set(words):
         print(GUIDE, end="")
         return 0
     if words[0] == "--version":

@@ -4,6 +4,8 @@ import asyncio
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
@@ -59,17 +61,17 @@ def run(words: list[str]) -> int:
     from mu.reporting.results import collect
 
     experiment, out = experiment_of(words)
-    make_folder(out)
-    store = Store(default_root())
-    pool = make_pool(store, experiment.compute)
-    command = "mu run " + shlex.join(w for w in words if not w.startswith("out="))
+    command = "mu run " + shlex.join(w for w in words if not w.startswith(("out=", "compute")))
     errors = Console(stderr=True)
-    try:
-        with Display(errors, experiment.compute["progress"]) as display:
-            runner = Runner(store, pool, display)
-            cards = asyncio.run(run_cells(cells_of(experiment, runner)))
-    finally:
-        pool.close()
+    with folder_for(out):
+        store = Store(default_root())
+        pool = make_pool(store, experiment.compute)
+        try:
+            with Display(errors, experiment.compute["progress"]) as display:
+                runner = Runner(store, pool, display)
+                cards = asyncio.run(run_cells(cells_of(experiment, runner)))
+        finally:
+            pool.close()
     for card in cards:
         card["command"] = command
     results = collect(experiment, cards, command)
@@ -85,18 +87,27 @@ def run(words: list[str]) -> int:
     return 1 if failed else 0
 
 
-def make_folder(out: Path) -> None:
-    """Make the folder of results before anything is computed.
+@contextmanager
+def folder_for(out: Path) -> Iterator[None]:
+    """Make the folder of results before anything is computed; bad usage leaves no new folder.
 
     Raises:
         UsageError: It cannot be made or written.
     """
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / ".probe").touch()
         (out / ".probe").unlink()
     except OSError as error:
         raise UsageError(f"out={out} cannot be written ({error.strerror})") from error
+    try:
+        yield
+    except UsageError:
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def plan(words: list[str]) -> int:

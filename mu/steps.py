@@ -195,6 +195,6 @@ def file_digest(path: str | None) -> str | None:
     if path is None:
         return None
     try:
-        return blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
+        return blake2b(Path(str(path)).read_bytes(), digest_size=16).hexdigest()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error

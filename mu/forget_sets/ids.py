@@ -1,5 +1,6 @@
 """Elements named one by one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,11 @@ class IdSet:
     """
 
     def __init__(
-        self, ids: list[int] | None = None, path: str | None = None, kind: str = "samples"
+        self, ids: Sequence[int] | None = None, path: str | None = None, kind: str = "samples"
     ) -> None:
         if (ids is None) == (path is None):
             raise UsageError("a request by ids takes either ids or a path")
-        if ids is not None and not isinstance(ids, list):
+        if ids is not None and (isinstance(ids, str) or not isinstance(ids, Sequence)):
             raise UsageError(f"ids={ids!r} is not a list of ids")
         for one in ids or []:
             if isinstance(one, bool) or not isinstance(one, int):

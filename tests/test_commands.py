@@ -1,0 +1,445 @@
+"""The command line: exit codes, one line for each mistake, and what a failure leaves behind."""
+
+import gc
+import re
+import shlex
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from mu.choices import choices
+
+QUICK = "experiment=quickstart"
+CLASS = (QUICK, "requests=class", "methods=ssd")
+SMALL = ("recipe.epochs=1", "compute.workers=0", "compute.progress=false")
+ONE = (*SMALL, "seeds=1", "oracles=1")
+TWO = (*SMALL, "seeds=1", "oracles=2")  # two oracles have a distance to each other
+IDS = """
+blocks:
+  - data: digits
+    model: small_cnn
+    recipe: digits
+    seeds: 1
+    methods: [ssd]
+    requests: {{chosen: {{request: ids, {option}}}}}
+"""
+FAILING = """
+from mu.unlearning.base import Unlearner
+
+class Failing(Unlearner):
+    def __init__(self, how):
+        super().__init__()
+        self.how = how
+
+    def solve(self):
+        if self.how == "raise":
+            raise ZeroDivisionError("nothing to\\ndivide by")
+        for parameter in self.learner.parameters():
+            parameter.data.fill_(float("nan"))
+"""
+
+
+def snapshot(folder: Path) -> dict:
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.fixture
+def refused(mu, tmp_path):
+    """Call ``mu``, which must refuse: exit code 2, one line, no file changed."""
+
+    def call(*words, named: str, **options):
+        out = tmp_path / "out"
+        out.mkdir(exist_ok=True)
+        (out / "results.json").write_text("{}")
+        (out / "table.md").write_text("old")
+        before = snapshot(out)
+        found = mu(*words, **options)
+        assert found.code == 2, found.err
+        assert found.err.startswith("mu: ")
+        assert found.err.count("\n") == 1, found.err
+        assert named in found.err
+        assert "Traceback" not in found.err
+        assert found.out == ""
+        assert snapshot(out) == before
+        assert not [p for p in found.store.rglob("*") if p.parent.name == "tmp"]
+        return found
+
+    return call
+
+
+@pytest.fixture
+def given_ids(tmp_path):
+    """An experiment file whose only request names ids."""
+
+    def write(option: str) -> str:
+        path = tmp_path / "own.yaml"
+        path.write_text(IDS.format(option=option))
+        return f"experiment={path}"
+
+    return write
+
+
+# Mistakes.
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["rnu", QUICK], "'rnu'; did you mean run?"),
+        (["run"], "experiment=NAME"),
+        (["run", "experiment=quickstrat"], "'quickstrat'; did you mean quickstart?"),
+        (["run", "experiment=nowhere.yaml"], "nowhere.yaml"),
+        (["run", QUICK, "methods=sdd"], "'sdd'"),
+        (["run", QUICK, "data=digist"], "'digist'"),
+        (["run", QUICK, "model=nosuch"], "'nosuch'"),
+        (["run", QUICK, "requests=clas"], "'clas'"),
+        (["run", QUICK, "recipe.epoch=1"], "'recipe.epoch'"),
+        (["run", QUICK, "recipe.epochs=abc"], "recipe.epochs='abc'"),
+        (["run", QUICK, "recipe.epochs=1.5"], "recipe.epochs=1.5"),
+        (["run", QUICK, "recipe.epochs=-1"], "recipe.epochs=-1"),
+        (["run", QUICK, "seeds=-1"], "seeds=-1"),
+        (["run", QUICK, "seeds=abc"], "seeds=abc"),
+        (["run", QUICK, "oracles=0"], "oracles=0"),
+        (["run", QUICK, "compute.workers=-1"], "compute.workers=-1"),
+        (["run", QUICK, "compute.launcher=nosuch"], "nosuch"),
+        (["run", QUICK, "words"], "'words'"),
+        (["run", QUICK, "seeds=1", "seeds=2"], "seeds"),
+        (["plan", QUICK, "recipe.epochs=abc"], "recipe.epochs='abc'"),
+        (["list", "method"], "'method'; did you mean methods?"),
+        (["list"], "methods"),
+        (["list", "methods", "more"], "more"),
+        (["report"], "DIR"),
+        (["report", "/no/such/folder"], "/no/such/folder"),
+        (["report", "--wrong", "x"], "--wrong"),
+    ],
+)
+def test_a_wrong_word_is_refused(refused, words, named):
+    refused(*words, named=named)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["requests=random_20", "request.share=1.5"], "share=1.5"),
+        (["requests=random_20", "request.share=0.0"], "share=0.0"),
+        (["requests=random_20", "request.count=5"], "share or a count"),
+        (["requests=class", "request.kind=edges"], "'edges'"),
+        (["requests=edges_5", "request.kind=samples"], "'samples'"),
+        (["requests=class", "request.label=77"], "class 77"),
+        (["requests=class", "data.test=1.5"], "test=1.5"),
+        (["requests=class", "model=gcn_nodes"], "in_features"),
+        (["requests=class", "method.fisher=nosuch"], "'nosuch'"),
+        (["requests=class", "recipe.schedule=nosuch"], "recipe.schedule=nosuch"),
+        (["requests=class", "recipe.checkpoint=/no/such/file"], "/no/such/file"),
+        (["requests=class", "recipe.checkpoint=5"], "5"),
+    ],
+)
+def test_what_only_the_data_or_the_model_can_refuse_is_refused(refused, words, named):
+    refused("run", QUICK, "methods=ssd", *ONE, *words, named=named)
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ("ids: [1, 999999]", "id 999999"),
+        ("ids: [-1]", "id -1"),
+        ("ids: [5, 1, 5]", "id 5 is named twice"),
+        ("ids: []", "no samples"),
+        ("ids: [1.5]", "1.5"),
+        ("ids: 3", "ids=3"),
+        ("kind: samples", "ids or a path"),
+        ("path: /no/such/file", "/no/such/file"),
+        ("ids: [1], kind: nodes", "'nodes'"),
+    ],
+)
+def test_ids_that_cannot_be_forgotten_are_refused(refused, given_ids, option, named):
+    refused("run", given_ids(option), *ONE, named=named)
+
+
+def test_ids_written_for_other_data_are_refused(refused, given_ids, tmp_path):
+    (tmp_path / "ids.txt").write_text("# kind: samples\n# data: abc\n3\n")
+    path = given_ids(f"path: {tmp_path / 'ids.txt'}")
+    refused("run", path, *ONE, named="other data")
+
+
+def test_data_that_are_nowhere_are_named(refused, tmp_path, monkeypatch):
+    import urllib.request
+    from urllib.error import URLError
+
+    def offline(*args, **options):
+        raise URLError("no network")
+
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    (tmp_path / "empty").mkdir()
+    words = ("run", "experiment=cifar10_class", *ONE)
+    refused(*words, named=f"{tmp_path / 'empty'}", MU_DATA_ROOT=tmp_path / "empty")
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_checkpoint_of_the_wrong_shape_is_refused(refused, tmp_path):
+    path = tmp_path / "weights.pt"
+    torch.save({"head.weight": torch.zeros(3, 3)}, path)
+    refused("run", *CLASS, *ONE, f"recipe.checkpoint={path}", named="weights.pt")
+    path.write_bytes(b"no weights")
+    refused("run", *CLASS, *ONE, f"recipe.checkpoint={path}", named="weights.pt")
+
+
+@pytest.mark.parametrize("root", ["/proc/nothing", "{tmp}/file/below"])
+def test_a_store_that_cannot_be_written_is_named(refused, tmp_path, root):
+    (tmp_path / "file").write_text("")
+    root = Path(root.format(tmp=tmp_path))
+    refused("run", *CLASS, *ONE, named=str(root), store=root)
+
+
+def test_results_that_cannot_be_written_are_named_before_anything_is_run(mu, tmp_path):
+    (tmp_path / "file").write_text("")
+    found = mu("run", *CLASS, *ONE, store=tmp_path / "store", out=tmp_path / "file" / "below")
+    assert found.code == 2
+    assert "out=" in found.err
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_refused_run_leaves_no_new_folder(mu, tmp_path):
+    found = mu("run", *CLASS, *ONE, "request.label=77", out=tmp_path / "new" / "deeper")
+    assert found.code == 2
+    assert not (tmp_path / "new").exists()
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    assert mu("run", *CLASS, *ONE, "request.label=77", out=kept / "new").code == 2
+    assert list(kept.iterdir()) == []
+
+
+def test_a_mistake_in_one_of_many_cells_is_one_line(refused, caplog):
+    words = ("methods=ssd", *SMALL, "seeds=3", "oracles=2", "request.share=1.5")
+    refused("run", QUICK, *words, named="share=1.5")
+    gc.collect()  # what nobody awaited complains when it is collected
+    assert caplog.records == []
+
+
+def test_a_folder_of_configurations_that_is_not_there_is_named(refused):
+    refused("run", *CLASS, named="/no/such", MU_CONFIGS="/no/such")
+
+
+# Failures inside cells.
+
+
+@pytest.fixture
+def failing(tmp_path, monkeypatch):
+    """Methods that fail, in a folder of one's own."""
+    (tmp_path / "failing.py").write_text(FAILING)
+    (tmp_path / "configs" / "method").mkdir(parents=True)
+    for how in ("raise", "diverge"):
+        (tmp_path / "configs" / "method" / f"{how}.yaml").write_text(
+            f"# {how}\n_target_: failing.Failing\nhow: {how}\n"
+        )
+    monkeypatch.syspath_prepend(tmp_path)
+    return {"MU_CONFIGS": tmp_path / "configs"}
+
+
+def test_a_failing_method_is_a_row_with_its_reason(mu, failing):
+    words = ("methods=raise,diverge,ssd", *TWO)
+    found = mu("run", QUICK, "requests=class", *words, **failing)
+    assert found.code == 1
+    assert found.card("raise")["error"] == "ZeroDivisionError: nothing to divide by"
+    assert "not finite" in found.card("diverge")["error"]
+    assert found.card("ssd")["error"] is None
+    assert found.card("ssd")["values"]["ra"] is not None
+    assert "2 of 6 rows failed" in found.err
+    assert "nothing to divide by" in (found.folder / "table.md").read_text()
+    assert "nothing to divide by" in (found.folder / "report.html").read_text()
+    assert "Traceback" not in found.err
+
+
+def test_a_method_that_cannot_serve_a_request_is_a_row_with_its_reason(mu):
+    found = mu("run", "experiment=sequence", "methods=utu", *TWO)
+    assert found.code == 1
+    for step in (0, 1):
+        assert "UtU forgets" in found.card("utu", step=step)["error"]
+        assert found.card("oracle", step=step)["error"] is None
+
+
+def test_a_model_that_cannot_be_trained_fails_every_row(mu, tmp_path):
+    found = mu("run", *CLASS, *ONE, "recipe.optimizer.lr=-1", store=tmp_path / "store")
+    assert found.code == 1
+    assert {card["method"] for card in found.cards} == {
+        *("original", "random_weights", "oracle", "ssd")
+    }
+    assert all("lr" in card["error"] or "learning rate" in card["error"] for card in found.cards)
+
+
+def test_ssd_that_selects_nothing_says_so(mu):
+    found = mu("run", *CLASS, *TWO, "method.alpha=1e9")
+    assert found.code == 0
+    assert found.err.count("SSD selected nothing") == 1
+    assert "alpha=1e+09" in found.err
+    card = found.card("ssd")
+    assert "selected nothing" in card["warnings"][0]
+    assert card["facts"]["selected"] == 0
+    assert card["defaults"] is False
+    assert card["values"]["ra"] == found.card("original")["values"]["ra"]
+
+
+# Corruption.
+
+
+def damage(folder: Path) -> None:
+    path = next(p for p in sorted(folder.iterdir()) if p.name != "manifest.json")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def test_corrupt_artifacts_are_noticed_said_and_computed_again(mu, tiny, tiny_words, tmp_path):
+    steps = ("describe", "select", "fit", "unlearn", "predict", "score")
+    store = tmp_path / "store"
+    shutil.copytree(tiny.store, store)
+    before = mu("run", *tiny_words, store=store, out=tmp_path / "before")
+    assert (before.code, before.steps[0]) == (0, 0)
+    damage(store / "fit" / before.card("original")["learner"])
+    one = mu("run", *tiny_words, store=store, out=tmp_path / "one")
+    assert (one.code, one.steps[0], one.values) == (0, 1, before.values)
+    assert one.err.count("corrupt artifact, computed again: fit/") == 1
+    for step in steps:
+        for folder in (store / step).iterdir():
+            damage(folder)
+    every = mu("run", *tiny_words, store=store, out=tmp_path / "every")
+    assert (every.code, every.steps) == (0, (before.steps[1], 0))
+    assert every.values == before.values
+    for step in steps:
+        assert f"corrupt artifact, computed again: {step}/" in every.err
+    again = mu("run", *tiny_words, store=store, out=tmp_path / "again")
+    assert (again.steps[0], again.err) == (0, "")
+
+
+# Plan, list, report.
+
+
+def planned(found) -> dict[str, tuple[int, int]]:
+    rows = re.findall(r"^(\w+) +(\d+) +(\d+)", found.out, re.MULTILINE)
+    return {name: (int(cached), int(to_run)) for name, cached, to_run in rows}
+
+
+def test_a_plan_counts_what_a_run_does(mu, tmp_path):
+    plan = ["experiment=sequence", *SMALL, "oracles=2", "methods=ssd,gradient_ascent"]
+    words = [*plan, "seeds=1"]
+    store = tmp_path / "store"
+    before = planned(mu("plan", *words, store=store))
+    assert before["fit"] == (0, 2 + 2 * 2)
+    assert before["unlearn"] == (0, 2 * 2)
+    assert not (store / "fit").exists()
+    run = mu("run", *words, store=store)
+    assert run.code == 0, run.err
+    after = mu("plan", *words, store=store)
+    assert "wait" not in after.out
+    done = planned(after)
+    assert all(to_run == 0 for _, to_run in done.values())
+    for step in ("fit", "unlearn", "predict", "score"):
+        assert done[step][0] == before[step][1], step
+    expensive = sum(before[s][1] for s in ("fit", "unlearn", "predict", "score"))
+    assert run.steps[0] == expensive
+    more = planned(mu("plan", *plan, "seeds=2", store=store))
+    assert more["fit"] == (6, 6)
+
+
+def test_a_plan_knows_minutes_once_steps_were_timed(mu, tmp_path, tiny, tiny_words):
+    assert "?" in mu("plan", *tiny_words, store=tmp_path / "store").out
+    more = [w for w in tiny_words if not w.startswith("oracles")]
+    found = mu("plan", *more, "oracles=4")
+    assert "?" not in found.out
+    assert re.search(r"about \d+\.\d minutes", found.out)
+
+
+@pytest.mark.parametrize(
+    ("what", "group", "some"),
+    [
+        ("methods", "method", "ssd"),
+        ("datasets", "data", "digits"),
+        ("models", "model", "small_cnn"),
+        ("experiments", "experiment", "quickstart"),
+    ],
+)
+def test_every_choice_is_listed_with_a_line(mu, what, group, some):
+    found = mu("list", what)
+    assert found.code == 0
+    lines = found.out.splitlines()
+    assert [line.split()[0] for line in lines] == list(choices(group))
+    assert all(len(line.split()) > 2 for line in lines)
+    assert some in found.out
+
+
+def test_every_metric_is_listed(mu):
+    found = mu("list", "metrics")
+    for path in choices("evaluation").values():
+        for name in yaml.safe_load(path.read_text())["scores"]:
+            assert re.search(rf"^  . {name} ", found.out, re.MULTILINE), name
+
+
+def test_a_choice_of_ones_own_is_listed(mu, failing):
+    assert "raise" in mu("list", "methods", **failing).out
+
+
+def test_a_report_is_written_anew(mu, tiny, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(tiny.folder, folder)
+    for name in ("table.md", "report.html", "results.csv"):
+        (folder / name).unlink()
+    found = mu("report", str(folder))
+    assert found.code == 0
+    for name in ("table.md", "results.csv", "table.tex"):
+        assert (folder / name).read_text() == (tiny.folder / name).read_text(), name
+    assert (folder / "report.html").exists()
+
+
+def test_help_and_version(mu):
+    import mu as package
+
+    for words in ([], ["--help"], ["-h"], ["help"], ["run", "--help"], ["plan", "-h"]):
+        found = mu(*words)
+        assert (found.code, found.err) == (0, "")
+        assert "mu run experiment=NAME" in found.out
+    assert mu("--version").out.strip() == package.__version__
+
+
+def test_the_command_on_a_card_gives_the_card_again(mu, tiny, tmp_path):
+    command = tiny.cards[0]["command"]
+    assert command == tiny.results["command"]
+    program, *words = shlex.split(command)
+    assert program == "mu"
+    again = mu(*words, out=tmp_path / "again")
+    assert again.values == tiny.values
+    assert again.steps[0] == 0
+
+
+# Signals.
+
+
+def test_ctrl_c_stops_with_130_and_the_workers_are_gone(start, tmp_path):
+    words = [*CLASS, "recipe.epochs=100000", "seeds=1", "oracles=1", "compute.workers=1"]
+    process = start("-m", "mu", "run", *words, MU_STORE=tmp_path / "store")
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and not list((tmp_path / "store").glob("describe/*")):
+        time.sleep(0.05)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    children += [
+        child
+        for task in Path(f"/proc/{process.pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    assert children
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith("mu: stopped")
+    assert "Traceback" not in err
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline, "a worker outlived its launcher"
+        time.sleep(0.05)
