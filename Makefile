@@ -91,13 +91,12 @@ $(VENV)/made:
 		exit 1; \
 	fi; \
 	echo "Making $(VENV) with $$("$$found" --version)"; \
-	"$$found" -m venv $(VENV); \
-	touch $@
+	"$$found" -m venv $(VENV) && touch $@
 
 # Of pip's output only what says that something happens; its errors come through as they are.
 define INSTALL
 	@echo "Installing into $(VENV); the first time takes a few minutes and several GB (torch)."
-	@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -e $(1) \
+	@set -o pipefail; $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -e $(1) \
 	| while IFS= read -r line; do \
 		case "$$line" in \
 			*Downloading*" MB)" | *"Using cached "*" MB)") \

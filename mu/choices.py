@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from mu.errors import UsageError
 
@@ -29,6 +30,23 @@ def choices(group: str) -> dict[str, Path]:
     for folder in reversed(config_folders()):
         found |= {path.stem: path for path in sorted((folder / group).glob("*.yaml"))}
     return dict(sorted(found.items()))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Content of a YAML file.
+
+    Raises:
+        UsageError: It cannot be read, is not YAML, or holds no mapping.
+    """
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} holds no mapping")
+    return found
 
 
 def summary(path: Path) -> str:

@@ -11,7 +11,7 @@ from statistics import median
 
 from rich.console import Console
 
-from mu.choices import choices, summary, unknown
+from mu.choices import choices, read_yaml, summary, unknown
 from mu.config import Experiment, load_experiment
 from mu.errors import UsageError
 from mu.pipeline import Cell, run_cells
@@ -171,13 +171,11 @@ def list_choices(what: str) -> int:
 
 def list_metrics() -> int:
     """The scores of each panel, with what they are called in tables."""
-    import yaml
-
     from mu.evaluation.scoring import describe_panel
 
     for panel, path in choices("evaluation").items():
         print(f"{panel}: {summary(path)}")
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = read_yaml(path)
         for name, facts in describe_panel(config)["scores"].items():
             star = "*" if facts["headline"] else " "
             print(f"  {star} {name:<20} {facts['kind']:<11} {facts['title']}")

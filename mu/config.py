@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mu.choices import choices, config_folders, unknown
+from mu.choices import choices, config_folders, read_yaml, unknown
 from mu.errors import UsageError
 from mu.words import FILTERS, check_type, count_of, parse_words, seeds_of, words_of
 
@@ -76,13 +76,8 @@ def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
 
 def _read(path: Path) -> dict[str, Any]:
     """An experiment file whose blocks have the keys they need, each of the right shape."""
-    import yaml
-
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict) or not isinstance(raw.get("blocks"), list) or not raw["blocks"]:
+    raw = read_yaml(path)
+    if not isinstance(raw.get("blocks"), list) or not raw["blocks"]:
         raise UsageError(f"{path} has no list of blocks")
     for block in raw["blocks"]:
         if not isinstance(block, dict):
@@ -137,14 +132,10 @@ def _block(
 
 
 def _panel_of(data: str) -> str:
-    import yaml
-
     known = choices("data")
     if data not in known:
         raise unknown("data set", data, known)
-    return str(
-        yaml.safe_load(known[data].read_text(encoding="utf-8")).get("panel", "classification")
-    )
+    return str(read_yaml(known[data]).get("panel", "classification"))
 
 
 def _compose(names: dict[str, str], settings: dict[str, Any], used: set[str]) -> dict[str, Any]:
@@ -179,6 +170,10 @@ def _choice(group: str, name: str, folders: tuple[Path, ...]) -> Any:
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
 
+    for folder in folders:
+        if (path := folder / group / f"{name}.yaml").is_file():
+            read_yaml(path)  # Hydra lets a parser's own error through
+            break
     first, *others = map(str, folders)
     quoted = ",".join("'file://{}'".format(p.replace("'", r"\'")) for p in others)
     GlobalHydra.instance().clear()
@@ -197,7 +192,8 @@ def _has(config: Any, key: str) -> bool:
         if not hasattr(config, "keys") or part not in config:
             return False
         config = config._get_node(part)
-    return hasattr(config, "keys") and last in config
+    # `in` says no of keys whose value is still missing (???).
+    return hasattr(config, "keys") and last in list(config.keys())
 
 
 def _changed(settings: dict[str, Any], chosen: dict[str, Any]) -> list[str]:

@@ -101,6 +101,12 @@ def tiny_words() -> list[str]:
     return ["experiment=quickstart", "requests=class", "methods=ssd", *TINY, *INLINE]
 
 
+@pytest.fixture(scope="session")
+def call_mu() -> Callable[..., Outcome]:
+    """`call`, for fixtures that outlive a test."""
+    return call
+
+
 @pytest.fixture
 def mu(tiny: Outcome, tmp_path: Path) -> Callable[..., Outcome]:
     """Call ``mu`` on the store of `tiny`, or on the one given."""

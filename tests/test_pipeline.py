@@ -61,7 +61,10 @@ FILES = {
     "data/diabetes": "title: Diabetes\npanel: errors\n_target_: owntask.Diabetes\n",
     "model/regressor": """
 _target_: owntask.Regressor
-network: {_target_: torch.nn.Linear, in_features: ???, out_features: 1}
+network:
+  _target_: torch.nn.Linear
+  in_features: ???
+  out_features: 1
 """,
     "evaluation/errors": """
 batch_size: 64
@@ -135,7 +138,7 @@ def test_the_oracle_is_scored_against_the_other_oracles(tiny):
     assert card["oracle"]["kl_forget"][0] > 0
     assert card["values"]["cost/passes"] == pytest.approx(1)
     assert tiny.card("original", request="class")["values"]["cost/passes"] == 0
-    assert 0 < method["values"]["cost/passes"]
+    assert method["values"]["cost/passes"] > 0
 
 
 def test_only_the_original_is_seen_through_the_whole_graph(tiny):
@@ -162,9 +165,8 @@ def test_a_sequence_says_whether_the_first_request_came_back(mu):
     assert found.card("original", step=1)["values"]["before"] > 0.2
     first, second = (found.card("finetune", step=step) for step in (0, 1))
     assert first["learner"] != second["learner"]
-    gone = first["n_forget"] + second["n_forget"]
-    assert second["n_retain"] == first["n_retain"] - second["n_forget"]
-    assert second["n_retain"] + gone == found.card("original", step=0)["n_retain"] + first["n_forget"]
+    assert first["n_retain"] + first["n_forget"] == 1078
+    assert second["n_retain"] + second["n_forget"] == first["n_retain"]
 
 
 # Views and shared models.
@@ -231,24 +233,16 @@ def test_equal_sets_share_their_models_however_chosen(mu, tiny, without, tmp_pat
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory, tiny):
+def elsewhere(tmp_path_factory, call_mu):
     """The run of `tiny` again: a store of its own, two worker processes, progress shown."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "2")
-        call = tiny_call()
-        folder = tmp_path_factory.mktemp("elsewhere")
-        words = ["experiment=quickstart", "requests=class,edges_5", "methods=ssd,utu"]
-        words += ["recipe.epochs=1", "seeds=1", "oracles=2"]
-        compute = ["compute.workers=2", "compute.progress=true"]
-        found = call(["run", *words, *compute], folder / "store", folder / "out")
+    folder = tmp_path_factory.mktemp("elsewhere")
+    words = ["experiment=quickstart", "requests=class,edges_5", "methods=ssd,utu"]
+    words += ["recipe.epochs=1", "seeds=1", "oracles=2"]
+    compute = ["compute.workers=2", "compute.progress=true"]
+    threads = {"OMP_NUM_THREADS": 2, "MKL_NUM_THREADS": 2}
+    found = call_mu(["run", *words, *compute], folder / "store", folder / "out", **threads)
     assert found.code == 0, found.err
     return found
-
-
-def tiny_call():
-    import sys
-
-    return next(m.call for m in sys.modules.values() if getattr(m, "INLINE", None) and m.TINY)
 
 
 def test_how_it_is_computed_changes_no_value(tiny, elsewhere):
@@ -258,11 +252,11 @@ def test_how_it_is_computed_changes_no_value(tiny, elsewhere):
 
 def test_the_same_specification_gives_the_same_bits(tiny, elsewhere):
     first, second = learners(tiny.store), learners(elsewhere.store)
-    assert first.keys() == second.keys()
-    for key, tensors in first.items():
-        assert tensors.keys() == second[key].keys()
+    assert len(second) == 2 * (2 + 2) + 3  # trained for each block; unlearned
+    for key, tensors in second.items():
+        assert tensors.keys() == first[key].keys()
         for name, tensor in tensors.items():
-            assert tensor.tobytes() == second[key][name].tobytes(), f"{key}: {name}"
+            assert tensor.tobytes() == first[key][name].tobytes(), f"{key}: {name}"
 
 
 @pytest.mark.parametrize(
@@ -308,8 +302,8 @@ def test_a_regression_on_a_table_runs_without_touching_mu(mu, tmp_path, monkeypa
             method: found.card(method, pair=pair)["values"]
             for method in ("original", "random_weights", "oracle", "finetune", "ssd")
         }
-        assert cards["original"]["test"] < 0.9 < cards["random_weights"]["test"]
-        assert cards["oracle"]["test"] < 0.9
+        untrained = cards["random_weights"]["test"]
+        assert all(cards[m]["test"] < untrained - 0.05 for m in ("original", "oracle")), cards
         assert all(np.isfinite(values["forget"]) for values in cards.values())
     assert found.card("ssd", pair=0)["n_forget"] == 30
     text = (found.folder / "table.md").read_text()

@@ -219,7 +219,8 @@ import mu.jobs
 from mu.store import Store
 
 mu.jobs.prepare = lambda job: None  # importing torch would take longer than the step
-mu.jobs.execute(Store(Path(sys.argv[1])), mu.jobs.Job("fit", "k1", "slow:step", {"log": sys.argv[2]}))
+job = mu.jobs.Job("fit", "k1", "slow:step", {"log": sys.argv[2]})
+mu.jobs.execute(Store(Path(sys.argv[1])), job)
 """
 
 

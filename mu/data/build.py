@@ -25,7 +25,7 @@ def build(config: dict[str, Any], **more: Any) -> Any:
     except InstantiationException as error:
         if isinstance(error.__cause__, MuError):
             raise error.__cause__ from None
-        if isinstance(error.__cause__, TypeError) or error.__cause__ is None:
+        if error.__cause__ is None or isinstance(error.__cause__, TypeError | ImportError):
             reason = str(error.__cause__ or error).splitlines()[0]
             raise UsageError(f"{config.get('_target_')}: {reason}") from error
         raise error.__cause__ from None

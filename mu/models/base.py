@@ -117,6 +117,8 @@ def load_weights(learner: Learner, tensors: Mapping[str, Tensor], source: str) -
     own = learner.state_dict()
     strip = {n.removeprefix("module.").removeprefix("network."): t for n, t in tensors.items()}
     given = {f"network.{n}": t for n, t in strip.items()}
+    # Files written by torch before 0.4.1 have no such counters; evaluation does not use them.
+    given = {n: t for n, t in own.items() if n.endswith(".num_batches_tracked")} | given
     problems = [f"missing {n}" for n in own if n not in given]
     problems += [f"unexpected {n}" for n in given if n not in own]
     problems += [

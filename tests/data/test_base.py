@@ -195,8 +195,6 @@ def test_a_batch_has_the_length_of_its_targets():
 
 # From a configuration.
 
-UNNAMED = pytest.mark.xfail(reason="a class that is not there raises ImportError", strict=True)
-
 
 def test_data_are_built_once_per_configuration():
     config = {"_target_": "mu.data.images.Digits", "title": "one"}
@@ -208,8 +206,8 @@ def test_data_are_built_once_per_configuration():
     ("config", "named"),
     [
         ({"_target_": "mu.data.images.Digits", "nosuch": 1}, "nosuch"),
-        pytest.param({"_target_": "mu.data.images.Nothing"}, "Nothing", marks=UNNAMED),
-        pytest.param({"_target_": "nowhere.Nothing"}, "nowhere", marks=UNNAMED),
+        ({"_target_": "mu.data.images.Nothing"}, "Nothing"),
+        ({"_target_": "nowhere.Nothing"}, "nowhere"),
         ({"_target_": "mu.data.images.Digits", "validation": 2.0}, "validation=2.0"),
     ],
 )

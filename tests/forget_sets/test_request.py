@@ -285,5 +285,5 @@ def test_a_line_that_is_no_id_is_named(tmp_path, line):
 
 def test_a_file_that_is_no_text_is_named(tmp_path):
     (tmp_path / "ids.txt").write_bytes(b"\xff\xfe\x00\x80")
-    with pytest.raises(UsageError, match="ids.txt"):
+    with pytest.raises(UsageError, match=r"ids\.txt"):
         read_ids(tmp_path / "ids.txt")

@@ -50,9 +50,6 @@ def test_logits_do_not_depend_on_the_memory_format():
     assert torch.allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.xfail(
-    reason="files of torch before 0.4.1 have no num_batches_tracked", strict=True
-)
 @pytest.mark.parametrize("depth", [20, 56])
 def test_published_weights_load_strictly(depth):
     files = sorted(WEIGHTS.glob(f"resnet{depth}-*.th"))
