@@ -141,6 +141,15 @@ def test_the_oracle_is_scored_against_the_other_oracles(tiny):
     assert method["values"]["cost/passes"] > 0
 
 
+def test_one_oracle_has_no_distance_to_the_others(mu, tiny_words):
+    words = [word for word in tiny_words if not word.startswith("oracles")]
+    found = mu("run", *words, "oracles=1")
+    assert found.card("oracle")["oracle"]["kl_forget"] == [None]
+    assert found.card("oracle")["values"]["kl_forget"] is None
+    assert found.card("ssd")["values"]["kl_forget"] > 0
+    assert found.card("oracle")["values"]["ua"] is not None
+
+
 def test_only_the_original_is_seen_through_the_whole_graph(tiny):
     """Unlinking keeps the weights and moves the scores, because the view moves."""
     original, utu = (tiny.card(m, request="edges_5") for m in ("original", "utu"))

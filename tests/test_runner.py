@@ -85,6 +85,23 @@ def test_the_key_decides_and_the_rest_does_not(store):
     assert len({first, *others}) == 3
 
 
+def test_the_code_is_part_of_the_key(store, monkeypatch):
+    async def key() -> str:
+        return (await Runner(store, InlinePool(store)).step(**asked()))[1]
+
+    first = asyncio.run(key())
+    seen = []
+    monkeypatch.setattr("mu.runner.code_digest", lambda *names: seen.append(names) or "edited")
+    assert asyncio.run(key()) != first
+
+    async def with_classes() -> None:
+        more = {"model": {"_target_": "x.Model"}, "method": [{"_target_": "x.Method"}]}
+        await Runner(store, InlinePool(store)).step(**asked(key=more))
+
+    asyncio.run(with_classes())
+    assert seen == [("runsteps",), ("runsteps", "x.Method", "x.Model")]
+
+
 def test_a_watcher_is_told(store):
     async def watched() -> list:
         told = Told()

@@ -72,7 +72,9 @@ def test_edges_are_the_training_pairs_with_the_same_ids(links):
     assert links.elements("edges").tolist() == links.parts["train"].tolist()
 
 
-def test_evaluation_negatives_are_no_edge_of_the_full_graph(links):
+@pytest.mark.parametrize("seed", range(8))
+def test_evaluation_negatives_are_no_edge_of_the_full_graph(seed):
+    links = LinkData(*graph(), validation=0.1, test=0.4, split_seed=seed)
     negatives = links.pairs[links.targets(links.universe()) == 0]
     assert not pairs(negatives) & pairs(graph()[2])
     assert len(pairs(negatives)) == len(negatives)

@@ -92,6 +92,52 @@ def test_files_are_known_by_name_size_and_time(tmp_path, monkeypatch):
     assert data_files([CIFAR_FILES]) != before
 
 
+@pytest.fixture
+def made_up(monkeypatch) -> CIFAR10:
+    """CIFAR-10 as it would be with 300 made-up training images and 40 to test on."""
+
+    def images(train: bool):
+        n = 300 if train else 40
+        generator = torch.Generator().manual_seed(n)
+        x = torch.randint(256, (n, 3, 32, 32), generator=generator, dtype=torch.uint8)
+        return x, torch.arange(n) % 10
+
+    monkeypatch.setattr("mu.data.images._cifar10", images)
+    return CIFAR10(n_train=100, n_validation=50)
+
+
+def test_a_draw_of_cifar_is_balanced_disjoint_and_stable(made_up):
+    parts = made_up.parts
+    assert np.bincount(made_up.targets(parts["train"])).tolist() == [10] * 10
+    assert np.bincount(made_up.targets(parts["validation"])).tolist() == [5] * 10
+    assert not np.intersect1d(parts["train"], parts["validation"]).size
+    assert parts["test"].tolist() == list(range(300, 340))
+    assert CIFAR10(n_train=100, n_validation=50).fingerprint() == made_up.fingerprint()
+    other = CIFAR10(n_train=100, n_validation=50, split_seed=1)
+    assert other.fingerprint() != made_up.fingerprint()
+    everything = CIFAR10(n_validation=50)
+    assert len(everything.parts["train"]) == 250
+
+
+@pytest.mark.parametrize("counts", [(None, 0), (100, 0), (251, 50), (0, 50), (None, 300)])
+def test_counts_that_do_not_fit_are_refused(made_up, counts):
+    with pytest.raises(UsageError, match=f"n_train={counts[0]}, n_validation={counts[1]}"):
+        CIFAR10(*counts)
+
+
+def test_crops_of_an_image_depend_on_seed_epoch_and_id_alone(made_up):
+    ids = made_up.parts["train"]
+    whole = made_up.augmented(made_up.inputs(ids), ids, "crop_flip", 1, 2)
+    few = ids[[40, 7, 3]]
+    some = made_up.augmented(made_up.inputs(few), few, "crop_flip", 1, 2)
+    assert torch.equal(some, whole[[40, 7, 3]])
+    for other in ((2, 2), (1, 3)):
+        changed = made_up.augmented(made_up.inputs(ids), ids, "crop_flip", *other)
+        assert (changed != whole).flatten(1).any(1).float().mean() > 0.9
+    with pytest.raises(UsageError, match="'blur'"):
+        made_up.augmented(made_up.inputs(few), few, "blur", 1, 2)
+
+
 @pytest.fixture(scope="module")
 def cifar() -> CIFAR10:
     if not data_files([CIFAR_FILES]):

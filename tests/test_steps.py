@@ -1,0 +1,232 @@
+"""What decides the result of each step, and what does not."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from mu.errors import CellFailed, UsageError
+from mu.steps import State, Steps
+
+FACTS = {
+    "describe": {"fingerprint": "f", "model_facts": {"n": 3}, "kept": "all", "view": "whole"},
+    "select/a": {"kept": "no a", "view": "without a", "forget_digest": "a"},
+    "select/b": {"kept": "no b", "view": "without b", "forget_digest": "b"},
+    "score": {"values": {"ua": 0.5}},
+}
+A, B = ("select", "a"), ("select", "b")
+
+
+class Recorder:
+    """Stands for the runner: remembers every step it is asked for."""
+
+    def __init__(self, facts):
+        self.asked, self.own = [], facts
+
+    async def step(self, step, call, **options):
+        self.asked.append(SimpleNamespace(step=step, call=call, **options))
+        return (step, str(len(self.asked)))
+
+    def facts(self, ref, missing=None):
+        return self.own.get("/".join(ref), self.own.get(ref[0], missing))
+
+
+def block(**changes):
+    config = {
+        "data": {"_target_": "x.Data", "title": "For people", "panel": "p", "seed": 0},
+        "model": {"_target_": "x.Model", "n": "???"},
+        "recipe": {"epochs": 5, "batch_size": 8, "precision": "32-true", "threads": 1}
+        | {"channels_last": False, "augment": None, "checkpoint": None},
+        "evaluation": {"batch_size": 16, "scores": {"ua": {}}, "headline": ["ua"]},
+        "device": "cpu",
+    }
+    for name, value in changes.items():
+        group, _, key = name.partition("__")
+        config[group] = config[group] | {key: value} if key else value
+    methods = {
+        "m": {"config": {"_target_": "x.M", "alpha": 1}},
+        "n": {"config": {"_target_": "x.M", "alpha": 2}},
+    }
+    names = {"data": "d", "model": "m", "recipe": "r"}
+    return SimpleNamespace(
+        config=config, methods=methods, seeds=[4, 7], oracles=3, names=names, requests={}
+    )
+
+
+def asked(call, pair=0, facts=FACTS, **changes):
+    """The last step asked for when ``call`` is made on the steps of a block."""
+
+    async def made():
+        recorder = Recorder(facts)
+        steps = Steps(recorder, block(**changes), "request", pair)
+        await steps.describe()
+        await call(steps)
+        return recorder.asked[-1]
+
+    return asyncio.run(made())
+
+
+def fit(removed=(), seed=4, epochs=None):
+    return lambda steps: steps.fit(list(removed), seed, epochs)
+
+
+def unlearn(name="m", learner="1", before=(), selection=A):
+    state = State(("fit", learner))
+    return lambda steps: steps.unlearn(name, state, before, selection)
+
+
+def predict(learner="1", removed=()):
+    return lambda steps: steps.predict(State(("fit", learner), tuple(removed)))
+
+
+def select(before=(), **request):
+    return lambda steps: steps.select({"_target_": "x.S", **request}, before)
+
+
+def all_differ(*steps) -> bool:
+    keys = [repr(sorted(step.key.items(), key=str)) for step in steps]
+    return len(set(keys)) == len(keys)
+
+
+def test_training_is_decided_by_data_kept_model_recipe_and_seed():
+    other = FACTS | {"describe": FACTS["describe"] | {"fingerprint": "other"}}
+    assert all_differ(
+        asked(fit()),
+        asked(fit([A])),
+        asked(fit([B])),
+        asked(fit(seed=5)),
+        asked(fit(epochs=0)),
+        asked(fit(), recipe__epochs=6),
+        asked(fit(), recipe__threads=2),
+        asked(fit(), recipe__precision="bf16-mixed"),
+        asked(fit(), model__width=3),
+        asked(fit(), data__seed=1),
+        asked(fit(), facts=other),
+    )
+
+
+def test_training_is_not_decided_by_who_is_forgotten_how_nor_by_the_machine():
+    plain = asked(fit([A])).key
+    twin = FACTS | {"select/b": FACTS["select/b"] | {"kept": "no a"}}
+    assert asked(fit([B]), facts=twin).key == plain
+    assert asked(fit([A]), device="cuda").key == plain
+    assert asked(fit([A]), data__title="Another", data__panel="q").key == plain
+    assert asked(fit([A]), evaluation__batch_size=3).key == plain
+    assert asked(fit([A]), pair=1).key == plain
+    assert asked(fit([A]), device="cuda").config["device"] == "cuda"
+
+
+def test_untrained_weights_are_shared_by_all_requests():
+    assert asked(fit([A], epochs=0)).key == asked(fit([], epochs=0)).key
+
+
+def test_a_checkpoint_counts_by_content(tmp_path):
+    first, second = tmp_path / "a.pt", tmp_path / "b.pt"
+    first.write_bytes(b"1")
+    second.write_bytes(b"1")
+    plain = asked(fit(), recipe__checkpoint=str(first))
+    assert asked(fit(), recipe__checkpoint=str(second)).key == plain.key
+    assert plain.config["checkpoint"] == str(first)
+    second.write_bytes(b"2")
+    assert all_differ(plain, asked(fit(), recipe__checkpoint=str(second)), asked(fit()))
+    untrained = asked(fit(epochs=0), recipe__checkpoint=str(first))
+    assert untrained.config["checkpoint"] is None
+    with pytest.raises(UsageError, match="nowhere"):
+        asked(fit(), recipe__checkpoint="/nowhere")
+
+
+def test_a_selection_is_decided_by_request_history_seed_and_file(tmp_path):
+    path = tmp_path / "ids.txt"
+    path.write_text("1")
+    first = asked(select(path=str(path)))
+    path.write_text("2")
+    assert all_differ(
+        first,
+        asked(select(path=str(path))),
+        asked(select(share=0.1)),
+        asked(select(share=0.2)),
+        asked(select([A], share=0.1)),
+        asked(select([B], share=0.1)),
+        asked(select(share=0.1), pair=1),
+    )
+    moved = tmp_path / "moved.txt"
+    moved.write_text("1")
+    assert asked(select(path=str(moved))).key == first.key
+
+
+def test_values_are_dealt_out_to_pairs():
+    def label(pair: int) -> int:
+        return asked(select(per_pair={"label": [3, 5]}), pair=pair).config["request"]["label"]
+
+    assert [label(0), label(1)] == [3, 5]
+    assert "per_pair" not in asked(select(per_pair={"label": [3, 5]})).key["request"]
+
+
+def test_unlearning_is_decided_by_state_method_and_what_is_forgotten():
+    assert all_differ(
+        asked(unlearn()),
+        asked(unlearn("n")),
+        asked(unlearn(learner="2")),
+        asked(unlearn(selection=B)),
+        asked(unlearn(before=[B])),
+        asked(unlearn(), pair=1),
+        asked(unlearn(), recipe__augment="crop_flip"),
+        asked(unlearn(), recipe__threads=2),
+    )
+    # Epochs and batch size of training are part of the state already.
+    assert asked(unlearn(), recipe__epochs=9).key == asked(unlearn()).key
+    assert asked(unlearn(), device="cuda").key == asked(unlearn()).key
+
+
+def test_a_failed_state_is_not_unlearned_further():
+    async def further(steps):
+        await steps.unlearn("m", CellFailed("why"), [], A)
+
+    with pytest.raises(CellFailed, match="why"):
+        asked(further)
+
+
+def test_predictions_are_decided_by_state_and_view():
+    assert all_differ(
+        asked(predict()),
+        asked(predict("2")),
+        asked(predict(removed=[A])),
+        asked(predict(removed=[B])),
+        asked(predict(), evaluation__batch_size=3),
+    )
+    twin = FACTS | {"select/b": FACTS["select/b"] | {"view": "without a"}}
+    assert asked(predict(removed=[B]), facts=twin).key == asked(predict(removed=[A])).key
+
+
+def test_scores_are_decided_by_signals_selection_and_panel():
+    def score(learner="1", oracles=("2", "3"), selection=A):
+        states = [State(("fit", o), (selection,)) for o in oracles]
+        own, original = State(("fit", learner), (selection,)), State(("fit", "0"))
+
+        async def call(steps):
+            # Predictions are named by their key here, as a store would.
+            async def named(state):
+                return ("predict", f"{state.learner[1]} {state.removed}")
+
+            steps.predict = named
+            values = await steps.score(own, states, original, selection)
+            assert values == {"ua": 0.5}
+
+        return call
+
+    assert all_differ(
+        asked(score()),
+        asked(score("9")),
+        asked(score(oracles=("2",))),
+        asked(score(oracles=("3", "2"))),
+        asked(score(selection=B)),
+        asked(score(), evaluation__scores={"ra": {}}),
+    )
+    # The headline is chosen when tables are made.
+    assert asked(score(), evaluation__headline=[]).key == asked(score()).key
+
+
+def test_oracles_have_seeds_of_their_own():
+    first, second = (Steps(Recorder(FACTS), block(), "r", pair) for pair in (0, 1))
+    assert first.oracle_seeds[0] == first.seed == 4
+    assert len({*first.oracle_seeds, *second.oracle_seeds}) == 6
