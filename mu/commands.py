@@ -77,7 +77,8 @@ def run(words: list[str]) -> int:
     results = collect(experiment, cards, command)
     write_report(results, out)
     print_report(results, Console())
-    for message in dict.fromkeys(w for card in cards for w in card["warnings"]):
+    said = [*warnings_of(experiment), *(w for card in cards for w in card["warnings"])]
+    for message in dict.fromkeys(said):
         errors.print(f"warning: {message}", style="yellow", highlight=False, soft_wrap=True)
     ran, cached = (sum(runner.counts[name].values()) for name in ("run", "cached"))
     print(f"{ran} steps run, {cached} found in the store; report: {out / 'report.html'}")
@@ -85,6 +86,16 @@ def run(words: list[str]) -> int:
     if failed:
         print(f"mu: {len(failed)} of {len(cards)} rows failed", file=sys.stderr)
     return 1 if failed else 0
+
+
+def warnings_of(experiment: Experiment) -> list[str]:
+    """What the configuration itself makes doubtful."""
+    if not any(block.config["recipe"].get("checkpoint") for block in experiment.blocks):
+        return []
+    return [
+        "recipe.checkpoint starts the oracles too: they are oracles only if what the checkpoint "
+        "was trained on holds none of the forgotten data"
+    ]
 
 
 @contextmanager

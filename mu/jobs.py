@@ -56,10 +56,11 @@ def execute(store: Store, job: Job, progress: Progress | None = None) -> None:
         start = time.perf_counter()
         artifact = getattr(import_module(module), name)(job.config, inputs, progress)
         seconds = time.perf_counter() - start
-        store.write(job.step, job.key, artifact, family=job.family, seconds=seconds, **record())
+        made = record(job.config.get("device", "cpu"))
+        store.write(job.step, job.key, artifact, family=job.family, seconds=seconds, **made)
 
 
-def record() -> dict[str, Any]:
+def record(device: str) -> dict[str, Any]:
     """Versions and device that an artifact was made with; recorded, not part of its key."""
     import platform
 
@@ -67,7 +68,10 @@ def record() -> dict[str, Any]:
     versions = {"python": platform.python_version(), "numpy": import_module("numpy").__version__}
     if torch is not None:
         versions["torch"] = str(torch.__version__)
-    return {"versions": versions, "device": platform.machine()}
+    name = platform.machine()
+    if device.startswith("cuda") and torch is not None:
+        name = torch.cuda.get_device_name()
+    return {"versions": versions, "device": name}
 
 
 def one_line(error: BaseException) -> str:
