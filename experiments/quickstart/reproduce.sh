@@ -4,4 +4,4 @@
 # within the intervals of table.md. Costs in seconds depend on the machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-mu run experiment=quickstart compute.progress=false out=results/quickstart
+PATH="$PWD/.venv/bin:$PATH" mu run experiment=quickstart out=results/quickstart
