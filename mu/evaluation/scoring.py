@@ -31,7 +31,11 @@ def build_scores(evaluation: Mapping[str, Any]) -> dict[str, Score]:
 
 
 def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of each score of a panel: title, kind, headline, margin; costs come last."""
+    """Facts of each score of a panel: title, kind, headline, margin.
+
+    Costs come last, ‖Δθ‖ among them: how far the weights moved says nothing about what is forgotten
+    and gets no verdict.
+    """
     headline, margins = evaluation.get("headline", []), evaluation.get("margins", {})
     panel = {
         name: {
@@ -44,7 +48,7 @@ def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         for name, score in build_scores(evaluation).items()
     }
     costs = {
-        "weight_distance": ("‖Δθ‖", "forgetting"),
+        "weight_distance": ("‖Δθ‖", "cost"),
         "cost/passes": ("passes", "cost"),
         "cost/seconds_request": ("seconds", "cost"),
         "cost/seconds_setup": ("set-up s", "cost"),
