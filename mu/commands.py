@@ -15,7 +15,7 @@ from mu.choices import choices, read_yaml, summary, unknown
 from mu.config import Experiment, load_experiment
 from mu.errors import UsageError
 from mu.pipeline import Cell, run_cells
-from mu.pool import make_pool
+from mu.pool import check_compute, make_pool
 from mu.reporting.progress import Display
 from mu.runner import Runner, Waiting
 from mu.store import Store, default_root
@@ -124,6 +124,7 @@ def folder_for(out: Path) -> Iterator[None]:
 def plan(words: list[str]) -> int:
     """``mu plan``: what is cached, what is to run, what waits for a selection."""
     experiment, _ = experiment_of(words)
+    check_compute(experiment.compute)
     runner = Runner(Store(default_root()), None)
     waiting = Counter[str]()
 

@@ -12,6 +12,8 @@ from mu.errors import StepFailed, UsageError
 from mu.jobs import Job, Progress, execute, prepare, transferable
 from mu.store import Store
 
+LAUNCHERS = ("local", "ray", "slurm")
+
 
 class Pool(Protocol):
     """Where jobs run."""
@@ -150,19 +152,29 @@ class Worker:
             self.process.terminate()
 
 
-def make_pool(store: Store, compute: dict[str, Any]) -> Pool:
-    """The pool a ``compute`` configuration asks for.
+def check_compute(compute: dict[str, Any]) -> None:
+    """Refuse a ``compute`` configuration that no pool can follow.
 
     Raises:
         UsageError: An unknown launcher, or a number of workers below 0.
     """
+    if compute["workers"] < 0:
+        raise UsageError(f"compute.workers={compute['workers']} is negative")
+    if compute["launcher"] not in LAUNCHERS:
+        known = ", ".join(LAUNCHERS)
+        raise UsageError(f"compute.launcher={compute['launcher']!r} is not one of {known}")
+
+
+def make_pool(store: Store, compute: dict[str, Any]) -> Pool:
+    """The pool a ``compute`` configuration asks for.
+
+    Raises:
+        UsageError: See `check_compute`; also where a launcher's library is not installed.
+    """
+    check_compute(compute)
     launcher, workers = compute["launcher"], compute["workers"]
-    if workers < 0:
-        raise UsageError(f"compute.workers={workers} is negative")
     if launcher == "local":
         return LocalPool(store, workers) if workers else InlinePool(store)
-    if launcher in ("ray", "slurm"):
-        from mu.cluster import RayPool, SlurmPool
+    from mu.cluster import RayPool, SlurmPool
 
-        return RayPool(store, compute) if launcher == "ray" else SlurmPool(store, compute)
-    raise UsageError(f"compute.launcher={launcher!r} is not one of local, ray, slurm")
+    return RayPool(store, compute) if launcher == "ray" else SlurmPool(store, compute)

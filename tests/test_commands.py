@@ -110,6 +110,7 @@ def given_ids(tmp_path):
         (["run", QUICK, "oracles=0"], "oracles=0"),
         (["run", QUICK, "compute.workers=-1"], "compute.workers=-1"),
         (["run", QUICK, "compute.launcher=nosuch"], "nosuch"),
+        (["plan", QUICK, "compute.launcher=nosuch"], "nosuch"),
         (["run", QUICK, "words"], "'words'"),
         (["run", QUICK, "seeds=1", "seeds=2"], "seeds"),
         (["plan", QUICK, "recipe.epochs=abc"], "recipe.epochs='abc'"),
