@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ class Experiment:
     description: str
     blocks: list[Block]
     compute: dict[str, Any]
-    words: list[str] = field(default_factory=list)
 
 
 def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
@@ -71,7 +70,7 @@ def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
     compute = blocks[0].config["compute"]
     for block in blocks:
         block.config["device"] = block.config.pop("compute")["device"]
-    return Experiment(path.stem, title, " ".join(text.split()), blocks, compute, list(words))
+    return Experiment(path.stem, title, " ".join(text.split()), blocks, compute)
 
 
 def _read(path: Path) -> dict[str, Any]:

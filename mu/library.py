@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from mu.choices import choices, unknown
+from mu.choices import choices, read_yaml, unknown
 from mu.errors import UsageError
 from mu.evaluation.score import Score
 from mu.evaluation.signals import Signals, Split
@@ -106,15 +106,13 @@ def evaluate(
     Raises:
         UsageError: Unknown panel.
     """
-    import yaml
-
     from mu.evaluation.score import oracle_values, panel_values
     from mu.evaluation.scoring import build_scores
 
     known = choices("evaluation")
     if panel not in known:
         raise unknown("evaluation panel", panel, known)
-    scores: dict[str, Score] = build_scores(yaml.safe_load(known[panel].read_text()))
+    scores: dict[str, Score] = build_scores(read_yaml(known[panel]))
     batches = [list(forget), list(retain), list(test)]
     own, split = _signals(net, batches, device)
     others = [_signals(oracle, batches, device)[0] for oracle in oracles]
@@ -128,8 +126,6 @@ def evaluate(
 
 def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:
     """The method with options from its YAML file, then the caller's."""
-    import yaml
-
     from mu.data.build import build
 
     if isinstance(method, Unlearner):
@@ -139,7 +135,7 @@ def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:
     known = choices("method")
     if method not in known:
         raise unknown("method", method, known)
-    config = yaml.safe_load(known[method].read_text(encoding="utf-8"))
+    config = read_yaml(known[method])
     for name in options:
         if name not in config:
             raise unknown(f"option of {method}", name, [k for k in config if k != "_target_"])

@@ -7,8 +7,7 @@ from mu.card import Card
 from mu.config import Experiment
 from mu.evaluation.scoring import describe_panel
 from mu.evaluation.statistics import aggregate, verdicts
-
-SCHEMA = 1
+from mu.reporting.report import SCHEMA
 
 
 def collect(experiment: Experiment, cards: Sequence[Card], command: str) -> dict[str, Any]:
