@@ -1,8 +1,9 @@
-"""Keep the results of a run in the repository: cards, table, picture and how to repeat it.
+"""Keep the results of a run in the repository: cards, table, pictures, forget sets, how to repeat.
 
 Usage: python experiments/keep.py results/NAME
 """
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,22 +16,28 @@ from mu.reporting.results import tabulated
 from mu.reporting.table import markdown_table
 
 HERE = Path(__file__).parent
+LARGEST = 1_000_000  # bytes of a forget set that still belongs into a repository
 SCRIPT = """\
 #!/usr/bin/env bash
-# Repeats this experiment. Made with {versions}.
-# Scores are the same bits on the same kind of device with the same versions; elsewhere expect them
-# within the intervals of table.md. Costs in seconds depend on the machine.
+# Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
+# Made with {versions} on {device}{commit}
+#   by: {command}
+# Data: {data}
+# Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
+# processor of that kind); otherwise the score's margin or what two runs differ in, see
+# "mu reproduce". Costs in seconds depend on the machine and are not judged.
+# --fresh takes nothing from the store; other words go to "mu reproduce", too.
 set -euo pipefail
 cd "$(dirname "${{BASH_SOURCE[0]}}")/../.."
-PATH="$PWD/.venv/bin:$PATH" {command} out=results/{name}
+export PATH="$PWD/.venv/bin:$PATH"
+mu reproduce experiments/{name} --out results/{name} "$@"
 """
 
 
 def keep(folder: Path) -> Path:
     """Write ``experiments/NAME``; its path."""
     results: dict[str, Any] = tabulated(read_results(folder))
-    name = results["experiment"]
-    out = HERE / name
+    out = HERE / results["experiment"]
     out.mkdir(exist_ok=True)
     (out / "results.json").write_text(json_text(results), encoding="utf-8")
     (out / "table.md").write_text(markdown_table(results), encoding="utf-8")
@@ -40,14 +47,46 @@ def keep(folder: Path) -> Path:
         )
         picture = out / f"{section.name.replace(' ', '_')}.svg"
         picture.write_text(drawn, encoding="utf-8")
-    found = [card["versions"] for card in results["cards"] if card["versions"]]
-    versions = ", ".join(f"{k} {v}" for k, v in sorted(found[0].items())) if found else "?"
+    keep_forget_sets(folder / "forget_sets", out / "forget_sets")
     script = out / "reproduce.sh"
-    script.write_text(
-        SCRIPT.format(versions=versions, command=results["command"], name=name), encoding="utf-8"
-    )
+    script.write_text(script_text(results), encoding="utf-8")
     script.chmod(0o755)
     return out
+
+
+def keep_forget_sets(source: Path, target: Path) -> None:
+    """Copy the files of ids in place of earlier ones; what is too large is named instead."""
+    if target.is_dir():
+        shutil.rmtree(target)
+    for path in sorted(source.glob("*.txt")):
+        if path.stat().st_size > LARGEST:
+            print(f"not kept, {path.stat().st_size} bytes: {path}", file=sys.stderr)
+            continue
+        target.mkdir(exist_ok=True)
+        shutil.copy(path, target / path.name)
+
+
+def script_text(results: dict[str, Any]) -> str:
+    """The content of reproduce.sh."""
+    cards = [card for card in results["cards"] if card.get("versions")]
+    versions = dict.fromkeys(f"{k} {v}" for c in cards for k, v in sorted(c["versions"].items()))
+    devices = dict.fromkeys(str(card["device"]) for card in cards)
+    digests = dict.fromkeys(
+        f"{c['data']}: {c['fingerprint']}" for c in cards if c.get("fingerprint")
+    )
+    commits = dict.fromkeys(
+        f"{card['commit']}{' with changes' if card.get('dirty') else ''}"
+        for card in cards
+        if card.get("commit")
+    )
+    return SCRIPT.format(
+        versions=", ".join(versions) or "unknown versions",
+        device=", ".join(devices) or "an unknown device",
+        commit=f", commit {', '.join(commits)}" if commits else "",
+        command=results["command"],
+        data=", ".join(digests) or "not recorded",
+        name=results["experiment"],
+    )
 
 
 if __name__ == "__main__":

@@ -1,21 +1,35 @@
 """The command line."""
 
-import argparse
 import sys
-from typing import NoReturn
 
-VERBS = ("run", "plan", "list", "report")
+VERBS = {
+    "run": "mu.commands:run",
+    "plan": "mu.plan:command",
+    "list": "mu.listing:command",
+    "report": "mu.commands:report",
+    "reproduce": "mu.reproduce:command",
+    "track": "mu.track:command",
+    "store": "mu.archive:command",
+    "doctor": "mu.doctor:command",
+}
 GUIDE = """\
 mu: did this method make this model forget these data, and at what cost?
 
   mu run experiment=NAME [key=value ...] [out=DIR]   run it, print the table
   mu plan experiment=NAME [key=value ...]            what is cached, what is to run
-  mu list methods|metrics|datasets|models|experiments
+  mu list methods|metrics|datasets|models|recipes|requests|experiments|modes
   mu report DIR                                      write the report of a run anew
+  mu reproduce DIR                                   run again, compare every number
+  mu track DIR --resend                              send the cards of a run to W&B
+  mu store ls|gc|verify|export|import                what is kept, and how to share it
+  mu doctor                                          versions, devices, data, store
 
 Keys: methods=a,b  requests=a,b  seeds=3 or seeds=0,4  oracles=3 choose;
-a group's name (model=resnet20) replaces a choice; any other key
-(recipe.epochs=3, method.alpha=5) overrides every block that has it.
+scale=small or mode=smoke takes a smaller version; weights=FILE scores your own
+unlearned model beside the others, original=FILE takes the original from a file;
+track=wandb mirrors the results; a group's name (model=resnet20) replaces a
+choice; any other key (recipe.epochs=3, method.alpha=5) overrides every block
+that has it.
 Environment: MU_STORE (default .mu), MU_DATA_ROOT (default data), MU_CONFIGS.
 """
 
@@ -54,29 +68,15 @@ def dispatch(verb: str, words: list[str]) -> int:
     Raises:
         UsageError: No such verb.
     """
-    from mu import commands
+    from importlib import import_module
+
     from mu.choices import unknown
 
     if verb not in VERBS:
         raise unknown("verb", verb, VERBS)
-    parser = Parser(prog=f"mu {verb}", add_help=True)
-    if verb == "list":
-        parser.add_argument("what", nargs="?", default="")
-        return commands.list_choices(parser.parse_args(words).what)
-    if verb == "report":
-        parser.add_argument("folder", nargs="?", default="")
-        return commands.report(parser.parse_args(words).folder)
-    return {"run": commands.run, "plan": commands.plan}[verb](words)
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage."""
-        from mu.errors import UsageError
-
-        raise UsageError(message)
+    module, _, function = VERBS[verb].partition(":")
+    code: int = getattr(import_module(module), function)(words)
+    return code
 
 
 if __name__ == "__main__":

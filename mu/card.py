@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from mu.errors import CellFailed
 from mu.evaluation.cost import cost_values
-from mu.jobs import Ref, one_line
+from mu.jobs import one_line
 
 if TYPE_CHECKING:
-    from mu.pipeline import Cell
-    from mu.steps import State
+    from mu.pipeline import Cell, Comparison
+    from mu.steps import Found, State
 
 SCHEMA = 1
 Card = dict[str, Any]
@@ -20,11 +20,10 @@ def make_card(
     cell: "Cell",
     method: str,
     number: int,
-    selection: Ref | None = None,
+    request: "Comparison | None" = None,
     state: "State | None" = None,
-    values: Values | None = None,
+    found: "Found | None" = None,
     floor: Sequence[Values] = (),
-    oracles: "Sequence[State]" = (),
     failure: CellFailed | None = None,
 ) -> Card:
     """The card of one row.
@@ -33,18 +32,19 @@ def make_card(
         cell: What was run.
         method: Name of the row.
         number: Number of the request in its sequence.
-        selection: Who was forgotten.
+        request: Who was forgotten, and the models it is compared with; None where that failed.
         state: The state scored, or None where there is none.
-        values: Its scores.
+        found: Its scores and details.
         floor: Scores of each oracle against the others.
-        oracles: The retrained models.
         failure: Why there are no scores.
     """
     block, run = cell.block, cell.steps.run
-    request = run.facts(selection, missing={}) if selection else {}
+    selection = run.facts(request.selection, missing={}) if request else {}
     own = run.facts(state.learner, missing={}) if state else {}
     options = block.methods.get(method, {"changed": [], "config": None})
-    scores = (values or {}) | (costs(cell, method, state, oracles) if values else {})
+    scores: Values = {}
+    if found and found.values and request:
+        scores = found.values | costs(cell, method, state, request.oracles)
     return {
         "schema": SCHEMA,
         "block": cell.index,
@@ -54,22 +54,25 @@ def make_card(
         "request": cell.request,
         "step": number,
         "steps": len(block.requests[cell.request]),
-        "request_kind": request.get("kind"),
-        "n_forget": request.get("n_forget"),
-        "n_retain": request.get("n_retain"),
-        "forget_digest": request.get("forget_digest"),
+        "request_kind": selection.get("kind"),
+        "n_forget": selection.get("n_forget"),
+        "n_retain": selection.get("n_retain"),
+        "forget_digest": selection.get("forget_digest"),
         "method": method,
         "seed": cell.steps.seed,
         "pair": cell.pair,
         "defaults": not options["changed"],
         "values": scores,
         "oracle": {name: [one[name] for one in floor] for name in (floor[0] if floor else {})},
+        "oracle_recipe": "same" if block.original is None else "other",
+        "details": found.details if found else {},
+        "trajectory": own.get("trajectory", {}),
         "facts": own.get("facts", {}),
         "warnings": own.get("warnings", []),
         "error": one_line(failure) if failure else None,
         "method_config": options["config"],
         "recipe_config": block.config["recipe"],
-        **provenance(cell, state),
+        **provenance(cell, request, state),
     }
 
 
@@ -86,13 +89,26 @@ def costs(cell: "Cell", method: str, state: "State | None", oracles: "Sequence[S
     return {name: v if v == v else None for name, v in cost_values(spent, retrain).items()}
 
 
-def provenance(cell: "Cell", state: "State | None") -> Card:
-    """Key of the learner, and the versions and device it was made with."""
-    if state is None:
-        return {"versions": {}, "device": None, "learner": None}
-    manifest = cell.steps.run.manifest(state.learner)
+def provenance(cell: "Cell", request: "Comparison | None", state: "State | None") -> Card:
+    """Seeds and store keys of everything behind a row, and versions and device it was made with."""
+    do, manifest = cell.steps, cell.steps.run.manifest(state.learner) if state else {}
+    learner = state.learner[1] if state else None
     return {
+        "seeds": {
+            "train": do.seed,
+            "select": do.seed,
+            "unlearn": do.seed,
+            "oracles": do.oracle_seeds,
+        },
+        "fingerprint": do.facts.get("fingerprint"),
+        "keys": {
+            "learner": learner,
+            "data": do.data[1] or None,
+            "original": request.original.learner[1] if request else None,
+            "selection": request.selection[1] if request else None,
+            "oracles": [oracle.learner[1] for oracle in request.oracles] if request else [],
+        },
         "versions": manifest.get("versions", {}),
         "device": manifest.get("device"),
-        "learner": state.learner[1],
+        "learner": learner,
     }

@@ -1,33 +1,29 @@
-"""What each verb of the command line does."""
+"""``mu run`` and ``mu report``: an experiment from its words to its folder of results."""
 
 import asyncio
 import shlex
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from statistics import median
+from subprocess import run as run_process
+from typing import Any
 
 from rich.console import Console
 
-from mu.choices import choices, read_yaml, summary, unknown
+from mu.card import Card
+from mu.choices import choices
 from mu.config import Experiment, load_experiment
 from mu.errors import UsageError
+from mu.evaluation.panel import describe_panel
+from mu.forget_sets.files import export
+from mu.parser import Parser
 from mu.pipeline import Cell, run_cells
-from mu.pool import check_compute, make_pool
+from mu.pool import make_pool
 from mu.reporting.progress import Display
-from mu.runner import Runner, Waiting
+from mu.runner import Runner
 from mu.store import Store, default_root
 from mu.words import parse_words
-
-KINDS = {
-    "methods": "method",
-    "metrics": "evaluation",
-    "datasets": "data",
-    "models": "model",
-    "experiments": "experiment",
-}
 
 
 def experiment_of(words: list[str]) -> tuple[Experiment, Path]:
@@ -42,6 +38,8 @@ def experiment_of(words: list[str]) -> tuple[Experiment, Path]:
         raise UsageError(f"name an experiment: experiment=NAME; there are: {names}")
     others = [w for w in words if w.partition("=")[0] not in ("experiment", "out")]
     experiment = load_experiment(given["experiment"], others)
+    for block in experiment.blocks:  # a wrong score must not come out after the training
+        describe_panel(block.config["evaluation"])
     return experiment, Path(given.get("out") or Path("results") / experiment.name)
 
 
@@ -65,6 +63,7 @@ def run(words: list[str]) -> int:
     errors = Console(stderr=True)
     with folder_for(out):
         store = Store(default_root())
+        sender = sender_of(experiment)
         pool = make_pool(store, experiment.compute)
         try:
             with Display(errors, experiment.compute["progress"]) as display:
@@ -72,14 +71,19 @@ def run(words: list[str]) -> int:
                 cards = asyncio.run(run_cells(cells_of(experiment, runner)))
         finally:
             pool.close()
+    made_by = commit()
     for card in cards:
-        card["command"] = command
-    results = collect(experiment, cards, command)
+        card.update(command=command, **made_by)
+    results = collect(experiment, cards, command) | {"classes": classes_of(store, cards)}
+    write_forget_sets(store, cards, out / "forget_sets")
     write_report(results, out)
     print_report(results, Console())
     said = [*warnings_of(experiment), *(w for card in cards for w in card["warnings"])]
     for message in dict.fromkeys(said):
         errors.print(f"warning: {message}", style="yellow", highlight=False, soft_wrap=True)
+    if sender is not None:
+        ids = sender(results, experiment.track, out)
+        print(f"{len(ids)} W&B runs written")
     ran, cached = (sum(runner.counts[name].values()) for name in ("run", "cached"))
     print(f"{ran} steps run, {cached} found in the store; report: {out / 'report.html'}")
     failed = [card for card in cards if card["error"]]
@@ -88,14 +92,91 @@ def run(words: list[str]) -> int:
     return 1 if failed else 0
 
 
+def sender_of(experiment: Experiment) -> Callable[..., list[str]] | None:
+    """What mirrors the cards once they are there; None without tracking.
+
+    Raises:
+        UsageError: Tracking is asked for and wandb is not installed: said before anything runs.
+    """
+    if experiment.track["service"] is None:
+        return None
+    from mu.track import require, send
+
+    require(experiment.track)
+    mirror: Callable[..., list[str]] = send
+    return mirror
+
+
+def commit() -> dict[str, Any]:
+    """The commit of this checkout of mu, and whether files differ from it; None outside git."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str | None:
+        try:
+            found = run_process(["git", *words], cwd=here, capture_output=True, text=True)
+        except OSError:
+            return None
+        return found.stdout.strip() if found.returncode == 0 else None
+
+    if not git("ls-files", "__init__.py"):  # installed, perhaps inside somebody else's checkout
+        return {"commit": None, "dirty": False}
+    return {"commit": git("rev-parse", "--short", "HEAD"), "dirty": bool(git("status", "--short"))}
+
+
+def classes_of(store: Store, cards: Sequence[Card]) -> dict[str, list[str] | None]:
+    """Names of the classes of each data set, where it has names."""
+    described = {card["data"]: card["keys"]["data"] for card in cards if card["keys"]["data"]}
+    return {
+        name: store.facts("describe", key).get("class_names") for name, key in described.items()
+    }
+
+
+def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None:
+    """One text file of ids for each selection, to be requested again or handed to others."""
+    several = len({card["block"] for card in cards}) > 1
+    for card in cards:
+        key = card["keys"]["selection"]
+        if card["method"] != "original" or key is None:
+            continue
+        block = f"{card['block']}_" if several else ""
+        step = f"_{card['step'] + 1}" if card["steps"] > 1 else ""
+        path = folder / f"{block}{card['request']}_{card['pair']}{step}.txt"
+        export(store.load("select", key), card["fingerprint"], path)
+
+
 def warnings_of(experiment: Experiment) -> list[str]:
     """What the configuration itself makes doubtful."""
-    if not any(block.config["recipe"].get("checkpoint") for block in experiment.blocks):
-        return []
-    return [
-        "recipe.checkpoint starts the oracles too: they are oracles only if what the checkpoint "
-        "was trained on holds none of the forgotten data"
-    ]
+    said = []
+    if any(block.config["recipe"].get("checkpoint") for block in experiment.blocks):
+        said.append(
+            "recipe.checkpoint starts the oracles too: they are oracles only if what the "
+            "checkpoint was trained on holds none of the forgotten data"
+        )
+    if any(pretrained(block.config["model"]) for block in experiment.blocks):
+        said.append(
+            "pretrained weights start the oracles too: they are oracles only if what those weights "
+            "were trained on holds none of the forgotten data"
+        )
+    for block in experiment.blocks:
+        if block.original is None:
+            continue
+        said.append(
+            f"the original comes from {block.original}: oracles are retrained with another recipe, "
+            f"{block.names['recipe']}, and differ from it for that reason too"
+        )
+        if len(block.seeds) > 1 and "{pair}" not in block.original:
+            said.append(
+                "all pairs share one original: the intervals speak of other forget sets, not of "
+                "other training runs"
+            )
+    return said
+
+
+def pretrained(model: Any) -> bool:
+    """Whether a model configuration asks for weights that somebody else trained."""
+    if not isinstance(model, dict):
+        return False
+    return bool(model.get("pretrained")) or any(pretrained(value) for value in model.values())
 
 
 @contextmanager
@@ -121,81 +202,7 @@ def folder_for(out: Path) -> Iterator[None]:
         raise
 
 
-def plan(words: list[str]) -> int:
-    """``mu plan``: what is cached, what is to run, what waits for a selection."""
-    experiment, _ = experiment_of(words)
-    check_compute(experiment.compute)
-    runner = Runner(Store(default_root()), None)
-    waiting = Counter[str]()
-
-    async def look() -> None:
-        for cell in cells_of(experiment, runner):
-            try:
-                await cell.cards()
-            except Waiting:
-                waiting[cell.request] += 1
-
-    asyncio.run(look())
-    print(f"{'step':<10}{'cached':>8}{'to run':>8}{'minutes':>9}")
-    total, known = 0.0, True
-    for step in ("describe", "select", "fit", "unlearn", "predict", "score"):
-        minutes, complete = expected_minutes(runner, step)
-        total, known = total + minutes, known and complete
-        shown = f"{minutes:.1f}" if complete else "?"
-        print(
-            f"{step:<10}{runner.counts['cached'][step]:>8}{runner.counts['run'][step]:>8}{shown:>9}"
-        )
-    if known:
-        workers = max(experiment.compute["workers"], 1)
-        print(f"about {total / workers:.1f} minutes with {workers} workers")
-    else:
-        print("? no step like these has run with this store yet")
-    if waiting:
-        print(f"{sum(waiting.values())} cells wait for a selection: {', '.join(waiting)}")
-    return 0
-
-
-def expected_minutes(runner: Runner, step: str) -> tuple[float, bool]:
-    """Minutes the missing jobs of a step should take, and whether all were ever timed."""
-    timed = runner.store.seconds(step)
-    missing = {f: n for (name, f), n in runner.families.items() if name == step}
-    minutes = sum(n * median(timed[f]) / 60 for f, n in missing.items() if f in timed)
-    return minutes, all(family in timed for family in missing)
-
-
-def list_choices(what: str) -> int:
-    """``mu list``: names with one line each.
-
-    Raises:
-        UsageError: Not something that can be listed.
-    """
-    if what not in KINDS:
-        raise unknown("list", what, KINDS)
-    if what == "metrics":
-        return list_metrics()
-    found = choices(KINDS[what])
-    width = max(map(len, found), default=0)
-    for name, path in found.items():
-        text = summary(path)
-        print(f"{name:<{width}}  {text.removeprefix(f'{name}: ')}")
-    return 0
-
-
-def list_metrics() -> int:
-    """The scores of each panel, with what they are called in tables."""
-    from mu.evaluation.scoring import describe_panel
-
-    for panel, path in choices("evaluation").items():
-        print(f"{panel}: {summary(path)}")
-        config = read_yaml(path)
-        for name, facts in describe_panel(config)["scores"].items():
-            star = "*" if facts["headline"] else " "
-            print(f"  {star} {name:<20} {facts['kind']:<11} {facts['title']}")
-    print("* decides the verdict")
-    return 0
-
-
-def report(folder: str) -> int:
+def report(words: list[str]) -> int:
     """``mu report DIR``: tables and page from the cards of an earlier run.
 
     Raises:
@@ -204,6 +211,9 @@ def report(folder: str) -> int:
     from mu.reporting.report import print_report, read_results, write_report
     from mu.reporting.results import tabulated
 
+    parser = Parser(prog="mu report")
+    parser.add_argument("folder", nargs="?", default="")
+    folder = parser.parse_args(words).folder
     if not folder:
         raise UsageError("name the folder of a run: mu report DIR")
     results = tabulated(read_results(Path(folder)))

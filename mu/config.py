@@ -9,9 +9,12 @@ from typing import Any
 
 from mu.choices import choices, config_folders, read_yaml, unknown
 from mu.errors import UsageError
+from mu.variants import variants_of, varied
 from mu.words import FILTERS, check_type, count_of, parse_words, seeds_of, words_of
 
-GROUPS = ("data", "model", "recipe", "evaluation", "compute")
+GROUPS = ("data", "model", "recipe", "evaluation", "compute", "track")
+DEFAULT = {"compute": "local", "track": "none"}  # groups that decide no number
+WORDS = (*FILTERS, "out", "original", "scale", "mode")  # keys that are no group and no override
 NEEDED = ("data", "model", "recipe", "requests", "methods", "seeds")  # in every block
 
 
@@ -25,17 +28,19 @@ class Block:
     methods: dict[str, dict[str, Any]]
     seeds: list[int]
     oracles: int
+    original: str | None = None
 
 
 @dataclass
 class Experiment:
-    """A list of blocks under one name."""
+    """A list of blocks under one name; a variant (``scale=``, ``mode=``) is part of the name."""
 
     name: str
     title: str
     description: str
     blocks: list[Block]
     compute: dict[str, Any]
+    track: dict[str, Any]
 
 
 def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
@@ -43,9 +48,9 @@ def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
 
     Args:
         name: An experiment of ``configs/experiment``, or a path to a YAML file.
-        words: ``methods=``, ``requests=``, ``seeds=``, ``oracles=`` choose; a group's name
-            (``model=…``) replaces the choice of every block; any other key overrides every block
-            that has it.
+        words: ``methods=``, ``requests=``, ``seeds=``, ``oracles=`` choose; ``scale=`` and
+            ``mode=`` take a variant; ``original=`` a file of weights; a group's name (``model=…``)
+            replaces the choice of every block; any other key overrides every block that has it.
 
     Raises:
         UsageError: A name, key or value is wrong.
@@ -57,20 +62,44 @@ def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
     raw = _read(path)
     overrides = parse_words(words)
     _check_requests(overrides, raw["blocks"])
+    variant = {key: overrides.get(key) for key in ("scale", "mode")}
+    variants = variants_of(raw, path, **variant)
     used: set[str] = set()
-    blocks = [_block(copy.deepcopy(b), overrides, used, raw["blocks"]) for b in raw["blocks"]]
+    all_blocks = [varied(copy.deepcopy(b), variants) for b in raw["blocks"]]
+    blocks = [_block(b, overrides, used, all_blocks) for b in all_blocks]
     blocks = [b for b in blocks if b.requests and (b.methods or "methods" not in overrides)]
-    unused = [k for k in overrides if k not in used and k not in (*FILTERS, "out")]
+    unused = [k for k in overrides if k not in used and k not in WORDS]
     if unused:
         raise unknown("key", unused[0], sorted(_keys(blocks)))
     if not blocks:
         wanted = " and ".join(f"{k}={overrides[k]}" for k in ("requests", "methods"))
         raise UsageError(f"no block of {path.stem} has {wanted}")
     title, text = raw.get("title", path.stem), raw.get("description", "")
-    compute = blocks[0].config["compute"]
+    compute, track = blocks[0].config["compute"], blocks[0].config["track"]
     for block in blocks:
         block.config["device"] = block.config.pop("compute")["device"]
-    return Experiment(path.stem, title, " ".join(text.split()), blocks, compute)
+        del block.config["track"]
+        check_files(block)
+    chosen = [word for word in variant.values() if word is not None]
+    full = "_".join([path.stem, *chosen])
+    title = f"{title} ({', '.join(chosen)})" if chosen else title
+    return Experiment(full, title, " ".join(text.split()), blocks, compute, track)
+
+
+def check_files(block: Block) -> None:
+    """Refuse one checkpoint of an unlearned model for several forget sets.
+
+    Raises:
+        UsageError: ``weights=`` names one file and there are several pairs.
+    """
+    weights = block.methods.get("external", {}).get("config", {}).get("weights", "")
+    if "{pair}" in str(weights) or len(block.seeds) == 1:
+        return
+    if weights:
+        raise UsageError(
+            f"weights={weights} is one checkpoint for {len(block.seeds)} pairs, each with a forget "
+            "set of its own; write {pair} where the files differ, or run one pair: seed=0"
+        )
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -82,7 +111,7 @@ def _read(path: Path) -> dict[str, Any]:
         if not isinstance(block, dict):
             raise UsageError(f"{path}: a block is a mapping, not {block!r}")
         for key in block:
-            known = {*GROUPS, *NEEDED, "oracles", "set"}
+            known = {*GROUPS, *NEEDED, "oracles", "original", "set"}
             if key not in known:
                 raise unknown(f"key of a block in {path}", str(key), sorted(known))
         for key in NEEDED:
@@ -97,7 +126,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _block(
     raw: dict[str, Any], overrides: dict[str, Any], used: set[str], siblings: list[dict[str, Any]]
 ) -> Block:
-    raw.setdefault("compute", "local")
+    raw = DEFAULT | raw
     for group in GROUPS:
         if group in overrides and (group in raw or group == "evaluation"):
             raw[group] = str(overrides[group])
@@ -105,14 +134,17 @@ def _block(
     if "evaluation" not in raw:
         raw["evaluation"] = _panel_of(raw["data"])
     names = {group: raw[group] for group in GROUPS}
-    settings = dict(raw.get("set", {})) | {
-        k: v for k, v in overrides.items() if k not in (*GROUPS, *FILTERS, "out")
-    }
+    own = {k: v for k, v in overrides.items() if k not in (*GROUPS, *WORDS)}
+    settings = dict(raw.get("set", {})) | raw["lenient"] | own
     config = _compose(names, settings, used)
     count_of("recipe.epochs", config["recipe"].get("epochs", 0))
     methods = {}
-    for method in _methods(raw["methods"], overrides.get("methods"), siblings):
+    chosen_methods = _methods(raw["methods"], overrides.get("methods"), siblings)
+    if "method.weights" in overrides and "external" not in chosen_methods:
+        chosen_methods = [*chosen_methods, "external"]
+    for method in chosen_methods:
         chosen = _compose(names | {"method": method}, settings, used)
+        complete(chosen["method"], f"method {method}", "method")
         methods[method] = {"config": chosen["method"], "changed": _changed(settings, chosen)}
     requests = {
         name: [_request(part, settings, used) for part in (r if isinstance(r, list) else [r])]
@@ -125,9 +157,21 @@ def _block(
     unused = [key for key in raw.get("set", {}) if key not in used]
     if unused and not {"methods", "requests"} & set(overrides):
         raise UsageError(f"set: {unused[0]} is a key that the block does not have")
-    return Block(
-        names, config, requests, methods, seeds_of(overrides.get("seeds", raw["seeds"])), oracles
-    )
+    seeds = seeds_of(overrides.get("seeds", raw["seeds"]))
+    original = overrides.get("original", raw.get("original"))
+    del names["track"]
+    return Block(names, config, requests, methods, seeds, oracles, original)
+
+
+def complete(config: dict[str, Any], what: str, group: str) -> None:
+    """Refuse options that a YAML file leaves to the user and the user left out.
+
+    Raises:
+        UsageError: Naming the first.
+    """
+    for key, value in config.items():
+        if value == "???":
+            raise UsageError(f"{what} has no {key}; set {group}.{key}=…")
 
 
 def _panel_of(data: str) -> str:
@@ -201,9 +245,14 @@ def _changed(settings: dict[str, Any], chosen: dict[str, Any]) -> list[str]:
 
 
 def _methods(own: list[str], wanted: object, siblings: list[dict[str, Any]]) -> list[str]:
-    """Methods of a block: its own that are wanted, and wanted ones that no block names."""
+    """Methods of a block: its own that are wanted, and wanted ones that no block names.
+
+    ``external`` alone is scored beside the block's own.
+    """
     if wanted is None:
         return own
+    if wanted == "external":
+        return [*own, "external"]
     known, words = choices("method"), words_of(wanted)
     for word in words:
         if word not in known:
@@ -244,6 +293,7 @@ def _request(raw: dict[str, Any], settings: dict[str, Any], used: set[str]) -> d
         per_pair.pop(key[8:], None)
         used.add(key)
     found: dict[str, Any] = chosen["request"]
+    complete({k: v for k, v in found.items() if k not in per_pair}, "the request", "request")
     return found | ({"per_pair": per_pair} if per_pair else {})
 
 

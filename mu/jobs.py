@@ -57,7 +57,8 @@ def execute(store: Store, job: Job, progress: Progress | None = None) -> None:
         artifact = getattr(import_module(module), name)(job.config, inputs, progress)
         seconds = time.perf_counter() - start
         made = record(job.config.get("device", "cpu"))
-        store.write(job.step, job.key, artifact, family=job.family, seconds=seconds, **made)
+        made |= {"family": job.family, "label": job.label, "inputs": job.inputs}
+        store.write(job.step, job.key, artifact, seconds=seconds, **made)
 
 
 def record(device: str) -> dict[str, Any]:
@@ -69,6 +70,8 @@ def record(device: str) -> dict[str, Any]:
     if torch is not None:
         versions["torch"] = str(torch.__version__)
     name = platform.machine()
+    if torch is not None:
+        name += f" {torch.backends.cpu.get_cpu_capability()}"
     if device.startswith("cuda") and torch is not None:
         name = torch.cuda.get_device_name()
     return {"versions": versions, "device": name}

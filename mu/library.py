@@ -84,6 +84,7 @@ def evaluate(
     test: Loader,
     original: nn.Module | None = None,
     oracles: Sequence[nn.Module] = (),
+    untrained: Sequence[nn.Module] = (),
     panel: str = "classification",
     device: str = "cpu",
 ) -> dict[str, float]:
@@ -96,6 +97,7 @@ def evaluate(
         test: Yields batches ``(x, y)`` never trained on.
         original: The model before the request.
         oracles: Models retrained without D_f. Scores that need them are absent without them.
+        untrained: Models of the same kind with random weights, for scores such as ZRF.
         panel: Name of the panel (``mu list metrics``).
         device: "cpu" or "cuda".
 
@@ -106,22 +108,37 @@ def evaluate(
     Raises:
         UsageError: Unknown panel.
     """
-    from mu.evaluation.score import oracle_values, panel_values
+    from mu.evaluation.derived import derived_values, oracle_mean
+    from mu.evaluation.score import Peers, oracle_values, panel_values
     from mu.evaluation.scoring import build_scores
 
     known = choices("evaluation")
     if panel not in known:
         raise unknown("evaluation panel", panel, known)
-    scores: dict[str, Score] = build_scores(read_yaml(known[panel]))
+    config = read_yaml(known[panel])
+    scores: dict[str, Score] = build_scores(config)
     batches = [list(forget), list(retain), list(test)]
     own, split = _signals(net, batches, device)
-    others = [_signals(oracle, batches, device)[0] for oracle in oracles]
-    first = None if original is None else _signals(original, batches, device)[0]
-    values = panel_values(scores, own, split, others, first)
-    for name, listed in oracle_values(scores, split, others, first).items():
-        if listed:
-            values[f"oracle/{name}"] = float(np.mean(listed))
-    return {name: value for name, value in values.items() if np.isfinite(value)}
+    peers = Peers(
+        oracles=[_signals(oracle, batches, device)[0] for oracle in oracles],
+        original=None if original is None else _signals(original, batches, device)[0],
+        untrained=[_signals(one, batches, device)[0] for one in untrained],
+    )
+    listed = oracle_values(scores, split, peers)
+    floor = [_finite({name: v[i] for name, v in listed.items()}) for i in range(len(oracles))]
+    values = _finite(panel_values(scores, own, split, peers))
+    values |= derived_values(config, values, floor)
+    floor = [
+        one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]])
+        for i, one in enumerate(floor)
+    ]
+    values |= {f"oracle/{name}": oracle_mean(name, floor) for name in values}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    """The same values, None where a score does not apply."""
+    return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
 def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:

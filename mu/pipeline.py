@@ -5,14 +5,17 @@ decides the result of each step is in `mu.steps`.
 """
 
 from asyncio import gather
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mu.card import Card, make_card
+from mu.card import Card, Values, make_card
 from mu.config import Block
 from mu.errors import CellFailed
+from mu.evaluation.derived import derived_values
+from mu.jobs import Ref
 from mu.runner import Runner
-from mu.steps import State, Steps
+from mu.steps import Found, State, Steps
 
 Result = TypeVar("Result")
 
@@ -48,7 +51,7 @@ class Cell:
         """Forget one request after the other; cards of all rows after each."""
         do = self.steps
         await do.describe()
-        original = State(await do.fit([], do.seed))
+        original = State(await do.original())
         untrained = await do.fit([], do.seed, epochs=0)
         states: dict[str, State | CellFailed] = dict.fromkeys(self.block.methods, original)
         removed: tuple[Any, ...] = ()
@@ -62,36 +65,61 @@ class Cell:
             )
             states = dict(zip(states, results, strict=True))
             rows = {"original": original, "random_weights": State(untrained, after), **states}
-            yield await self.scored(number, rows, oracles, original, selection)
+            with_what = Comparison(number, selection, original, State(untrained, after), oracles)
+            yield await self.scored(with_what, rows)
             removed = after
 
     async def scored(
-        self,
-        number: int,
-        rows: dict[str, State | CellFailed],
-        oracles: Sequence[State],
-        original: State,
-        selection: Any,
+        self, request: "Comparison", rows: Mapping[str, State | CellFailed]
     ) -> list[Card]:
         """Cards of all rows; each oracle is scored against the others, all else against all."""
+        oracles = request.oracles
         floor = await gather(
-            *(
-                self.steps.score(one, [o for o in oracles if o is not one], original, selection)
-                for one in oracles
-            )
+            *(self.score(request, one, [o for o in oracles if o is not one]) for one in oracles)
         )
-        values = await gather(
-            *(attempt(self.steps.score(s, oracles, original, selection)) for s in rows.values())
-        )
+        found = await gather(*(attempt(self.score(request, s, oracles)) for s in rows.values()))
+        values = [one.values for one in floor]
+        for place, one in enumerate(floor):
+            one.values.update(self.derived(one, without(values, place)))
+        pictures = await self.steps.gallery(request.selection) if self.pair == 0 else {}
 
-        def card(name: str, state: State | CellFailed, found: Any) -> Card:
-            failure = next((x for x in (state, found) if isinstance(x, CellFailed)), None)
-            if failure is not None or isinstance(state, CellFailed):
-                return make_card(self, name, number, selection, failure=failure)
-            return make_card(self, name, number, selection, state, found, floor, oracles)
+        def card(name: str, state: State | CellFailed, one: Found | CellFailed) -> Card:
+            failure = next((x for x in (state, one) if isinstance(x, CellFailed)), None)
+            if isinstance(state, CellFailed) or isinstance(one, CellFailed):
+                return make_card(self, name, request.number, request, failure=failure)
+            if name != "oracle":
+                one.values.update(self.derived(one, values))
+            shown = {"gallery": pictures} if pictures and name == "original" else {}
+            return make_card(self, name, request.number, request, state, one, values) | shown
 
-        cards = [card(n, s, v) for (n, s), v in zip(rows.items(), values, strict=True)]
+        cards = [card(n, s, v) for (n, s), v in zip(rows.items(), found, strict=True)]
         return [*cards, card("oracle", oracles[0], mean(floor))]
+
+    async def score(
+        self, request: "Comparison", state: State | CellFailed, oracles: Sequence[State]
+    ) -> Found:
+        """Scores of one state of a request against some of its oracles."""
+        found = await self.steps.score(
+            state, oracles, request.original, request.untrained, request.selection
+        )
+        # The runner hands every reader of a step the same facts.
+        return Found(dict(found.values), found.details)
+
+    def derived(self, found: Found, oracles: Sequence[Values]) -> Values:
+        """Scores made of other scores; none in a plan, where there are no others."""
+        panel = self.block.config["evaluation"]
+        return derived_values(panel, found.values, oracles) if found.values else {}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One request of the sequence, with the models that its rows are compared with."""
+
+    number: int
+    selection: Ref
+    original: State
+    untrained: State
+    oracles: Sequence[State]
 
 
 async def attempt(work: Awaitable[Result]) -> Result | CellFailed:
@@ -102,13 +130,18 @@ async def attempt(work: Awaitable[Result]) -> Result | CellFailed:
         return error
 
 
-def mean(values: Sequence[dict[str, float | None]]) -> dict[str, float | None]:
-    """Mean of each score over the oracles for which it is a number."""
+def mean(floor: Sequence[Found]) -> Found:
+    """Mean of each score over the oracles for which it is a number; details of the first."""
     found: dict[str, float | None] = {}
-    for name in values[0]:
-        known = [v for one in values if (v := one[name]) is not None]
+    for name in floor[0].values:
+        known = [v for one in floor if (v := one.values[name]) is not None]
         found[name] = sum(known) / len(known) if known else None
-    return found
+    return Found(found, floor[0].details)
+
+
+def without(values: Sequence[Values], place: int) -> list[Values]:
+    """All but the one at a place."""
+    return [one for number, one in enumerate(values) if number != place]
 
 
 async def run_cells(cells: Sequence[Cell]) -> list[Card]:

@@ -12,7 +12,7 @@ from mu.jobs import Job, Ref
 from mu.pool import InlinePool, Pool
 from mu.store import CorruptArtifact, Store
 
-CHEAP = ("describe", "select")  # steps that even a plan runs: they say what the others are
+CHEAP = ("describe", "halves", "select")  # run even in a plan: they say what the others are
 COST_PARTS = ("data", "model", "recipe", "method", "scores")  # of a key: they decide how long
 
 
@@ -52,6 +52,7 @@ class Runner:
         self.counts: dict[str, Counter[str]] = {"cached": Counter(), "run": Counter()}
         self.missing: set[str] = set()
         self.families: Counter[tuple[str, str]] = Counter()
+        self.examples: dict[tuple[str, str], Job] = {}  # a missing job of each family
 
     async def step(
         self,
@@ -97,6 +98,7 @@ class Runner:
         if pool is None:
             self.missing.add(job.key)
             self.families[job.step, job.family] += 1
+            self.examples[job.step, job.family] = job
             return ref
         self.watcher.started(job)
         loop = asyncio.get_running_loop()

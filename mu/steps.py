@@ -2,7 +2,7 @@
 
 from asyncio import gather
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 from mu.config import Block
 from mu.data.facts import data_files, resolved
 from mu.errors import CellFailed, UsageError
+from mu.forget_sets.wants import wants
 from mu.jobs import Ref
 from mu.runner import Runner
 
-FOR_PEOPLE = ("title", "panel", "files")
+NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")
+SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,14 @@ class State:
 
     learner: Ref
     removed: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What scoring one state gave: a number for each score, and vectors for the report."""
+
+    values: dict[str, float | None]
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 class Steps:
@@ -38,13 +48,19 @@ class Steps:
     def __init__(self, run: Runner, block: Block, request: str, pair: int) -> None:
         self.run, self.block, self.request, self.pair = run, block, request, pair
         self.seed, self.config = block.seeds[pair], block.config
-        further = (10_000 * (self.seed + 1) + k for k in range(1, block.oracles))
-        self.oracle_seeds = [self.seed, *further]
+        self.data: Ref = ("describe", "")
+        self.facts: dict[str, Any] = {}
+        # Oracle 0 has the original's seed, as scores over a same-seed oracle (ToW) need; models
+        # that select have seeds that neither originals nor oracles ever have.
+        self.oracle_seeds = [self.seed, *(self._seed(k) for k in range(1, block.oracles))]
+
+    def _seed(self, k: int) -> int:
+        return 10_000 * (self.seed + 1) + k
 
     async def describe(self) -> None:
         """What the pipeline has to know of the data; called before any other step."""
         data = self.config["data"]
-        key = {k: v for k, v in data.items() if k not in FOR_PEOPLE}
+        key = {k: v for k, v in data.items() if k not in NOT_KEYED}
         self.data = await self.run.step(
             "describe",
             "mu.data.describe:step",
@@ -56,26 +72,47 @@ class Steps:
         self.data_key = [key, self.facts["fingerprint"]]
         self.model = resolved(self.config["model"], self.facts["model_facts"])
 
-    async def fit(self, removed: Sequence[Ref], seed: int, epochs: int | None = None) -> Ref:
+    async def original(self) -> Ref:
+        """The model before any request: trained here, or read from the user's file."""
+        if self.block.original is None:
+            return await self.fit([], self.seed)
+        path = self._own(self.block.original)
+        return await self.run.step(
+            "load",
+            "mu.models.external:step",
+            key={"model": self.model, "weights": file_digest(path)},
+            config=self.given(weights=path),
+            label=f"read {path}",
+        )
+
+    def _own(self, path: str) -> str:
+        """This pair's file: ``{pair}`` in a path stands for the pair's number."""
+        return path.replace("{pair}", str(self.pair))
+
+    async def fit(
+        self, removed: Sequence[Ref], seed: int, epochs: int | None = None, role: str = ""
+    ) -> Ref:
         """A model trained on everything but what was removed."""
         recipe = dict(self.config["recipe"])
         checkpoint = recipe.pop("checkpoint", None)
+        model = self.model
         if epochs is not None:
             recipe, checkpoint = recipe | {"epochs": epochs}, None
+            model = untrained(model)
         kept = self.run.facts(removed[-1])["kept"] if removed else self.facts["kept"]
-        kind = "untrained" if epochs == 0 else "oracle" if removed else "original"
+        kind = role or ("untrained" if epochs == 0 else "oracle" if removed else "original")
         return await self.run.step(
             "fit",
             "mu.training.fit:step",
             key={
                 "data": self.data_key,
                 "kept": kept if recipe["epochs"] else "",
-                "model": self.model,
+                "model": model,
                 "recipe": recipe,
                 "seed": seed,
                 "checkpoint": file_digest(checkpoint),
             },
-            config=self.given(recipe=recipe, seed=seed, checkpoint=checkpoint),
+            config=self.given(recipe=recipe, seed=seed, checkpoint=checkpoint, model=model),
             inputs={"removed": list(removed)},
             label=f"train {kind}, seed {seed}",
         )
@@ -85,6 +122,9 @@ class Steps:
         request = dict(request)
         for name, values in request.pop("per_pair", {}).items():
             request[name] = values[self.pair % len(values)]
+        kind, count = wants(request)
+        halves = await self._halves(count if kind == "halves" else 0, before)
+        signals = await self._models(halves or [None] * count, before)
         return await self.run.step(
             "select",
             "mu.forget_sets.request:step",
@@ -94,11 +134,42 @@ class Steps:
                 "file": file_digest(request.get("path")),
                 "before": [self.run.facts(ref)["forget_digest"] for ref in before],
                 "seed": self.seed,
+                "signals": [key for _, key in signals],
             },
             config={"data": self.config["data"], "request": request, "seed": self.seed},
-            inputs={"removed": list(before)},
+            inputs={"removed": list(before), "signals": signals, "halves": halves},
             label=f"select {self.request}",
         )
+
+    async def _halves(self, count: int, before: Sequence[Ref]) -> list[Ref]:
+        """Random halves of what is kept, two by two complementary."""
+        seed = self._seed(SELECTING)
+        return [
+            await self.run.step(
+                "halves",
+                "mu.forget_sets.halves:step",
+                key={
+                    "data": self.data_key,
+                    "before": [self.run.facts(ref)["forget_digest"] for ref in before],
+                    "half": half,
+                    "seed": seed,
+                },
+                config={"data": self.config["data"], "half": half, "seed": seed},
+                inputs={"removed": list(before)},
+                label=f"half {half} for {self.request}",
+            )
+            for half in range(count)
+        ]
+
+    async def _models(self, halves: Sequence[Ref | None], before: Sequence[Ref]) -> list[Ref]:
+        """Signals of models that select: on a half each, or on all that is kept for None."""
+
+        async def one(number: int, half: Ref | None) -> Ref:
+            removed = (*before, half) if half else tuple(before)
+            learner = await self.fit(removed, self._seed(SELECTING + number), role="selector")
+            return await self.predict(State(learner, tuple(before)))
+
+        return list(await gather(*(one(n, half) for n, half in enumerate(halves))))
 
     async def unlearn(
         self, name: str, state: State | CellFailed, before: Sequence[Ref], selection: Ref
@@ -106,7 +177,10 @@ class Steps:
         """The state after one request, by one method; its view is the retained one."""
         if isinstance(state, CellFailed):
             raise state
-        method = self.block.methods[name]["config"]
+        method = dict(self.block.methods[name]["config"])
+        if "weights" in method:
+            method["weights"] = self._own(str(method["weights"]))
+        trajectory = self.config["evaluation"].get("trajectory")
         recipe = {k: v for k, v in self.config["recipe"].items() if k != "checkpoint"}
         removed = (*before, selection)
         learner = await self.run.step(
@@ -116,12 +190,13 @@ class Steps:
                 "data": self.data_key,
                 "state": state.learner[1],
                 "model": self.model,
-                "method": method,
+                "method": method | {k: file_digest(v) for k, v in method.items() if k == "weights"},
+                "trajectory": trajectory,
                 "forget": [self.run.facts(ref)["forget_digest"] for ref in removed],
                 "recipe": {k: recipe.get(k) for k in RUNTIME},
                 "seed": self.seed,
             },
-            config=self.given(method=method, recipe=recipe, seed=self.seed),
+            config=self.given(method=method, recipe=recipe, seed=self.seed, trajectory=trajectory),
             inputs={"state": state.learner, "before": list(before), "selection": selection},
             label=f"unlearn {self.request} by {name}, seed {self.seed}",
         )
@@ -151,27 +226,30 @@ class Steps:
         state: State | CellFailed,
         oracles: Sequence[State],
         original: State,
+        untrained: State,
         selection: Ref,
-    ) -> dict[str, float | None]:
-        """Values of the panel for one state."""
+    ) -> Found:
+        """Scores of the panel for one state, and the details of the report."""
         if isinstance(state, CellFailed):
             raise state
-        own, first, *others = await gather(*map(self.predict, (state, original, *oracles)))
-        scores = self.config["evaluation"]["scores"]
+        states = (state, original, untrained, *oracles)
+        own, first, random, *others = await gather(*map(self.predict, states))
+        panel = {k: self.config["evaluation"].get(k) for k in ("scores", "details")}
         ref = await self.run.step(
             "score",
             "mu.evaluation.scoring:step",
             key={
-                "scores": scores,
-                "signals": [own[1], first[1], *(ref[1] for ref in others)],
+                **panel,
+                "signals": [own[1], first[1], random[1], *(ref[1] for ref in others)],
                 "weights": [state.learner[1], original.learner[1]],
                 "selection": selection[1],
-                "data": self.data[1],
+                "data": self.data_key,
             },
-            config={"evaluation": {"scores": scores}},
+            config={"evaluation": {k: v for k, v in panel.items() if v is not None}},
             inputs={
                 "signals": own,
                 "original": first,
+                "untrained": [random],
                 "oracles": others,
                 "selection": selection,
                 "data": self.data,
@@ -180,14 +258,39 @@ class Steps:
             },
             label=f"score {self.request}, seed {self.seed}",
         )
-        values: dict[str, float | None] = self.run.facts(ref, missing={}).get("values", {})
-        return values
+        facts = self.run.facts(ref, missing={})
+        return Found(facts.get("values", {}), facts.get("details", {}))
+
+    async def gallery(self, selection: Ref) -> dict[str, Any]:
+        """Pictures of a few forgotten samples; empty where there are none to show."""
+        ref = await self.run.step(
+            "gallery",
+            "mu.evaluation.gallery:step",
+            key={"data": self.data_key, "selection": selection[1]},
+            config={"data": self.config["data"]},
+            inputs={"selection": selection},
+            label=f"pictures for {self.request}",
+        )
+        found: dict[str, Any] = self.run.facts(ref, missing={}).get("gallery", {})
+        return found
 
     def given(self, **more: Any) -> dict[str, Any]:
         """Configuration that every step on a model gets."""
         threads = self.config["recipe"].get("threads", 1)
         shared = {"data": self.config["data"], "model": self.model, "threads": threads}
         return shared | {"device": self.config["device"]} | more
+
+
+def untrained(model: Any) -> Any:
+    """The model configuration without weights that somebody else trained.
+
+    Example:
+        >>> untrained({"network": {"name": "vit", "pretrained": True}})
+        {'network': {'name': 'vit', 'pretrained': False}}
+    """
+    if not isinstance(model, dict):
+        return model
+    return {k: False if k == "pretrained" else untrained(v) for k, v in model.items()}
 
 
 def file_digest(path: str | None) -> str | None:

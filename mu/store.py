@@ -15,6 +15,7 @@ import numpy as np
 
 from mu.artifact import Artifact
 from mu.errors import CellFailed, UsageError
+from mu.inventory import Entry, entries
 
 SCHEMA = 1
 HOST = platform.node()  # a store may be shared by machines, which know nothing of others' processes
@@ -185,6 +186,36 @@ class Store:
         aside = self._temporary()
         self.path(step, key).rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every artifact by step and key; see `entries`."""
+        return entries(self.root)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A folder to prepare artifacts in, on the store's disk; gone afterwards."""
+        folder = self._temporary()
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def adopt(self, step: str, key: str, folder: Path) -> bool:
+        """Move a folder of verified files into place; False where a whole artifact stands."""
+        with self.lock(key):
+            try:
+                if self.has(step, key):
+                    return False
+            except CorruptArtifact:
+                self.discard(step, key)
+            for path in folder.iterdir():
+                _sync(path)
+            target = self.path(step, key)
+            target.parent.mkdir(exist_ok=True)
+            folder.rename(target)
+            _sync(target.parent)
+            return True
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:

@@ -15,11 +15,16 @@ NAMES = {
     "dict": "a mapping",
 }
 FILTERS = ("methods", "requests", "seeds", "oracles")
+PLAIN = ("out", "experiment", "original", "method.weights", "scale", "mode")  # text as it stands
+ALIASES = {"method": "methods", "request": "requests", "seed": "seeds", "weights": "method.weights"}
 LARGEST_SEED = 99_999  # seeds of oracles are 10 000 times larger and must fit 32 bits
 
 
 def parse_words(words: Sequence[str]) -> dict[str, Any]:
     """``key=value`` words in Hydra's grammar as a dictionary.
+
+    ``method``, ``request`` and ``seed`` stand for one of their plurals, ``weights`` for
+    ``method.weights``.
 
     Raises:
         UsageError: A word is not of that form, or a key is given twice.
@@ -36,13 +41,16 @@ def parse_words(words: Sequence[str]) -> dict[str, Any]:
         key, equals, text = word.partition("=")
         if not equals or not key:
             raise UsageError(f"{word!r} is not of the form key=value")
+        if key == "seed":  # one pair, where seeds=3 means three
+            text = f"[{text}]"
+        key = ALIASES.get(key, key)
         if key in found:
             raise UsageError(f"{key} is given twice")
-        if key in ("out", "experiment") or (key in FILTERS and not text.startswith("[")):
+        if key in PLAIN or (key in FILTERS and not text.startswith("[")):
             found[key] = text
             continue
         try:
-            found[key] = OverridesParser.create().parse_override(word).value()
+            found[key] = OverridesParser.create().parse_override(f"{key}={text}").value()
         except HydraException as error:
             raise UsageError(f"{word!r} cannot be read; quote it as 'key=\"value\"'") from error
         if found[key].__class__.__module__.startswith("hydra"):

@@ -268,12 +268,19 @@ def test_a_method_that_cannot_serve_a_request_is_a_row_with_its_reason(mu):
 
 
 def test_a_model_that_cannot_be_trained_fails_every_row(mu, tmp_path):
-    found = mu("run", *CLASS, *ONE, "recipe.optimizer.lr=-1", store=tmp_path / "store")
+    found = mu("run", *CLASS, *ONE, "recipe.optimizer.lr=1e30", store=tmp_path / "store")
     assert found.code == 1
     assert {card["method"] for card in found.cards} == {
         *("original", "random_weights", "oracle", "ssd")
     }
-    assert all("lr" in card["error"] or "learning rate" in card["error"] for card in found.cards)
+    assert all("diverged" in card["error"] for card in found.cards)
+
+
+def test_a_wrong_recipe_is_named_before_anything_is_trained(mu, tmp_path):
+    found = mu("run", *CLASS, *ONE, "recipe.optimizer.lr=-1", store=tmp_path / "store")
+    assert (found.code, found.folder.exists()) == (2, False)
+    assert "lr=-1" in found.err
+    assert not (tmp_path / "store" / "fit").exists()
 
 
 def test_ssd_that_selects_nothing_says_so(mu):
@@ -299,7 +306,7 @@ def damage(folder: Path) -> None:
 
 
 def test_corrupt_artifacts_are_noticed_said_and_computed_again(mu, tiny, tiny_words, tmp_path):
-    steps = ("describe", "select", "fit", "unlearn", "predict", "score")
+    steps = ("describe", "select", "fit", "unlearn", "predict", "score", "gallery")
     store = tmp_path / "store"
     shutil.copytree(tiny.store, store)
     before = mu("run", *tiny_words, store=store, out=tmp_path / "before")
@@ -342,16 +349,19 @@ def test_a_plan_counts_what_a_run_does(mu, tmp_path):
     assert "wait" not in after.out
     done = planned(after)
     assert all(to_run == 0 for _, to_run in done.values())
-    for step in ("fit", "unlearn", "predict", "score"):
+    expensive = ("fit", "unlearn", "predict", "score", "gallery")
+    for step in expensive:
         assert done[step][0] == before[step][1], step
-    expensive = sum(before[s][1] for s in ("fit", "unlearn", "predict", "score"))
-    assert run.steps[0] == expensive
+    assert run.steps[0] == sum(before[step][1] for step in expensive)
     more = planned(mu("plan", *plan, "seeds=2", store=store))
     assert more["fit"] == (6, 6)
 
 
 def test_a_plan_knows_minutes_once_steps_were_timed(mu, tmp_path, tiny, tiny_words):
-    assert "?" in mu("plan", *tiny_words, store=tmp_path / "store").out
+    fresh = mu("plan", *tiny_words, store=tmp_path / "store").out
+    assert re.search(r"^fit +0 +4 +~\d+\.\d$", fresh, re.MULTILINE), fresh
+    assert re.search(r"at least \d+\.\d minutes", fresh)
+    assert "?" in fresh
     more = [w for w in tiny_words if not w.startswith("oracles")]
     found = mu("plan", *more, "oracles=4")
     assert "?" not in found.out

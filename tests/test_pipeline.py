@@ -53,7 +53,7 @@ class Regressor(Learner):
 class RMSE(PartScore):
     """Root of the mean squared error."""
 
-    def __call__(self, signals, split, oracles=(), original=None):
+    def __call__(self, signals, split, peers):
         outputs, targets = signals.at(split.part(self.part))
         return float(np.sqrt(np.mean((outputs - targets) ** 2)))
 '''
@@ -230,7 +230,7 @@ def test_equal_sets_share_their_models_however_chosen(mu, tiny, without, tmp_pat
     found = mu("run", f"experiment={path}", *words, store=store)
     assert found.code == 0, found.err
     made = counts(store) - before
-    assert set(made) <= {"select", "score", "locks"}
+    assert set(made) <= {"select", "score", "gallery", "locks"}
     assert made["select"] == 1
     for method in ("original", "oracle", "ssd"):
         expected = tiny.card(method, request="class")

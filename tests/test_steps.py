@@ -12,7 +12,8 @@ FACTS = {
     "describe": {"fingerprint": "f", "model_facts": {"n": 3}, "kept": "all", "view": "whole"},
     "select/a": {"kept": "no a", "view": "without a", "forget_digest": "a"},
     "select/b": {"kept": "no b", "view": "without b", "forget_digest": "b"},
-    "score": {"values": {"ua": 0.5}},
+    "score": {"values": {"ua": 0.5}, "details": {"samples": [1]}},
+    "halves": {"kept": "a half", "forget_digest": "h"},
 }
 A, B = ("select", "a"), ("select", "b")
 
@@ -31,7 +32,7 @@ class Recorder:
         return self.own.get("/".join(ref), self.own.get(ref[0], missing))
 
 
-def block(**changes):
+def block(original=None, **changes):
     config = {
         "data": {"_target_": "x.Data", "title": "For people", "panel": "p", "seed": 0},
         "model": {"_target_": "x.Model", "n": "???"},
@@ -49,7 +50,13 @@ def block(**changes):
     }
     names = {"data": "d", "model": "m", "recipe": "r"}
     return SimpleNamespace(
-        config=config, methods=methods, seeds=[4, 7], oracles=3, names=names, requests={}
+        config=config,
+        methods=methods,
+        seeds=[4, 7],
+        oracles=3,
+        names=names,
+        requests={},
+        original=original,
     )
 
 
@@ -199,7 +206,7 @@ def test_predictions_are_decided_by_state_and_view():
 
 
 def test_scores_are_decided_by_signals_selection_and_panel():
-    def score(learner="1", oracles=("2", "3"), selection=A):
+    def score(learner="1", oracles=("2", "3"), untrained="8", selection=A):
         states = [State(("fit", o), (selection,)) for o in oracles]
         own, original = State(("fit", learner), (selection,)), State(("fit", "0"))
 
@@ -209,8 +216,9 @@ def test_scores_are_decided_by_signals_selection_and_panel():
                 return ("predict", f"{state.learner[1]} {state.removed}")
 
             steps.predict = named
-            values = await steps.score(own, states, original, selection)
-            assert values == {"ua": 0.5}
+            random = State(("fit", untrained), (selection,))
+            found = await steps.score(own, states, original, random, selection)
+            assert (found.values, found.details) == ({"ua": 0.5}, {"samples": [1]})
 
         return call
 
@@ -219,11 +227,79 @@ def test_scores_are_decided_by_signals_selection_and_panel():
         asked(score("9")),
         asked(score(oracles=("2",))),
         asked(score(oracles=("3", "2"))),
+        asked(score(untrained="7")),
+        asked(score(), evaluation__details={"per_class": {}}),
         asked(score(selection=B)),
         asked(score(), evaluation__scores={"ra": {}}),
     )
     # The headline is chosen when tables are made.
     assert asked(score(), evaluation__headline=[]).key == asked(score()).key
+
+
+def everything_asked(call, **changes):
+    async def made():
+        recorder = Recorder(FACTS)
+        steps = Steps(recorder, block(**changes), "request", 0)
+        await steps.describe()
+        await call(steps)
+        return recorder.asked
+
+    return asyncio.run(made())
+
+
+def test_models_that_select_are_neither_originals_nor_oracles():
+    order = {"order": "highest", "share": 0.1, "count": None}
+    for more, number in ({"models": 2}, 2), ({"halves": 4}, 4):
+        made = everything_asked(select(**order, **more))
+        fits = [step for step in made if step.step == "fit"]
+        steps = Steps(Recorder(FACTS), block(), "r", 0)
+        assert len(fits) == number
+        assert len({fit.key["seed"] for fit in fits}) == number
+        assert not {fit.key["seed"] for fit in fits} & {steps.seed, *steps.oracle_seeds}
+        assert len(made[-1].inputs["signals"]) == number
+        assert {fit.key["kept"] for fit in fits} == {"a half" if "halves" in more else "all"}
+        assert len(made[-1].inputs["halves"]) == (number if "halves" in more else 0)
+
+
+def test_a_selection_is_decided_by_the_signals_it_reads():
+    order = {"order": "highest", "share": 0.1, "count": None, "models": 1}
+    one = asked(select(**order))
+    assert all_differ(one, asked(select(**order | {"models": 2})))
+    assert one.key["signals"]
+
+
+def test_an_original_from_a_file_counts_by_content(tmp_path):
+    first, second = tmp_path / "a.pt", tmp_path / "b_0.pt"
+    first.write_bytes(b"1")
+    second.write_bytes(b"1")
+    plain = asked(lambda steps: steps.original(), original=str(first))
+    again = asked(lambda steps: steps.original(), original=str(tmp_path / "b_{pair}.pt"))
+    assert (plain.step, plain.key) == ("load", again.key)
+    assert again.config["weights"] == str(second), "{pair} is the number of the pair"
+    assert asked(lambda steps: steps.original()).step == "fit"
+
+
+def test_a_checkpoint_to_score_counts_by_content(tmp_path):
+    path = tmp_path / "mine.pt"
+    path.write_bytes(b"1")
+    external = {"external": {"config": {"_target_": "x.E", "weights": str(path)}}}
+
+    async def call(steps):
+        steps.block.methods.update(external)
+        await steps.unlearn("external", State(("fit", "1")), [], A)
+
+    first = asked(call)
+    path.write_bytes(b"2")
+    assert all_differ(first, asked(call))
+    assert str(path) not in str(first.key)
+    assert first.config["method"]["weights"] == str(path)
+
+
+def test_the_trajectory_is_noted_with_the_unlearning():
+    shown = {"points": 3, "samples": 9}
+    found = asked(unlearn(), evaluation__trajectory=shown)
+    assert found.config["trajectory"] == shown
+    assert all_differ(found, asked(unlearn()))
 
 
 def test_oracles_have_seeds_of_their_own():

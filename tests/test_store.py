@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -265,3 +266,28 @@ def test_digests_know_content_not_order():
     assert digest(1) != digest("1")
     with pytest.raises(ValueError, match="JSON"):
         digest(float("nan"))
+
+
+def test_entries_are_what_lies_there(store, written):
+    [entry] = store.entries()
+    assert (entry.step, entry.key) == ("fit", "k1")
+    assert entry.size == sum(path.stat().st_size for path in written.iterdir())
+    assert entry.manifest["versions"] == {"numpy": "1"}
+    (written / "manifest.json").write_text("[]")
+    assert next(store.entries()).manifest == {}
+
+
+def test_a_folder_is_adopted_unless_a_whole_artifact_is_there(store, written, tmp_path):
+    other = Store(tmp_path / "other")
+    with other.staging() as folder:
+        shutil.copytree(written, folder / "k1")
+        assert other.adopt("fit", "k1", folder / "k1")
+    assert list((other.root / "tmp").iterdir()) == []
+    assert other.load("fit", "k1").facts == {"n": 3, "text": "ü"}
+    for damage, taken in ((False, False), (True, True)):
+        if damage:
+            flip(other.path("fit", "k1") / "facts.json")
+        with other.staging() as folder:
+            shutil.copytree(written, folder / "k1")
+            assert other.adopt("fit", "k1", folder / "k1") is taken
+        assert other.has("fit", "k1")

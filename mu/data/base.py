@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -98,12 +99,17 @@ class Data(pl.LightningDataModule):
     A subclass sets ``parts`` (``train``, ``validation``, ``test`` → ids), ``sizes`` (kind of
     element → how many there are) and ``model_facts`` (values that fill ``???`` in a model's
     configuration), and implements `fingerprint`, `targets`, `without`, `affected`, `loader`.
+    Where it knows them it also sets ``class_names`` (one a class trained on), ``levels`` (name of
+    another labelling → (N,) labels by id) and ``level_names`` (… → names of its classes).
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset({"samples"})
     parts: dict[str, Ids]
     sizes: dict[str, int]
     model_facts: dict[str, Any]
+    class_names: list[str] | None = None
+    levels: Mapping[str, NDArray[Any]] = MappingProxyType({})
+    level_names: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def fingerprint(self) -> str:
         """Digest of the content, split included."""
@@ -155,9 +161,34 @@ class Data(pl.LightningDataModule):
             )
         return self.parts["train"] if kind == "samples" else np.arange(self.sizes[kind])
 
-    def element_labels(self, kind: str) -> NDArray[Any] | None:
-        """Class of each element in `elements`, or None where elements have no class."""
-        return self.targets(self.elements(kind)) if kind == "samples" else None
+    def element_labels(self, kind: str, level: str | None = None) -> NDArray[Any] | None:
+        """Class of each element in `elements`, or None where elements have no class.
+
+        ``level`` names another labelling than the one trained on, for instance the fine classes
+        of data trained on coarse ones.
+
+        Raises:
+            UsageError: The data have no such labelling.
+        """
+        ids = self.elements(kind)
+        if level is not None:
+            return self.labelling(level)[ids]
+        return self.targets(ids) if kind == "samples" else None
+
+    def labelling(self, level: str) -> NDArray[Any]:
+        """(N,) labels of a level by id.
+
+        Raises:
+            UsageError: The data have no such labelling; the message names those they have.
+        """
+        if level not in self.levels:
+            known = ", ".join(sorted(self.levels)) or "only the one trained on (null)"
+            raise UsageError(f"{type(self).__name__} has no labelling {level!r}; it has {known}")
+        return self.levels[level]
+
+    def thumbnails(self, ids: Ids) -> NDArray[np.uint8] | None:
+        """(n, H, W, 3 or 1) small pictures of the samples, or None where there are none."""
+        return None
 
 
 class TensorData(Data):
@@ -168,6 +199,9 @@ class TensorData(Data):
         y: (N, …) targets.
         train, validation, test: Disjoint ids.
         mean, std: Per-channel normalisation of images (N, C, H, W), or None.
+
+    Raises:
+        UsageError: Lengths, ids or normalisation do not fit.
     """
 
     def __init__(
@@ -178,20 +212,22 @@ class TensorData(Data):
         train: Ids,
         validation: Ids,
         test: Ids,
-        mean: tuple[float, ...] | None = None,
-        std: tuple[float, ...] | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
+        if len(x) != len(y):
+            raise UsageError(f"{len(x)} inputs and {len(y)} targets: each input needs one")
         self.x, self.y = x, y
         self.parts = {
             "train": np.sort(train).astype(np.int64),
             "validation": np.sort(validation).astype(np.int64),
             "test": np.sort(test).astype(np.int64),
         }
+        check_parts(self.parts, len(x))
         self.sizes = {"samples": len(train)}
         self.model_facts = {}
-        self.mean = None if mean is None else torch.tensor(mean).view(-1, 1, 1)
-        self.std = None if std is None else torch.tensor(std).view(-1, 1, 1)
+        self.mean, self.std = _per_channel("mean", mean, x), _per_channel("std", std, x)
 
     def fingerprint(self) -> str:
         value = blake2b(digest_size=16)
@@ -248,6 +284,36 @@ class TensorData(Data):
                 yield Batch(x, self.y[index], index, units=len(part))
 
         return Batches(make, -(-len(ids) // size), len(ids))
+
+
+def check_parts(parts: Mapping[str, Ids], size: int) -> None:
+    """Refuse parts that are not disjoint sets of ids in 0 … size − 1.
+
+    Raises:
+        UsageError: An id is out of range, or named twice.
+
+    Example:
+        >>> check_parts({"train": np.array([0, 1]), "test": np.array([1])}, 2)
+        Traceback (most recent call last):
+        mu.errors.UsageError: sample 1 is named twice among train, test
+    """
+    ids, counts = np.unique(np.concatenate(list(parts.values())), return_counts=True)
+    outside = ids[(ids < 0) | (ids >= size)]
+    if outside.size:
+        raise UsageError(f"sample {outside[0]} is not there: the ids are 0 to {size - 1}")
+    if (counts > 1).any():
+        raise UsageError(f"sample {ids[counts > 1][0]} is named twice among {', '.join(parts)}")
+
+
+def _per_channel(name: str, values: Sequence[float] | None, x: Tensor) -> Tensor | None:
+    """(C, 1, 1) or (1, 1, 1) numbers to normalise images (N, C, H, W) with."""
+    if values is None:
+        return None
+    given = torch.tensor([float(v) for v in values])
+    if len(given) not in (1, x.shape[1]) or (name == "std" and not (given > 0).all()):
+        rule = "positive numbers" if name == "std" else "numbers"
+        raise UsageError(f"{name}={given.tolist()} must be 1 or {x.shape[1]} {rule}")
+    return given.view(-1, 1, 1)
 
 
 def removed_elements(selections: Sequence[Artifact]) -> dict[str, Ids]:

@@ -14,14 +14,18 @@ def build(config: dict[str, Any], **more: Any) -> Any:
     """Instantiate ``_target_`` with its arguments.
 
     Raises:
-        UsageError: The class does not take an argument, or cannot be found.
+        UsageError: The class does not take an argument, lacks one, or cannot be found.
         MuError: What the constructor itself raised, without Hydra's wrapping.
     """
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
+    from omegaconf.errors import MissingMandatoryValue
 
     try:
         return instantiate(config, **more)
+    except MissingMandatoryValue as error:
+        missing = next((k for k, v in (config | more).items() if v == "???"), "an argument")
+        raise UsageError(f"{config.get('_target_')} needs {missing}") from error
     except InstantiationException as error:
         if isinstance(error.__cause__, MuError):
             raise error.__cause__ from None

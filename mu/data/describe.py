@@ -8,7 +8,7 @@ from mu.data.build import build_data
 
 
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Artifact:
-    """Fingerprint, sizes, kinds of request, facts for the model, and the ids of each part."""
+    """Fingerprint, sizes, kinds of request, names, facts for the model, and ids of each part."""
     data = build_data(config["data"])
     facts = {
         "fingerprint": data.fingerprint(),
@@ -18,5 +18,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
         "kept": data.without({}).digest(),
         "view": View().digest(),
         "n_train": len(data.parts["train"]),
+        "class_names": data.class_names,
+        "levels": sorted(data.levels),
     }
     return Artifact(facts, {f"part/{name}": ids for name, ids in data.parts.items()})

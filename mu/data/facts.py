@@ -1,5 +1,6 @@
 """What the launcher must know of data without importing torch."""
 
+import glob
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -15,10 +16,16 @@ def data_root() -> Path:
 
 
 def data_files(patterns: Sequence[str]) -> list[list[Any]]:
-    """Name, size and time of the files a data set reads: changed files are read anew."""
+    """Path, size and time of the files a data set reads: changed files are read anew.
+
+    Args:
+        patterns: Below the data root, as in ``faces/*/*.png``, or absolute.
+    """
     root = data_root()
-    found = sorted({path for pattern in patterns for path in root.glob(pattern)})
-    return [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in found]
+    full = (os.path.join(glob.escape(str(root)), pattern) for pattern in patterns)
+    found = sorted({path for pattern in full for path in glob.glob(pattern, recursive=True)})
+    stats = [(path, os.stat(path)) for path in found]
+    return [[os.path.relpath(p, root), s.st_size, s.st_mtime_ns] for p, s in stats]
 
 
 def resolved(model: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,18 +39,19 @@ def resolved(model: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, An
         {'network': {'num_classes': 10}}
     """
 
-    def fill(node: Any, name: str) -> Any:
+    def fill(node: Any, path: str) -> Any:
         if isinstance(node, dict):
-            return {key: fill(value, key) for key, value in node.items()}
+            return {key: fill(value, f"{path}.{key}") for key, value in node.items()}
         if isinstance(node, list):
-            return [fill(value, name) for value in node]
+            return [fill(value, path) for value in node]
         if node == "???":
+            name = path.rpartition(".")[2]
             if name not in facts:
                 raise UsageError(
-                    f"the model wants {name}, which the data set does not know; set model.{name}"
+                    f"the model wants {name}, which the data set does not know; set {path}"
                 )
             return facts[name]
         return node
 
-    filled: dict[str, Any] = fill(json.loads(json.dumps(model)), "")
+    filled: dict[str, Any] = fill(json.loads(json.dumps(model)), "model")
     return filled

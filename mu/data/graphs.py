@@ -99,8 +99,9 @@ class GraphData(Data):
             x[list(features)] = 0
         return GraphInput(x, adjacency(kept, len(x)))
 
-    def element_labels(self, kind: str) -> NDArray[Any] | None:
-        return None if kind == "edges" else self.y.numpy()
+    def element_labels(self, kind: str, level: str | None = None) -> NDArray[Any] | None:
+        labels = self.y.numpy() if level is None else self.labelling(level)
+        return None if kind == "edges" else labels
 
 
 class NodeData(GraphData):
@@ -118,8 +119,9 @@ class NodeData(GraphData):
         every = super().elements(kind)
         return every if kind == "edges" else self.parts["train"]
 
-    def element_labels(self, kind: str) -> NDArray[Any] | None:
-        return None if kind == "edges" else self.y.numpy()[self.elements(kind)]
+    def element_labels(self, kind: str, level: str | None = None) -> NDArray[Any] | None:
+        labels = super().element_labels(kind, level)
+        return None if labels is None else labels[self.elements(kind)]
 
     def targets(self, ids: Ids) -> NDArray[Any]:
         return self.y.numpy()[ids]

@@ -1,17 +1,21 @@
-"""Image data sets."""
+"""Images that scikit-learn and torchvision read."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mu.data.base import Ids, TensorData, draws
 from mu.data.facts import data_root
+from mu.data.image_data import ImageData, Published, PublishedImages
 from mu.errors import UsageError
 
+FIGURES = tuple("0123456789")
 
-class Digits(TensorData):
+
+class Digits(ImageData):
     """The 1 797 real 8×8 digits that ship with scikit-learn (UCI optical digits, test part).
 
     Args:
@@ -36,100 +40,124 @@ class Digits(TensorData):
         super().__init__(
             torch.tensor(x / 16.0, dtype=torch.float32).view(-1, 1, 8, 8),
             torch.tensor(y, dtype=torch.int64),
-            validation=order[:n_validation],
-            test=order[n_validation : n_validation + n_test],
-            train=order[n_validation + n_test :],
+            {
+                "validation": order[:n_validation],
+                "test": order[n_validation : n_validation + n_test],
+                "train": order[n_validation + n_test :],
+            },
+            class_names=FIGURES,
         )
-        self.model_facts = {"in_channels": 1, "num_classes": 10, "image_size": 8}
 
 
-class CIFAR10(TensorData):
-    """CIFAR-10 through torchvision: 50 000 training and 10 000 test images, 32×32, 10 classes.
+class TorchvisionImages(PublishedImages):
+    """A data set that torchvision reads, downloaded where the files are not there.
 
-    Args:
-        n_train: How many training images to use (a random, class-balanced draw), or None for all
-            that validation leaves.
-        n_validation: Training images kept for validation, never trained on.
-        split_seed: Seed of the draw.
+    A subclass says which; the arguments are those of `PublishedImages`, but for ``source``.
 
     Raises:
         UsageError: The files are not there and cannot be downloaded, or the counts do not fit.
     """
 
+    source: ClassVar[str]
+    title: ClassVar[str]
+    files: ClassVar[str]
+    names: ClassVar[Sequence[str]]
+    shape: ClassVar[tuple[int, int, int]]
+    normalisation: ClassVar[tuple[Sequence[float], Sequence[float]]]
+    splits: ClassVar[Sequence[Mapping[str, Any]]] = ({"train": True}, {"train": False})
+
     def __init__(
-        self, n_train: int | None = None, n_validation: int = 5000, split_seed: int = 0
+        self,
+        n_train: int | None = None,
+        n_validation: int = 5000,
+        split_seed: int = 0,
+        **more: Any,
     ) -> None:
-        train_x, train_y = _cifar10(train=True)
-        test_x, test_y = _cifar10(train=False)
-        wanted = (n_train if n_train is not None else len(train_y) - n_validation) + n_validation
-        if not (0 < n_validation < wanted <= len(train_y)):
-            raise UsageError(
-                f"n_train={n_train}, n_validation={n_validation} do not fit {len(train_y)} images"
-            )
-        order = _balanced_order(train_y.numpy(), split_seed)
-        ids = np.arange(len(train_y), len(train_y) + len(test_y))
-        super().__init__(
-            torch.cat([train_x, test_x]),
-            torch.cat([train_y, test_y]),
-            validation=order[:n_validation],
-            train=order[n_validation:wanted],
-            test=ids,
-            mean=(0.4914, 0.4822, 0.4465),
-            std=(0.2470, 0.2435, 0.2616),
-        )
-        self.model_facts = {"in_channels": 3, "num_classes": 10, "image_size": 32}
+        super().__init__(self.published(), n_train, n_validation, split_seed, **more)
 
-    def augmented(self, x: Tensor, ids: Ids, name: str, seed: int, epoch: int) -> Tensor:
-        if name != "crop_flip":
-            return super().augmented(x, ids, name, seed, epoch)
-        return crop_flip(x, torch.from_numpy(draws(seed, epoch, 1, (len(self.x), 3))[ids]))
+    @classmethod
+    def published(cls) -> Published:
+        """Images and labels as published."""
+        read = [torchvision_images(cls.source, cls.title, cls.files, **s) for s in cls.splits]
+        mean, std = cls.normalisation
+        labels = np.concatenate([y for _, y in read])
+        x = torch.cat([x for x, _ in read])
+        return Published(x, labels, len(read[0][1]), cls.names, mean, std, cls.shape)
 
 
-def crop_flip(x: Tensor, uniform: Tensor, padding: int = 4) -> Tensor:
-    """Random crop after zero padding and horizontal flip, for a whole batch at once.
+class MNIST(TorchvisionImages):
+    """MNIST: 60 000 training and 10 000 test images of digits, 28×28 grey (LeCun et al. 1998)."""
+
+    source, title, files = "MNIST", "MNIST", "the folder MNIST/raw with its four unpacked files"
+    names, shape = FIGURES, (1, 28, 28)
+    normalisation = (0.1307,), (0.3081,)
+
+
+class FashionMNIST(TorchvisionImages):
+    """Fashion-MNIST: MNIST's sizes, ten kinds of clothing (Xiao et al. 2017, arXiv 1708.07747)."""
+
+    source, title = "FashionMNIST", "Fashion-MNIST"
+    files = "the folder FashionMNIST/raw with its four unpacked files"
+    names = (
+        *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
+        *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+    )
+    shape, normalisation = (1, 28, 28), ((0.2860,), (0.3530,))
+
+
+class CIFAR10(TorchvisionImages):
+    """CIFAR-10: 50 000 training and 10 000 test images, 32×32, 10 classes (Krizhevsky 2009)."""
+
+    source, title, files = "CIFAR10", "CIFAR-10", "the folder cifar-10-batches-py"
+    names = (
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    )
+    shape = (3, 32, 32)
+    normalisation = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+
+
+class SVHN(TorchvisionImages):
+    """Street View House Numbers: 73 257 training and 26 032 test digits, 32×32 (Netzer 2011)."""
+
+    source, title = "SVHN", "SVHN"
+    files = "the files train_32x32.mat and test_32x32.mat"
+    names, shape = FIGURES, (3, 32, 32)
+    normalisation = (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)
+    splits = ({"split": "train"}, {"split": "test"})
+
+
+def torchvision_images(
+    source: str, title: str, files: str, **split: Any
+) -> tuple[Tensor, NDArray[np.int64]]:
+    """(n, C, H, W) uint8 images and (n,) labels of one part, by the torchvision class ``source``.
 
     Args:
-        x: (n, C, H, W) images.
-        uniform: (n, 3) numbers in [0, 1): row offset, column offset, flip.
-        padding: Pixels added on every side.
+        source: Name in ``torchvision.datasets``.
+        title: What people call the data set.
+        files: What has to lie under the data root.
+        split: The loader's argument that names the part.
+
+    Raises:
+        UsageError: The files are not there and cannot be downloaded.
     """
-    n, _, height, width = x.shape
-    padded = torch.nn.functional.pad(x, (padding,) * 4)
-    offset = (uniform[:, :2] * (2 * padding + 1)).long()
-    rows = offset[:, :1] + torch.arange(height)
-    columns = torch.arange(width).expand(n, width)
-    columns = torch.where(uniform[:, 2:] < 0.5, columns.flip(1), columns) + offset[:, 1:]
-    image = torch.arange(n).view(n, 1, 1)
-    return padded.permute(0, 2, 3, 1)[image, rows[:, :, None], columns[:, None, :]].permute(
-        0, 3, 1, 2
-    )
+    import torchvision
 
-
-def _balanced_order(labels: np.ndarray[Any, Any], seed: int) -> Ids:
-    """Random order in which every prefix holds the classes in nearly equal numbers."""
-    rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(len(labels))
-    rank = np.empty(len(labels), np.int64)
-    for label in np.unique(labels):
-        members = shuffled[labels[shuffled] == label]
-        rank[members] = np.arange(len(members))
-    return shuffled[np.lexsort((rng.random(len(labels)), rank[shuffled]))]
-
-
-def _cifar10(train: bool) -> tuple[Tensor, Tensor]:
-    from torchvision.datasets import CIFAR10 as Torchvision
-
-    root = data_root()
+    loader, root = getattr(torchvision.datasets, source), data_root()
     try:
-        found = Torchvision(root, train=train, download=False)
+        found = loader(root, download=False, **split)
     except RuntimeError:
         try:
-            found = Torchvision(root, train=train, download=True)
+            found = loader(root, download=True, **split)
         except Exception as error:
             raise UsageError(
-                f"CIFAR-10 is not under {root} and cannot be downloaded "
-                f"({type(error).__name__}); put "
-                "the folder cifar-10-batches-py there, or set MU_DATA_ROOT to where it is"
+                f"{title} is not under {root} and cannot be downloaded "
+                f"({type(error).__name__}); put {files} there, or set MU_DATA_ROOT to where it is"
             ) from error
-    x = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
-    return x, torch.tensor(found.targets, dtype=torch.int64)
+    x = torch.as_tensor(found.data)
+    if x.ndim == 3:
+        x = x.unsqueeze(1)
+    elif x.shape[-1] == 3:
+        x = x.permute(0, 3, 1, 2).contiguous()
+    labels = found.labels if hasattr(found, "labels") else found.targets
+    return x, np.asarray(labels, np.int64)

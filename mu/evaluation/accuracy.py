@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.score import OwnScore, PartScore
+from mu.evaluation.score import PROPORTION, OwnScore, PartScore, Peers
 from mu.evaluation.signals import Array, Ids, Signals, Split
 
 
@@ -59,8 +59,9 @@ def of_classes(signals: Signals, ids: Ids, classes: Array, keep: bool = True) ->
 
 @dataclass(frozen=True)
 class Accuracy(PartScore):
-    """Accuracy on one part of the split (retain: RA)."""
+    """Accuracy on one part of the split (retain: RA). It should equal the oracle's value."""
 
+    range = PROPORTION
     titles: ClassVar[Mapping[str, str]] = {
         "forget": "FA",
         "before": "BA",
@@ -69,13 +70,7 @@ class Accuracy(PartScore):
         "test": "TA all",
     }
 
-    def __call__(
-        self,
-        signals: Signals,
-        split: Split,
-        oracles: Sequence[Signals] = (),
-        original: Signals | None = None,
-    ) -> float:
+    def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """Return the accuracy, in [0, 1]."""
         return accuracy_on(signals, split.part(self.part))
 
@@ -84,6 +79,7 @@ class Accuracy(PartScore):
 class BeforeAccuracy(OwnScore):
     """Accuracy on everything that earlier requests forgot: it must not come back."""
 
+    range = PROPORTION
     title: str = field(default="BA", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -95,6 +91,7 @@ class BeforeAccuracy(OwnScore):
 class UnlearningAccuracy(OwnScore):
     """1 - accuracy on the forgotten training data; above the oracle is over-forgetting."""
 
+    range = PROPORTION
     title: str = field(default="UA", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -106,9 +103,10 @@ class UnlearningAccuracy(OwnScore):
 class TestAccuracy(OwnScore):
     """Accuracy on test samples, entirely forgotten classes left out.
 
-    Keeping them in would hide a loss of utility of up to 1/C.
+    Keeping them in would hide a loss of utility of up to 1/C. It should equal the oracle's value.
     """
 
+    range = PROPORTION
     __test__: ClassVar[bool] = False
     title: str = field(default="TA", kw_only=True)
     kind: str = field(default="utility", kw_only=True)
@@ -123,6 +121,7 @@ class TestAccuracy(OwnScore):
 class ForgottenClassAccuracy(OwnScore):
     """Accuracy on the test samples of the classes that were forgotten entirely."""
 
+    range = PROPORTION
     title: str = field(default="TA forgotten", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:

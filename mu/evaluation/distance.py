@@ -6,7 +6,7 @@ Every distance has an oracle-to-oracle floor, its value between two oracles of d
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mu.evaluation.population import forgetting_quality, klom, margins
-from mu.evaluation.score import PartScore
+from mu.evaluation.score import PROPORTION, PartScore, Peers
 from mu.evaluation.signals import Floats, Signals, Split, class_scores, log_softmax
 
 __all__ = [
@@ -32,7 +32,12 @@ __all__ = [
 ]
 
 
-def _log_probabilities(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
+def log_probabilities(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
+    """Return ln p of two models on the same rows, each (n, C).
+
+    Raises:
+        ValueError: if shapes disagree.
+    """
     a, b = log_softmax(first), log_softmax(second)
     if a.shape != b.shape:
         raise ValueError(f"logits differ in shape: {np.shape(first)} and {np.shape(second)}")
@@ -70,7 +75,7 @@ def kl(logits_reference: ArrayLike, logits: ArrayLike) -> float:
         >>> round(kl([[0.0, 0.0]], [[0.0, np.log(3.0)]]), 6)  # ½ ln(½/¼) + ½ ln(½/¾)
         0.143841
     """
-    return _mean(_divergence(*_log_probabilities(logits_reference, logits)))
+    return _mean(_divergence(*log_probabilities(logits_reference, logits)))
 
 
 def js(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
@@ -79,7 +84,7 @@ def js(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
     Raises:
         ValueError: if shapes disagree.
     """
-    log_p, log_q = _log_probabilities(logits_a, logits_b)
+    log_p, log_q = log_probabilities(logits_a, logits_b)
     log_m = np.logaddexp(log_p, log_q) - np.log(2.0)
     both = 0.5 * _divergence(log_p, log_m) + 0.5 * _divergence(log_q, log_m)
     return _mean(np.minimum(both, np.log(2.0)))
@@ -103,29 +108,27 @@ def activation_distance(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
     Raises:
         ValueError: if shapes disagree.
     """
-    log_p, log_q = _log_probabilities(logits_a, logits_b)
+    log_p, log_q = log_probabilities(logits_a, logits_b)
     return _mean(np.linalg.norm(np.exp(log_p) - np.exp(log_q), axis=1))
 
 
 @dataclass(frozen=True)
 class _ToOracle(PartScore):
-    """Mean over the oracles of a function of (oracle's logits, model's logits) on one part."""
+    """Mean over the oracles of a function of (oracle's logits, model's logits) on one part.
+
+    It should equal the oracles' distance from each other (the oracle's own value), not 0.
+    """
 
     better: ClassVar[str] = "lower"
+    range: ClassVar[tuple[float | None, float | None]] = (0.0, None)
 
-    def __call__(
-        self,
-        signals: Signals,
-        split: Split,
-        oracles: Sequence[Signals] = (),
-        original: Signals | None = None,
-    ) -> float:
+    def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """Return the mean over the oracles; nan without any, or for a regression model."""
         ids = split.part(self.part)
-        if not oracles or not signals.classifies:
+        if not peers.oracles or not signals.classifies:
             return float("nan")
         logits = signals.at(ids)[0]
-        return float(np.mean([self.between(oracle.at(ids)[0], logits) for oracle in oracles]))
+        return float(np.mean([self.between(one.at(ids)[0], logits) for one in peers.oracles]))
 
     @abstractmethod
     def between(self, oracle: Floats, model: Floats) -> float:
@@ -152,6 +155,7 @@ class KLToOracle(_ToOracle):
 class JSToOracle(_ToOracle):
     """Mean `js` between the oracles and the model, in nats."""
 
+    range = (0.0, float(np.log(2.0)))
     titles: ClassVar[Mapping[str, str]] = _named("JS")
 
     def between(self, oracle: Floats, model: Floats) -> float:
@@ -164,6 +168,7 @@ class Agreement(_ToOracle):
     """Mean `agreement` of the model's predictions with the oracles'."""
 
     better: ClassVar[str] = "higher"
+    range = PROPORTION
     titles: ClassVar[Mapping[str, str]] = _named("Agree")
 
     def between(self, oracle: Floats, model: Floats) -> float:
@@ -175,6 +180,7 @@ class Agreement(_ToOracle):
 class ActivationDistance(_ToOracle):
     """Mean `activation_distance` between the model and the oracles."""
 
+    range = (0.0, float(np.sqrt(2.0)))
     titles: ClassVar[Mapping[str, str]] = _named("Act. dist")
 
     def between(self, oracle: Floats, model: Floats) -> float:

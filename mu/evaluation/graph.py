@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mu.evaluation.ranking import auc, average_precision
-from mu.evaluation.score import OwnScore, Score
+from mu.evaluation.score import PROPORTION, OwnScore, Peers, Score
 from mu.evaluation.signals import Floats, Ids, Signals, Split
 
 CHUNK = 1 << 16  # pairs scored at once
@@ -120,6 +119,7 @@ class TestAUC(OwnScore):
     """AUC of test edges over test non-edges (D_t AUC): the utility of a link predictor."""
 
     __test__ = False
+    range = PROPORTION
     title: str = field(default="Dt AUC", kw_only=True)
     kind: str = field(default="utility", kw_only=True)
 
@@ -132,6 +132,7 @@ class TestAUC(OwnScore):
 class ForgetAUC(OwnScore):
     """AUC of all retained edges over the forgotten ones (D_f AUC), exact instead of sampled."""
 
+    range = PROPORTION
     title: str = field(default="Df AUC", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -145,6 +146,7 @@ class ForgetAUC(OwnScore):
 class ForgetTestAUC(OwnScore):
     """AUC of unseen (test) edges over the forgotten ones: are forgotten edges like unseen ones?"""
 
+    range = PROPORTION
     title: str = field(default="Df/Dt AUC", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -158,6 +160,7 @@ class ForgetTestAUC(OwnScore):
 class ForgetProbability(OwnScore):
     """Mean probability given to the forgotten edges."""
 
+    range = PROPORTION
     title: str = field(default="Df prob.", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -171,19 +174,14 @@ class ForgetProbability(OwnScore):
 class RetainProbabilityShift(Score):
     """Mean of (probability - the oracle's probability) over the retained edges."""
 
+    range = (-1.0, 1.0)
     title: str = field(default="Dr shift", kw_only=True)
     kind: str = field(default="utility", kw_only=True)
 
-    def __call__(
-        self,
-        signals: Signals,
-        split: Split,
-        oracles: Sequence[Signals] = (),
-        original: Signals | None = None,
-    ) -> float:
+    def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """Return the mean over oracles, in [-1, 1]; nan without oracles."""
-        if not is_links(signals) or not oracles or not len(split.retain):
+        if not is_links(signals) or not peers.oracles or not len(split.retain):
             return float("nan")
         own = sigmoid(_logits(signals, split.retain)).mean()
-        theirs = [sigmoid(_logits(oracle, split.retain)).mean() for oracle in oracles]
+        theirs = [sigmoid(_logits(oracle, split.retain)).mean() for oracle in peers.oracles]
         return float(own - np.mean(theirs))

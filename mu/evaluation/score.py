@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 
 from mu.evaluation.signals import Signals, Split
 
+PROPORTION = (0.0, 1.0)
 KINDS = ("forgetting", "utility", "cost")
 KIND_OF_PART = {
     "forget": "forgetting",
@@ -22,6 +23,27 @@ KIND_OF_PART = {
 
 
 @dataclass(frozen=True)
+class Peers:
+    """The signals of the other models that one model is compared with.
+
+    Args:
+        oracles: of models retrained without the forgotten data; the first has the training seed of
+            the model judged.
+        original: of the model before any request; None where nobody has it.
+        untrained: of models of the same kind with random weights, each of its own seed.
+    """
+
+    oracles: Sequence[Signals] = ()
+    original: Signals | None = None
+    untrained: Sequence[Signals] = ()
+
+    def without(self, place: int) -> Peers:
+        """Return the peers of oracle number `place`: the others, in their order."""
+        others = (*self.oracles[:place], *self.oracles[place + 1 :])
+        return replace(self, oracles=others)
+
+
+@dataclass(frozen=True)
 class Score(ABC):
     """A number read off the signals of one unlearned model; its target is the oracles' value.
 
@@ -30,6 +52,8 @@ class Score(ABC):
     `better` is `oracle` where both sides of the oracles' value are failures, and `lower` (or
     `higher`) for a distance to the oracles (or agreement with them): a model may be nearer to
     them than they are to each other.
+    `range` is the smallest and the largest value there can be, None for no limit on that side. An
+    interval is cut to it where it is printed or drawn (`shown_interval`), and nowhere else.
 
     Args:
         title: column header, short.
@@ -38,6 +62,7 @@ class Score(ABC):
 
     over: ClassVar[str] = "pair"
     better: ClassVar[str] = "oracle"
+    range: ClassVar[tuple[float | None, float | None]] = (None, None)
     title: str = field(default="", kw_only=True)
     kind: str = field(default="forgetting", kw_only=True)
 
@@ -47,13 +72,7 @@ class Score(ABC):
             raise ValueError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
 
     @abstractmethod
-    def __call__(
-        self,
-        signals: Signals,
-        split: Split,
-        oracles: Sequence[Signals] = (),
-        original: Signals | None = None,
-    ) -> float:
+    def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """Return the value for the model behind `signals`."""
 
 
@@ -61,13 +80,7 @@ class Score(ABC):
 class OwnScore(Score):
     """A score that needs only the judged model's own signals: subclasses write `of`."""
 
-    def __call__(
-        self,
-        signals: Signals,
-        split: Split,
-        oracles: Sequence[Signals] = (),
-        original: Signals | None = None,
-    ) -> float:
+    def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """Return `of(signals, split)`."""
         return self.of(signals, split)
 
@@ -101,11 +114,7 @@ class PartScore(Score):
 
 
 def panel_values(
-    scores: Mapping[str, Score],
-    signals: Signals,
-    split: Split,
-    oracles: Sequence[Signals] = (),
-    original: Signals | None = None,
+    scores: Mapping[str, Score], signals: Signals, split: Split, peers: Peers
 ) -> dict[str, float]:
     """Return every score of a panel for one model.
 
@@ -122,7 +131,7 @@ def panel_values(
         if score.over != "pair":
             raise ValueError(f"score {name!r} is over a {score.over}, not over a pair")
         try:
-            values[name] = float(score(signals, split, oracles, original))
+            values[name] = float(score(signals, split, peers))
         except Exception as error:
             error.add_note(f"while computing the score {name!r}")
             raise
@@ -130,10 +139,7 @@ def panel_values(
 
 
 def oracle_values(
-    scores: Mapping[str, Score],
-    split: Split,
-    oracles: Sequence[Signals],
-    original: Signals | None = None,
+    scores: Mapping[str, Score], split: Split, peers: Peers
 ) -> dict[str, list[float]]:
     """Return per score one value per oracle, each scored against the *other* oracles.
 
@@ -141,8 +147,7 @@ def oracle_values(
     oracle-to-oracle floor, below which nothing can be claimed.
     """
     values: dict[str, list[float]] = {name: [] for name in scores}
-    for place, oracle in enumerate(oracles):
-        others = [*oracles[:place], *oracles[place + 1 :]]
-        for name, value in panel_values(scores, oracle, split, others, original).items():
+    for place, oracle in enumerate(peers.oracles):
+        for name, value in panel_values(scores, oracle, split, peers.without(place)).items():
             values[name].append(value)
     return values

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from mu.artifact import Artifact
-from mu.errors import UsageError
-from mu.evaluation.score import Score, panel_values
+from mu.evaluation.build import instantiated
+from mu.evaluation.details import detail_values
+from mu.evaluation.score import Peers, Score, panel_values
 from mu.evaluation.signals import Signals, Split
 
 
@@ -17,46 +18,7 @@ def build_scores(evaluation: Mapping[str, Any]) -> dict[str, Score]:
     Raises:
         UsageError: A score cannot be made from its configuration.
     """
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
-    scores = {}
-    for name, config in evaluation["scores"].items():
-        try:
-            scores[name] = instantiate(config)
-        except InstantiationException as error:
-            reason = " ".join(str(error.__cause__ or error).split())
-            raise UsageError(f"score {name}: {reason}") from error
-    return scores
-
-
-def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of each score of a panel: title, kind, headline, margin.
-
-    Costs come last, ‖Δθ‖ among them: how far the weights moved says nothing about what is forgotten
-    and gets no verdict.
-    """
-    headline, margins = evaluation.get("headline", []), evaluation.get("margins", {})
-    panel = {
-        name: {
-            "title": score.title or name,
-            "kind": score.kind,
-            "better": score.better,
-            "headline": name in headline,
-            "margin": margins.get(name),
-        }
-        for name, score in build_scores(evaluation).items()
-    }
-    costs = {
-        "weight_distance": ("‖Δθ‖", "cost"),
-        "cost/passes": ("passes", "cost"),
-        "cost/seconds_request": ("seconds", "cost"),
-        "cost/seconds_setup": ("set-up s", "cost"),
-    }
-    for name, (title, kind) in costs.items():
-        panel[name] = {"title": title, "kind": kind, "better": "lower", "headline": False}
-        panel[name]["margin"] = None
-    return {"scores": panel}
+    return instantiated(evaluation["scores"], "score")
 
 
 def signals_of(artifact: Artifact) -> Signals:
@@ -77,8 +39,8 @@ def weight_distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Artifact:
     """Score one state against the oracles of its request.
 
-    ``inputs``: ``signals``, ``oracles``, ``original`` (signals); ``selection``; ``data``;
-    ``weights`` and ``original_weights`` (learners, for ‖Δθ‖ only).
+    ``inputs``: ``signals``, ``oracles``, ``original`` and, optional, ``untrained`` (signals);
+    ``selection``; ``data``; ``weights`` and ``original_weights`` (learners, for ‖Δθ‖ only).
     """
     selection, data = inputs["selection"].arrays, inputs["data"].arrays
     split = Split(
@@ -88,15 +50,20 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
         validation=data["part/validation"],
         test=data["part/test"],
     )
+    own = signals_of(inputs["signals"])
     values = panel_values(
         build_scores(config["evaluation"]),
-        signals_of(inputs["signals"]),
+        own,
         split,
-        [signals_of(oracle) for oracle in inputs["oracles"]],
-        signals_of(inputs["original"]),
+        Peers(
+            oracles=[signals_of(oracle) for oracle in inputs["oracles"]],
+            original=signals_of(inputs["original"]),
+            untrained=[signals_of(one) for one in inputs.get("untrained", ())],
+        ),
     )
     values["weight_distance"] = weight_distance(
         inputs["weights"].tensors, inputs["original_weights"].tensors
     )
     finite = {name: v if np.isfinite(v) else None for name, v in values.items()}
-    return Artifact({"values": finite})
+    details = detail_values(config["evaluation"], own, split)
+    return Artifact({"values": finite, "details": details})

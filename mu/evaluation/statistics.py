@@ -23,6 +23,7 @@ __all__ = [
     "holm",
     "interval",
     "paired_gap",
+    "shown_interval",
     "verdict",
     "verdicts",
 ]
@@ -42,10 +43,41 @@ def _power(table: Table, name: str, kind: str) -> bool | None:
     return None if reference is None else reference.gap.excludes_zero()
 
 
-def _verdict(found: Evidence, name: str, table: Table, panel: Panel) -> str:
-    facts = panel["scores"].get(name, {})
-    power = _power(table, name, kind_of(name, panel))
+def _verdict(found: Evidence, power: bool | None, facts: Mapping[str, Any]) -> str:
     return verdict(found.gap, power, facts.get("margin"), facts.get("better", "oracle"))
+
+
+def _within(gap: Estimate, margin: float, better: str) -> bool:
+    low, high = gap.interval(0.90)
+    one_sided = {"lower": high < margin, "higher": low > -margin}
+    return one_sided[better] if better in one_sided else gap.within(margin)
+
+
+def shown_interval(
+    row: Mapping[str, Any], facts: Mapping[str, Any]
+) -> tuple[float | None, float | None]:
+    """Return `low` and `high` of a row, cut to the score's `range`: for printing and drawing only.
+
+    A t interval of a proportion near 1 passes 1. Rows, gaps, tests and half widths keep the uncut
+    one, since its width is what is known of the error.
+
+    Args:
+        row: a row of `aggregate`.
+        facts: of its score in the panel; without `range` nothing is cut.
+
+    Example:
+        >>> shown_interval({"mean": 0.99, "low": 0.95, "high": 1.03}, {"range": [0.0, 1.0]})
+        (0.95, 1.0)
+    """
+    bottom, top = facts.get("range") or (None, None)
+    low, high, mean = row["low"], row["high"], row["mean"]
+    if low is None or high is None:
+        return low, high
+    if bottom is not None and low < bottom <= mean:
+        low = bottom
+    if top is not None and high > top >= mean:
+        high = top
+    return low, high
 
 
 def verdict(
@@ -58,7 +90,7 @@ def verdict(
     oracle*, by the same interval as a one-sided test. *no power here*: it does not, and
     the score cannot tell the reference row (original, or random weights for utility) from the
     oracles either. *like the oracle*: the score has power and the gap is within `margin` by an
-    equivalence test. *inconclusive*: everything else.
+    equivalence test, for a distance by its one side that counts. *inconclusive*: everything else.
 
     Args:
         gap: paired gap of the method.
@@ -71,7 +103,7 @@ def verdict(
         return LIKE if nearer else DIFFERS
     if power is False:
         return NO_POWER
-    if power and margin is not None and gap.within(margin):
+    if power and margin is not None and _within(gap, margin, better):
         return LIKE
     return OPEN
 
@@ -84,16 +116,16 @@ def aggregate(cards: Iterable[Card], panel: Panel) -> list[dict[str, Any]]:
 
     Args:
         cards: result cards of schema 1.
-        panel: {"scores": {name: {"title", "kind", "headline", "margin"}}}.
+        panel: {"scores": {name: {"title", "kind", "better", "range", "headline", "margin"}}}.
     """
     rows = []
     for key, _, table in tables(cards, panel):
         for method, scores in table.items():
             for name, found in scores.items():
-                kind = kind_of(name, panel)
+                kind, facts = kind_of(name, panel), panel["scores"].get(name, {})
                 word = ""
                 if kind in REFERENCE and method != "oracle" and found.value.n:
-                    word = _verdict(found, name, table, panel)
+                    word = _verdict(found, _power(table, name, kind), facts)
                 value, gap = found.value.interval(), found.gap.interval()
                 numbers = (found.value.mean, *value, found.value.n, found.oracle)
                 row = (*key, method, name, *numbers, found.gap.mean, *gap, word)
@@ -117,7 +149,7 @@ def _headline(
     words = {}
     for (name, one), p in zip(found.items(), adjusted, strict=True):
         power = _power(table, name, kind_of(name, panel))
-        word = _verdict(one, name, table, panel)
+        word = _verdict(one, power, panel["scores"][name])
         if word == DIFFERS and not p < 1 - LEVEL:
             word = NO_POWER if power is False else OPEN
         words[name] = word

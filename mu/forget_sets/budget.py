@@ -3,16 +3,11 @@
 from mu.errors import UsageError
 
 
-def budget(share: float | None, count: int | None, available: int) -> int:
-    """Number of elements.
+def check_budget(share: float | None, count: int | None) -> None:
+    """Refuse what cannot be a budget, however many elements there are.
 
     Raises:
-        UsageError: Neither or both given, a share outside (0, 1), a count outside [1, available),
-            or no number.
-
-    Example:
-        >>> budget(0.2, None, 50)
-        10
+        UsageError: Neither or both given, a share outside (0, 1), a count below 1, or no number.
     """
     if (share is None) == (count is None):
         raise UsageError("a request takes either a share or a count")
@@ -20,7 +15,22 @@ def budget(share: float | None, count: int | None, available: int) -> int:
         raise UsageError(f"share={share!r} is not between 0 and 1")
     if count is not None and type(count) is not int:
         raise UsageError(f"count={count!r} is not a whole number")
+    if count is not None and count < 1:
+        raise UsageError(f"count={count} is not a number of elements; use 1 or more")
+
+
+def budget(share: float | None, count: int | None, available: int) -> int:
+    """Number of elements.
+
+    Raises:
+        UsageError: See `check_budget`; also a count that would leave nothing of ``available``.
+
+    Example:
+        >>> budget(0.2, None, 50)
+        10
+    """
+    check_budget(share, count)
     wanted = count if count is not None else max(1, round((share or 0) * available))
-    if not 1 <= wanted < available:
+    if not wanted < available:
         raise UsageError(f"count={wanted} is not between 1 and {available - 1}")
     return wanted

@@ -7,7 +7,7 @@ import numpy as np
 
 from mu.data.base import Data, Ids
 from mu.errors import UsageError
-from mu.forget_sets.request import read_ids
+from mu.forget_sets.files import read_ids
 
 
 class IdSet:
@@ -15,7 +15,7 @@ class IdSet:
 
     Args:
         ids: The ids.
-        path: Or a file that `mu.forget_sets.request.write_ids` wrote.
+        path: Or a file that `mu.forget_sets.files.write_ids` wrote.
         kind: Kind of element; the file's own head wins.
 
     Raises:

@@ -1,11 +1,8 @@
 """A request, checked once and in one place: who is to be forgotten, and what is left."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 
@@ -13,8 +10,9 @@ from mu.artifact import Artifact
 from mu.data.base import Data, Ids, Kept, removed_elements
 from mu.data.build import build, build_data
 from mu.errors import UsageError
-
-ID = re.compile(r"-?[0-9]{1,18}")  # fits 64 bits
+from mu.evaluation.signals import Signals
+from mu.forget_sets.files import Request
+from mu.forget_sets.seen import Seen
 
 
 class Selector(Protocol):
@@ -27,16 +25,25 @@ class Selector(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Request:
-    """Elements to forget: a kind (``samples``, ``edges``, ``nodes``, ``features``) and ids."""
+class ModelSelector(Protocol):
+    """Chooses by what models do; they are trained for it and never evaluated.
+
+    Attributes:
+        kind: Kind of element.
+        wants: ``trained`` (models trained on everything kept) or ``halves`` (on random halves).
+        n_models: How many; the YAML's option ``models`` or ``halves``, see
+            `mu.forget_sets.wants.wants`.
+    """
 
     kind: str
-    ids: Ids
+    wants: ClassVar[str]
+    n_models: int
 
-    def digest(self) -> str:
-        """Content digest of kind and ids."""
-        return blake2b(self.kind.encode() + self.ids.tobytes(), digest_size=16).hexdigest()
+    def select(
+        self, data: Data, available: Ids, rng: np.random.Generator, models: Sequence[Seen]
+    ) -> Ids:
+        """Ids among ``available``, the elements of ``kind`` not yet forgotten."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -103,54 +110,67 @@ def split(data: Data, request: Request, before: Mapping[str, Ids]) -> ForgetSpli
     return ForgetSplit(forget, np.setdiff1d(gone, forget), retain, kept)
 
 
-def write_ids(path: Path, request: Request, fingerprint: str) -> None:
-    """Text file of one id a line under a head with kind and data fingerprint."""
-    lines = [f"# kind: {request.kind}", f"# data: {fingerprint}", *map(str, request.ids.tolist())]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def select(
+    selector: Selector | ModelSelector,
+    data: Data,
+    before: Mapping[str, Ids],
+    seed: int,
+    models: Sequence[Seen] = (),
+) -> Request:
+    """Run a selector on what is not yet forgotten and check what it returns.
 
-
-def read_ids(path: Path, fingerprint: str | None = None) -> Request:
-    """Read what `write_ids` wrote; the head may be missing (kind ``samples``, data unchecked).
+    Args:
+        selector: A selector; one with a class fact ``wants`` is handed the models.
+        data: The data.
+        before: Elements already forgotten, by kind.
+        seed: Seed of what the selector draws.
+        models: What it may know of models.
 
     Raises:
-        UsageError: No such file, a line that is no id, or another data set's fingerprint.
+        UsageError: The selector cannot select, or `check` refuses what it returns.
     """
-    if not path.is_file():
-        raise UsageError(f"there is no file of ids {path}")
-    kind, ids = "samples", []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as text: {error}") from error
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if text.startswith("# kind:"):
-            kind = text.partition(":")[2].strip()
-        elif text.startswith("# data:"):
-            written_for = text.partition(":")[2].strip()
-            if fingerprint is not None and written_for != fingerprint:
-                raise UsageError(f"{path} was written for other data (fingerprint {written_for})")
-        elif text and not text.startswith("#"):
-            if not ID.fullmatch(text):
-                raise UsageError(f"{path}, line {number}: {text!r} is not an id")
-            ids.append(int(text))
-    return Request(kind, np.asarray(ids, np.int64))
-
-
-def select(selector: Selector, data: Data, before: Mapping[str, Ids], seed: int) -> Request:
-    """Run a selector on what is not yet forgotten and check what it returns."""
     available = np.setdiff1d(
         data.elements(selector.kind), before.get(selector.kind, np.empty(0, np.int64))
     )
-    ids = selector.select(data, available, np.random.default_rng([seed & 0xFFFFFFFF, 3]))
+    rng = np.random.default_rng([seed & 0xFFFFFFFF, 3])
+    if getattr(selector, "wants", ""):
+        chooser = cast(ModelSelector, selector)
+        check_given(chooser, models)
+        ids = chooser.select(data, available, rng, models)
+    else:
+        ids = cast(Selector, selector).select(data, available, rng)
     return check(Request(selector.kind, ids), data, before)
 
 
-def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Artifact:
-    """Step ``select``: one request, with the parts of the data after it."""
-    data, selector = build_data(config["data"]), build(config["request"])
-    before = removed_elements(inputs["removed"])
-    request = select(selector, data, before, config["seed"])
+def check_given(selector: ModelSelector, models: Sequence[Seen]) -> None:
+    """Refuse a selector that reads models but whose YAML does not say so, or is handed too few.
+
+    Raises:
+        UsageError: The number of models is not the selector's.
+    """
+    if len(models) != selector.n_models:
+        option = "halves" if selector.wants == "halves" else "models"
+        raise UsageError(
+            f"{type(selector).__name__} reads {selector.n_models} models and was given "
+            f"{len(models)}; its configuration must say {option}: {selector.n_models}"
+        )
+
+
+def seen(data: Data, inputs: Mapping[str, Any]) -> list[Seen]:
+    """Models of a step's inputs: ``signals`` and, one for each, ``halves`` or nothing."""
+    removed, signals = inputs["removed"], inputs.get("signals", [])
+    halves = [[half] for half in inputs.get("halves", [])] or [[] for _ in signals]
+    return [
+        Seen(
+            Signals(one.arrays["index"], one.arrays["logits"], one.arrays["targets"]),
+            data.without(removed_elements([*removed, *half])).ids,
+        )
+        for one, half in zip(signals, halves, strict=True)
+    ]
+
+
+def selection(data: Data, request: Request, before: Mapping[str, Ids]) -> Artifact:
+    """A request as later steps read it, with the parts of the data after it."""
     parts = split(data, request, before)
     facts = {
         "kind": request.kind,
@@ -168,3 +188,16 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
         "retain": parts.retain,
     }
     return Artifact(facts, arrays)
+
+
+def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Artifact:
+    """Step ``select``: one request, with the parts of the data after it.
+
+    Config: ``data``, ``request``, ``seed``. Inputs: ``removed``, the selections before; for a
+    selector that reads models ``signals``, what step ``predict`` left of each, and, where they were
+    trained on halves, ``halves``, what step ``halves`` left, in the same order.
+    """
+    data, selector = build_data(config["data"]), build(config["request"])
+    before = removed_elements(inputs["removed"])
+    request = select(selector, data, before, config["seed"], seen(data, inputs))
+    return selection(data, request, before)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -100,55 +99,17 @@ class Learner(pl.LightningModule):
         return self.training_plan(self)
 
 
-def build_learner(config: Mapping[str, Any]) -> Learner:
-    """Instantiate a model configuration with fresh weights; a bare network gets a `Learner`."""
-    learner = build(dict(config))
+def build_learner(config: Mapping[str, Any], download: bool = True) -> Learner:
+    """Instantiate a model configuration with fresh weights; a bare network gets a `Learner`.
+
+    ``download=False`` overrules ``pretrained: true`` anywhere in the configuration, where weights
+    are loaded afterwards that replace the pretrained ones.
+    """
+    learner = build(dict(config) if download else _without_pretrained(config))
     return learner if isinstance(learner, Learner) else Learner(learner)
 
 
-def load_weights(learner: Learner, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Load a state dict strictly, naming what does not fit.
-
-    Accepts names with or without ``network.`` and ``module.`` in front.
-
-    Raises:
-        UsageError: A tensor is missing, unexpected or of the wrong shape.
-    """
-    own = learner.state_dict()
-    strip = {n.removeprefix("module.").removeprefix("network."): t for n, t in tensors.items()}
-    given = {f"network.{n}": t for n, t in strip.items()}
-    # Files written by torch before 0.4.1 have no such counters; evaluation does not use them.
-    given = {n: t for n, t in own.items() if n.endswith(".num_batches_tracked")} | given
-    problems = [f"missing {n}" for n in own if n not in given]
-    problems += [f"unexpected {n}" for n in given if n not in own]
-    problems += [
-        f"{n} has shape {tuple(given[n].shape)}, the model wants {tuple(own[n].shape)}"
-        for n in own
-        if n in given and given[n].shape != own[n].shape
-    ]
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise UsageError(f"weights {source} do not fit the model: {problems[0]}{more}")
-    learner.load_state_dict(given)
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """State dict of a safetensors file or of a torch file read without unpickling code.
-
-    Raises:
-        UsageError: There is no such file, or it holds no state dict.
-    """
-    if not path.is_file():
-        raise UsageError(f"there is no weights file {path}")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UsageError(f"{path} is not a weights file: {error}") from error
-    state = found.get("state_dict", found) if isinstance(found, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise UsageError(f"{path} holds no state dict")
-    return state
+def _without_pretrained(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {k: False if k == "pretrained" else _without_pretrained(v) for k, v in node.items()}
+    return node

@@ -1,11 +1,14 @@
-"""Image networks."""
+"""Small image networks: two convolutions, and the residual networks made for CIFAR."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mu.errors import UsageError
+from mu.models.image import ImageNetwork
 
-class SmallCNN(nn.Module):
+
+class SmallCNN(ImageNetwork):
     """Two 3×3 convolutions with batch normalisation, pooling, one hidden layer.
 
     Args:
@@ -14,12 +17,17 @@ class SmallCNN(nn.Module):
         image_size: Height and width in pixels; a multiple of 4.
         width: Channels of the first convolution; the second has twice as many.
         hidden: Width of the hidden layer.
+
+    Raises:
+        UsageError: An image size that two poolings do not divide.
     """
 
     def __init__(
         self, in_channels: int, num_classes: int, image_size: int, width: int = 16, hidden: int = 64
     ) -> None:
-        super().__init__()
+        super().__init__(in_channels, num_classes, image_size)
+        if image_size % 4:
+            raise UsageError(f"SmallCNN: image_size={image_size} is not a multiple of 4")
         self.body = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),
@@ -37,11 +45,12 @@ class SmallCNN(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(n, hidden) representation before the head."""
+        self.check(x)
         found: Tensor = self.body(x)
         return found
 
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.body(x))
+    def classify(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.head(features)
         return logits
 
 
@@ -71,19 +80,22 @@ def stage(blocks: int, in_planes: int, planes: int, stride: int) -> nn.Sequentia
     return nn.Sequential(BasicBlock(in_planes, planes, stride), *later)
 
 
-class CifarResNet(nn.Module):
+class CifarResNet(ImageNetwork):
     """Residual network for 32×32 images (He et al. 2016, arXiv 1512.03385, section 4.2).
 
     Args:
         depth: 6 n + 2, for instance 20 or 56.
         in_channels: Channels of the image.
         num_classes: Number of logits.
+
+    Raises:
+        UsageError: Another depth.
     """
 
     def __init__(self, depth: int, in_channels: int, num_classes: int) -> None:
-        super().__init__()
+        super().__init__(in_channels, num_classes)
         if depth < 8 or (depth - 2) % 6:
-            raise ValueError(f"depth={depth} is not 6 n + 2")
+            raise UsageError(f"CifarResNet: depth={depth} is not 6 n + 2 (8, 14, 20, 32, 44, 56…)")
         self.conv1 = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         blocks = (depth - 2) // 6
@@ -97,10 +109,11 @@ class CifarResNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(n, 64) representation before the head."""
+        self.check(x)
         out = functional.relu(self.bn1(self.conv1(x)))
         out = self.layer3(self.layer2(self.layer1(out)))
         return torch.mean(out, dim=(2, 3))
 
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.linear(self.features(x))
+    def classify(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.linear(features)
         return logits

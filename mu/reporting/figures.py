@@ -49,7 +49,7 @@ def forest(section: Section, looks: Looks) -> str:
                 axes.axvspan(-margin, margin, color=BAND, zorder=0)
             axes.axvline(0, color=INK, linewidth=1, zorder=1)
             spans = [_gap(section.row(method, metric)) for method in methods]
-            _dots(axes, section.title(metric), methods, spans, looks, ticks=3)
+            _dots(axes, section, metric, methods, spans, looks, ticks=3)
         label = f"{section.name}: gap to the oracle with 95 % interval, per method and score"
         return svg(drawn, f"forest-{section.key}", label)
 
@@ -71,14 +71,15 @@ def utility(section: Section, looks: Looks) -> str:
                 if low is not None and high is not None:
                     axes.axvspan(low, high, color=BAND, zorder=0)
             spans = [_value(section.row(method, metric)) for method in methods]
-            _dots(axes, section.title(metric), methods, spans, looks, ticks=5)
+            _dots(axes, section, metric, methods, spans, looks, ticks=5)
         label = f"{section.name}: utility with 95 % interval per method, and the oracle's"
         return svg(drawn, f"utility-{section.key}", label)
 
 
 def _dots(
     axes: Axes,
-    title: str,
+    section: Section,
+    metric: str,
     methods: Sequence[str],
     spans: Sequence[Span | None],
     looks: Looks,
@@ -96,10 +97,10 @@ def _dots(
                 elinewidth=1.6,
                 capsize=3,
             )
-    axes.set_title(title, fontsize=10, fontweight="bold")
+    axes.set_title(section.title(metric), fontsize=10, fontweight="bold")
     axes.locator_params(axis="x", nbins=ticks)
     axes.set_ylim(len(methods) - 0.4, -0.6)
-    axes.set_yticks(range(len(methods)), [short(method) for method in methods])
+    axes.set_yticks(range(len(methods)), [short(section.label(m)) for m in methods])
     axes.tick_params(axis="y", length=0)
 
 
@@ -121,7 +122,7 @@ def tradeoff(section: Section, looks: Looks) -> str:
         axes.axhline(0, color=GREY, linewidth=0.8, zorder=0)
         axes.axvline(0, color=GREY, linewidth=0.8, zorder=0)
         axes.plot([0], [0], "*", color="#000000", markersize=12, zorder=4)
-        texts = ["oracle"]
+        texts = [section.label("oracle")]
         for method, across, up in spots:
             cost = finite((section.row(method, "cost/passes") or {}).get("mean"))
             _spot(axes, across, up, looks[method], 30 + 220 * min(cost or 0, 1))
@@ -200,7 +201,7 @@ def _line(axes: Axes, parts: Sequence[Section], method: str, metric: str, looks:
         linewidth=2 if method == "oracle" else 1.4,
         elinewidth=1,
         capsize=2,
-        label=short(method),
+        label=short(parts[-1].label(method)),
     )
 
 

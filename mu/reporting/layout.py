@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mu.reporting.format import printable
 from mu.reporting.section import REFERENCES, Record, Section
 
 FIRST = (*REFERENCES, "utu")
@@ -54,6 +55,8 @@ def _section(
 ) -> Section:
     names = [card["panel"] for card in group["cards"] if card.get("panel") in results["panel"]]
     panel = results["panel"][names[0]] if names else {}
+    known = results.get("classes") or {}
+    classes = [known[card["data"]] for card in group["cards"] if known.get(card.get("data"))]
     return Section(
         *key,
         methods=ordered(r["method"] for part in ("cards", "rows") for r in group[part]),
@@ -61,6 +64,7 @@ def _section(
         rows={(row["method"], row["metric"]): row for row in group["rows"]},
         verdicts={verdict["method"]: verdict for verdict in group["verdicts"]},
         scores=panel.get("scores", {}),
+        classes=tuple(printable(name) for name in classes[0]) if classes else (),
     )
 
 

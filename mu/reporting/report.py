@@ -38,7 +38,8 @@ def write_report(results: Results, out: Path) -> list[Path]:
 
     Args:
         results: ``schema``, ``experiment``, ``title``, ``description``, ``command``, ``panel`` (by
-            name) and the lists ``cards``, ``rows`` and ``verdicts``; numbers may be nan.
+            name), the lists ``cards``, ``rows`` and ``verdicts``, and, where they are known,
+            ``classes`` (names of classes by data set); numbers may be nan.
         out: The folder, made where it is missing.
 
     Returns:

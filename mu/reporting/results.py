@@ -5,7 +5,7 @@ from typing import Any
 
 from mu.card import Card
 from mu.config import Experiment
-from mu.evaluation.scoring import describe_panel
+from mu.evaluation.panel import describe_panel
 from mu.evaluation.statistics import aggregate, verdicts
 from mu.reporting.report import SCHEMA
 

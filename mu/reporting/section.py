@@ -12,6 +12,12 @@ from mu.reporting.format import finite, plural, printable
 
 REFERENCES = ("original", "random_weights", "oracle")
 DISTANCES = ("kl", "js", "agreement", "activation", "distance", "klom", "tow", "avg_gap")
+ATTACKS = (
+    *("mia", "lr_mia", "svc", "threshold", "mi_ratio", "rmia", "lira"),
+    *("loss_auc", "loss_cv", "entropy_auc", "feature_auc"),
+)
+SUMMARIES = ("avg_gap", "tow")  # one number for several scores
+OTHER = "oracle (other recipe)"
 COST_TITLES = {
     "cost/passes": "passes",
     "cost/flops_solve": "FLOPs of the solve",
@@ -39,6 +45,7 @@ class Section:
         methods: Names of its rows, references first.
         cards, rows, verdicts: The records of ``results`` that belong here.
         scores: The panel's description of each score, by name.
+        classes: Names of the classes of its data, empty where they have none.
     """
 
     block: int
@@ -49,6 +56,7 @@ class Section:
     rows: Mapping[tuple[str, str], Record]
     verdicts: Mapping[str, Record]
     scores: Mapping[str, Record]
+    classes: tuple[str, ...] = ()
 
     @cached_property
     def steps(self) -> int:
@@ -100,6 +108,16 @@ class Section:
         """A field of the cards; the range of a number, the names of anything else."""
         return spread(card[field] for card in self.cards if card.get(field) is not None)
 
+    @cached_property
+    def other_recipe(self) -> bool:
+        """Whether the oracles were not trained as the original was, as far as is known."""
+        return any(card.get("oracle_recipe") == "other" for card in self.cards)
+
+    def label(self, method: str) -> str:
+        """The name of a row; that of the oracle says when its recipe is not the original's."""
+        other = method == "oracle" and self.other_recipe
+        return OTHER if other else printable(method)
+
     def row(self, method: str, metric: str) -> Record | None:
         """The aggregate row of one method and score, None where there is none."""
         return self.rows.get((method, metric))
@@ -124,6 +142,12 @@ class Section:
         chosen = tuple(m for m in self.metrics if self.scores.get(m, {}).get("headline"))
         return chosen or tuple(m for m in self.metrics if self.family(m) != "cost")[:4]
 
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """The headline, then the scores that sum up several others."""
+        sums = tuple(m for m in self.metrics if m.startswith(SUMMARIES) and m not in self.headline)
+        return (*self.headline, *sums)
+
     def kind(self, metric: str) -> str:
         """``forgetting``, ``utility`` or ``cost``."""
         if metric.startswith("cost/"):
@@ -131,9 +155,13 @@ class Section:
         return str(self.scores.get(metric, {}).get("kind") or "forgetting")
 
     def family(self, metric: str) -> str:
-        """The kind of a score, with distances to the oracle as a family of their own."""
+        """The kind of a score; distances to the oracle and attacks are families of their own."""
         kind = self.kind(metric)
-        return "distance" if kind != "cost" and metric.startswith(DISTANCES) else kind
+        if kind == "cost":
+            return kind
+        if metric.startswith(DISTANCES):
+            return "distance"
+        return "attacks" if metric.startswith(ATTACKS) else kind
 
     def error(self, method: str) -> str:
         """Why every cell of a method failed; empty when at least one gave a result."""
@@ -181,6 +209,11 @@ class Section:
         ]
         if self.untuned:
             notes.append(f"{self._untuned_names()} ran with default settings, not tuned")
+        if self.other_recipe:
+            notes.append(
+                f"{OTHER}: the original came from a file, the oracles were trained by "
+                f"this experiment's recipe ({self.fact('recipe')}), so a gap may be the recipe's"
+            )
         if any(card.get("set_shared") for card in self.cards):
             notes.append("the pairs share one forget set")
         return notes

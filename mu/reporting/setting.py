@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mu.reporting.format import printable
@@ -49,13 +49,54 @@ def _block(group: Sequence[Section]) -> dict[str, str]:
         "recipe": fact("recipe"),
         "requests": ", ".join(dict.fromkeys(printable(section.request) for section in group)),
         "of": fact("request_kind"),
-        "seeds": _listed(cards, "seed"),
+        **_seeds(cards),
         "pairs (training seed, forget set)": str(max(section.pairs for section in group)),
         "oracles per request": spread(n for n in oracles if n) or "0",
         "forget sets": "shared between pairs"
         if any(card.get("set_shared") for card in cards)
         else "one per pair",
+        "oracles' recipe": "another than the original's, which came from a file"
+        if any(section.other_recipe for section in group)
+        else "",
+        "fingerprint of the data": _listed(cards, "fingerprint"),
+        "commit": ", ".join(dict.fromkeys(_commit(card) for card in cards if card.get("commit"))),
     }
+
+
+def _seeds(cards: Sequence[Record]) -> dict[str, str]:
+    """Seeds of every kind that the cards name; old cards name that of training alone."""
+    labels = {"train": "seeds", "unlearn": "seeds of unlearning", "select": "seeds of selection"}
+    found: dict[str, set[int]] = {name: set() for name in (*labels, "oracles")}
+    for card in cards:
+        named = {"train": card.get("seed")} | (card.get("seeds") or {})
+        for name, seeds in named.items():
+            listed = seeds if isinstance(seeds, (list, tuple)) else [seeds]
+            found.setdefault(name, set()).update(seed for seed in listed if seed is not None)
+    return {
+        labels.get(name, f"seeds of {printable(name)}"): ranges(seeds)
+        for name, seeds in found.items()
+    }
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers upwards, neighbours joined.
+
+    >>> ranges([3, 1, 2, 7, 10, 11])
+    '1 to 3, 7, 10, 11'
+    """
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    texts = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return ", ".join(texts)
+
+
+def _commit(card: Record) -> str:
+    changed = ", with changes that were not committed" if card.get("dirty") else ""
+    return printable(card["commit"]) + changed
 
 
 def options(parts: Sequence[Section]) -> dict[str, str]:

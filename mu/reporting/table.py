@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mu.reporting.format import (
@@ -17,7 +17,7 @@ from mu.reporting.format import (
     share,
 )
 from mu.reporting.layout import Results, sections, shared_notes
-from mu.reporting.section import REFERENCES, Section
+from mu.reporting.section import OTHER, REFERENCES, Section
 from mu.reporting.write import write_text
 
 COLUMNS = (
@@ -37,6 +37,7 @@ COLUMNS = (
     "gap_high",
     "verdict",
 )
+TOGETHER = 10  # scores in one table; more are grouped by family
 LEGEND = (
     "Values: mean [95 % interval over the pairs]. Gap: value minus the mean of the oracles, "
     "paired, with its 95 % interval. The target of every forgetting score is the oracle's value: "
@@ -94,22 +95,34 @@ def _markdown_section(section: Section, shared: Sequence[str]) -> str:
     outcomes = [(method, section.outcome(method)) for method in tried]
     verdicts = [[method, outcome.word or NOTHING, outcome.reason] for method, outcome in outcomes]
     alive = [method for method in section.methods if not section.error(method)]
-    costs = [metric for metric in section.metrics if section.kind(metric) == "cost"]
-    scores = [metric for metric in section.metrics if metric not in costs]
     blocks = [f"## {_md(section.name)}: {_md(section.subject)}", _md(section.size) + "."]
     if verdicts:
         blocks.append(_grid([["method", "verdict", "reason"], *verdicts]))
-    for corner, metrics, cell in (
-        ("value", scores, _value),
-        ("gap to the oracle", scores, _gap),
-        ("cost", costs, _cost),
-    ):
-        if metrics:
-            methods = [m for m in alive if m != "oracle"] if cell is _gap else alive
-            body = [[m, *(cell(section, m, metric) for metric in metrics)] for m in methods]
-            blocks.append(_grid([[corner, *map(section.title, metrics)], *body]))
+    for corner, metrics, cell in _grids(section):
+        methods = [m for m in alive if m != "oracle"] if cell is _gap else alive
+        body = [
+            [section.label(m), *(cell(section, m, metric) for metric in metrics)] for m in methods
+        ]
+        blocks.append(_grid([[corner, *map(section.title, metrics)], *body]))
     notes = [f"- {_md(note)}" for note in section.notes if note not in shared]
     return "\n\n".join([*blocks, *(["\n".join(notes)] if notes else [])])
+
+
+def _grids(section: Section) -> Iterator[tuple[str, list[str], Callable[..., str]]]:
+    """Corner, scores and writer of each table; one per family where one for all is too wide."""
+    families: dict[str, list[str]] = {}
+    for metric in section.metrics:
+        families.setdefault(section.family(metric), []).append(metric)
+    costs = families.pop("cost", [])
+    together = sum(map(len, families.values())) <= TOGETHER
+    scores = [metric for metric in section.metrics if metric not in costs]
+    groups = {"": scores} if together else {f"{name}: ": found for name, found in families.items()}
+    for name, metrics in groups.items():
+        if metrics:
+            yield f"{name}value", metrics, _value
+            yield f"{name}gap to the oracle", metrics, _gap
+    if costs:
+        yield "cost", costs, _cost
 
 
 def _value(section: Section, method: str, metric: str) -> str:
@@ -134,7 +147,7 @@ def _grid(rows: list[list[str]]) -> str:
     lines = []
     for row in rows:
         cells = [_md(cell).replace("|", "\\|") for cell in row]
-        if row[0] == "oracle":
+        if row[0] in ("oracle", OTHER):
             cells = [f"**{cell}**" if cell else "" for cell in cells]
         lines.append("| " + " | ".join(cells) + " |")
     lines.insert(1, "|" + " --- |" * len(rows[0]))

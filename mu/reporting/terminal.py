@@ -25,7 +25,7 @@ STYLES = {
     "like the oracle": "green",
     "inconclusive": "yellow",
 }
-LABEL_WIDTH = 20
+LABEL_WIDTH = 21
 BETWEEN = 2
 
 
@@ -74,14 +74,14 @@ def _table(section: Section, shared: Collection[str], width: int) -> list[Text]:
     lines: list[Text] = []
     for grid in _arrangement(section, width):
         lines += [*([Text()] if lines else []), *_drawn(section, grid, width)]
-    names = [cell_len(printable(method)) for method in section.methods]
+    names = [cell_len(section.label(method)) for method in section.methods]
     indent = min(max(names, default=0), LABEL_WIDTH) + BETWEEN
     for method in section.methods:
         outcome = section.outcome(method)
         text = ": ".join(part for part in (outcome.word, outcome.reason) if part)
         if text and not section.error(method):
             style = STYLES.get(outcome.word, "dim")
-            lines += _flow(text, width, style, printable(method) + " " * BETWEEN, indent)
+            lines += _flow(text, width, style, section.label(method) + " " * BETWEEN, indent)
     for note in section.notes:
         if note not in shared:
             lines += _flow(note, width, "dim", "note  ", indent)
@@ -125,7 +125,7 @@ def _arrangement(section: Section, width: int) -> list[Grid]:
 
 def _columns(section: Section, scores: Sequence[str], sign: str) -> list[list[str]]:
     methods = section.methods
-    columns = [["", *map(printable, methods)]]
+    columns = [["", *map(section.label, methods)]]
     for score in scores:
         cells = [plus_minus(section.row(method, score), sign) for method in methods]
         columns.append([section.title(score), *cells])

@@ -5,7 +5,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from math import cos, pi
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,12 @@ import torch
 from mu.artifact import Artifact
 from mu.data.base import Batch, removed_elements
 from mu.data.build import build_data
-from mu.errors import UsageError
-from mu.models.base import Learner, as_batch, build_learner, load_weights, read_weights
+from mu.models.base import Learner, as_batch, build_learner
+from mu.models.weights import load_weights, read_weights
+from mu.training.recipe import check_recipe, optimisation
 
 Progress = Callable[[int, int], None]
 MEMORY = "memory/"  # prefix of the tensors in a state that are a method's own, not weights
-
-
-ALLOWED = {
-    "schedule": ("constant", "cosine"),
-    "precision": ("32-true", "bf16-mixed", "16-mixed"),
-}
 
 
 class Meter:
@@ -105,59 +99,6 @@ def train(
         trainer.fit(module, batches)
 
 
-def schedule_factor(name: str, step: int, steps: int, warmup: float) -> float:
-    """Learning-rate factor: linear warm-up over a share of the steps, then constant or cosine.
-
-    Example:
-        >>> [round(schedule_factor("cosine", s, 10, 0.2), 2) for s in (0, 1, 2, 6, 9)]
-        [0.5, 1.0, 1.0, 0.5, 0.04]
-    """
-    ramp = round(warmup * steps)
-    if step < ramp:
-        return (step + 1) / ramp
-    if name == "constant":
-        return 1.0
-    return 0.5 * (1 + cos(pi * (step - ramp) / max(steps - ramp, 1)))
-
-
-def check_recipe(recipe: dict[str, Any]) -> None:
-    """Refuse a recipe before anything is trained with it.
-
-    Raises:
-        UsageError: A value that cannot be meant.
-    """
-    epochs, size = recipe["epochs"], recipe["batch_size"]
-    if epochs < 0:
-        raise UsageError(f"recipe.epochs={epochs} is negative")
-    if size is not None and size < 1:
-        raise UsageError(f"recipe.batch_size={size} is not a number of samples; null means all")
-    if not 0 <= recipe["warmup"] < 1:
-        raise UsageError(f"recipe.warmup={recipe['warmup']} is not a share of the steps in [0, 1)")
-    for name, allowed in ALLOWED.items():
-        if recipe[name] not in allowed:
-            known = ", ".join(allowed)
-            raise UsageError(f"recipe.{name}={recipe[name]} is not one of {known}")
-
-
-def optimisation(recipe: dict[str, Any], steps: int) -> Callable[[Learner], Any]:
-    """What `Learner.configure_optimizers` returns under a recipe of ``steps`` steps."""
-    from hydra.utils import instantiate
-
-    def plan(learner: Learner) -> dict[str, Any]:
-        trained = [p for p in learner.parameters() if p.requires_grad]
-        optimizer = instantiate(recipe["optimizer"], params=trained, _convert_="all")
-        name, warmup = recipe.get("schedule", "constant"), recipe.get("warmup", 0.0)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: schedule_factor(name, step, steps, warmup)
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
-
-    return plan
-
-
 def use_channels_last(learner: Learner) -> None:
     """Store convolution weights channels-last; activations follow them through the network."""
     learner.network.to(memory_format=torch.channels_last)
@@ -176,8 +117,8 @@ def fit(
     Args:
         learner: What to train.
         batches: Re-iterable batches of one epoch, with a length.
-        recipe: ``epochs``, ``optimizer`` (a ``_target_``), ``schedule``, ``warmup``,
-            ``precision``, ``channels_last``.
+        recipe: ``epochs``, ``optimizer`` (a ``_target_``), ``precision``, ``channels_last`` and the
+            schedule (see `mu.training.recipe.factors`).
         device: "cpu" or "cuda".
         progress: Called with (batches done, batches in all).
 
@@ -207,7 +148,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     data, recipe, seed = build_data(config["data"]), config["recipe"], config["seed"]
     check_recipe(recipe)
     pl.seed_everything(seed, workers=False, verbose=False)
-    learner = build_learner(config["model"])
+    learner = build_learner(config["model"], download=not config.get("checkpoint"))
     if config.get("checkpoint"):
         path = Path(config["checkpoint"])
         load_weights(learner, read_weights(path), str(path))
@@ -227,7 +168,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
 
 def rebuild(model: dict[str, Any], artifact: Artifact) -> Learner:
     """A learner from its configuration and a stored artifact."""
-    learner = build_learner(model)
+    learner = build_learner(model, download=False)
     weights = {n: t for n, t in artifact.tensors.items() if not n.startswith(MEMORY)}
     load_weights(learner, weights, "of the store")
     return learner.eval()

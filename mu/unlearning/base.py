@@ -16,6 +16,7 @@ from mu.data.base import Batch, Data, Ids, View
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.training.fit import Counted, Meter, Progress, train, use_channels_last
+from mu.unlearning.probe import Probe
 
 
 class Part(Protocol):
@@ -81,7 +82,12 @@ class LoaderPart:
 
 @dataclass
 class Context:
-    """Where and how a method runs."""
+    """Where and how a method runs.
+
+    Attributes:
+        watched: Part → batches whose accuracy and loss are noted while a method trains.
+        points: How often.
+    """
 
     seed: int = 0
     device: str = "cpu"
@@ -89,6 +95,8 @@ class Context:
     channels_last: bool = False
     augment: str | None = None
     progress: Progress | None = None
+    watched: Mapping[str, Any] = field(default_factory=dict)
+    points: int = 10
 
 
 @dataclass
@@ -100,6 +108,7 @@ class Unlearned:
     memory: dict[str, Tensor] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    trajectory: dict[str, list[Any]] = field(default_factory=dict)
 
 
 class Unlearner(pl.LightningModule):
@@ -117,6 +126,7 @@ class Unlearner(pl.LightningModule):
         weighted: Whether it honours ``Batch.weight``.
         gradient_view: The graph its gradients see: ``trained`` (with what is forgotten) or
             ``retained``. Says nothing for images.
+        files: Options that name a file of the user's.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain"})
@@ -124,6 +134,7 @@ class Unlearner(pl.LightningModule):
     changes: ClassVar[frozenset[str]] = frozenset({"weights"})
     weighted: ClassVar[bool] = False
     gradient_view: ClassVar[str] = "trained"
+    files: ClassVar[frozenset[str]] = frozenset()
     epochs: int = 0
 
     learner: Learner
@@ -144,6 +155,7 @@ class Unlearner(pl.LightningModule):
         self.meter = Meter()
         self.facts: dict[str, Any] = {}
         self.said: list[str] = []
+        self.probe: Probe | None = None
 
     def warn(self, message: str) -> None:
         """Say something the reader of the result must know."""
@@ -170,6 +182,9 @@ class Unlearner(pl.LightningModule):
     def train_batches(self) -> Any:
         """Re-iterable batches of one epoch, for methods with ``epochs``."""
         raise NotImplementedError
+
+    def configure_callbacks(self) -> list[pl.Callback]:
+        return [self.probe] if self.probe else []
 
     def result(self) -> Learner:
         """The unlearned model as a plain Learner."""
@@ -218,13 +233,18 @@ def apply(
     if method.epochs:
         loader = method.train_batches()
         counted = Counted(loader, method.meter, method.epochs * len(loader), context.progress)
+        if context.watched:
+            steps = method.epochs * len(loader)
+            method.probe = Probe(context.watched, steps, method.epochs, context.points)
         method.learner.train()
         train(method, counted, method.epochs, context.precision, context.device)
     method.learner.cpu()
     total = time.perf_counter() - start
-    method.meter.seconds["request"] = total - method.meter.seconds["setup"]
-    found = method.result().eval()
-    return Unlearned(found, method.meter, method.memory, method.facts, method.said)
+    probe = method.probe
+    aside = method.meter.seconds["setup"] + (probe.seconds if probe else 0.0)
+    method.meter.seconds["request"] = total - aside
+    found, seen = method.result().eval(), probe.trajectory if probe else {}
+    return Unlearned(found, method.meter, method.memory, method.facts, method.said, seen)
 
 
 class Finetuning(Unlearner):

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from mu.artifact import Artifact
-from mu.data.base import Data, View, removed_elements
+from mu.data.base import Batch, Data, View, removed_elements
 from mu.data.build import build, build_data
 from mu.errors import NotApplicable, StepFailed
 from mu.training.fit import MEMORY, Progress, rebuild
@@ -26,6 +27,21 @@ def parts_for(
     }
 
 
+def watched(data: Data, view: View, selection: Artifact, samples: int) -> dict[str, list[Batch]]:
+    """Batches of at most ``samples`` samples a part, evenly spaced: what the trajectory shows."""
+    ids = {
+        "forget": selection.arrays["forget"],
+        "retain": selection.arrays["retain"],
+        "validation": data.parts["validation"],
+    }
+    found = {}
+    for name, part in ids.items():
+        few = part[np.linspace(0, len(part) - 1, min(samples, len(part))).astype(int)]
+        if len(few):
+            found[name] = list(data.loader(few, view))
+    return found
+
+
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
     """Run a method on the state before the request.
 
@@ -44,7 +60,11 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         if name.startswith(MEMORY)
     }
     learner = rebuild(config["model"], inputs["state"])
+    after = data.without(removed_elements([*inputs["before"], selection])).view
+    shown = config.get("trajectory") or {}
     context = Context(
+        watched=watched(data, after, selection, shown["samples"]) if shown else {},
+        points=shown.get("points", 0),
         seed=config["seed"],
         device=config["device"],
         precision=recipe["precision"],
@@ -60,5 +80,10 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         raise StepFailed("the method left weights that are not finite numbers")
     tensors = dict(found.learner.state_dict())
     tensors |= {f"{MEMORY}{name}": tensor for name, tensor in found.memory.items()}
-    facts = {"cost": found.meter.facts(), "facts": found.facts, "warnings": found.warnings}
+    facts = {
+        "cost": found.meter.facts(),
+        "facts": found.facts,
+        "warnings": found.warnings,
+        "trajectory": found.trajectory,
+    }
     return Artifact(facts, tensors=tensors)

@@ -1,43 +1,19 @@
-"""Image data sets and their augmentation."""
+"""Image data sets that libraries read."""
 
 import os
+import struct
+from hashlib import sha256
 
 import numpy as np
 import pytest
 import torch
 
+from mu.data.cifar100 import CIFAR100
 from mu.data.facts import data_files
-from mu.data.images import CIFAR10, Digits, _balanced_order, crop_flip
+from mu.data.images import CIFAR10, MNIST, SVHN, Digits, FashionMNIST, torchvision_images
 from mu.errors import UsageError
 
 CIFAR_FILES = "cifar-10-batches-py/*"
-
-
-def one_by_one(x: torch.Tensor, uniform: torch.Tensor, padding: int) -> torch.Tensor:
-    """What `crop_flip` does, image by image."""
-    out = []
-    height, width = x.shape[2:]
-    for image, (u, v, w) in zip(x, uniform.tolist(), strict=True):
-        padded = torch.zeros(x.shape[1], height + 2 * padding, width + 2 * padding)
-        padded[:, padding : padding + height, padding : padding + width] = image
-        row, column = int(u * (2 * padding + 1)), int(v * (2 * padding + 1))
-        crop = padded[:, row : row + height, column : column + width]
-        out.append(torch.flip(crop, dims=[2]) if w < 0.5 else crop)
-    return torch.stack(out)
-
-
-@pytest.mark.parametrize(("shape", "padding"), [((9, 3, 8, 8), 4), ((5, 1, 6, 10), 2)])
-def test_crop_flip_is_what_a_loop_over_images_does(shape, padding):
-    generator = torch.Generator().manual_seed(0)
-    x = torch.rand(shape, generator=generator)
-    uniform = torch.rand(shape[0], 3, generator=generator)
-    uniform[0], uniform[1] = torch.tensor([0.0, 0.0, 0.0]), torch.tensor([0.999, 0.999, 0.999])
-    assert torch.equal(crop_flip(x, uniform, padding), one_by_one(x, uniform, padding))
-
-
-def test_crop_flip_in_the_middle_changes_nothing():
-    x = torch.rand(2, 3, 8, 8)
-    assert torch.equal(crop_flip(x, torch.tensor([[0.5, 0.5, 0.9]] * 2)), x)
 
 
 def test_digits_are_split_as_asked():
@@ -57,17 +33,29 @@ def test_digits_that_leave_nothing_are_refused(shares):
         Digits(*shares)
 
 
-def test_every_prefix_of_a_balanced_order_is_balanced():
-    labels = np.random.default_rng(0).permutation(np.arange(200) % 4)
-    order = _balanced_order(labels, 1)
-    assert sorted(order) == list(range(200))
-    for n in (10, 33, 120):
-        counts = np.bincount(labels[order[:n]], minlength=4)
-        assert counts.max() - counts.min() <= 1
-    assert (_balanced_order(labels, 2) != order).any()
+def test_digits_keep_their_bits():
+    assert Digits().fingerprint() == "d32f86d1181b45b8faa5cec51d439436"
 
 
-def test_cifar_that_is_nowhere_says_where_it_should_be(tmp_path, monkeypatch):
+def test_digits_have_names_and_pictures():
+    data = Digits()
+    assert data.class_names == list("0123456789")
+    pictures = data.thumbnails(np.array([3, 0]))
+    assert pictures.shape == (2, 8, 8, 1)
+    assert np.abs(pictures / 255 - data.x[[3, 0]].permute(0, 2, 3, 1).numpy()).max() < 0.002
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (MNIST, "MNIST is not .* MNIST/raw"),
+        (FashionMNIST, "Fashion-MNIST is not .* FashionMNIST/raw"),
+        (CIFAR10, "CIFAR-10 is not .* cifar-10-batches-py"),
+        (CIFAR100, "CIFAR-100 is not .* cifar-100-python"),
+        (SVHN, "SVHN is not .* train_32x32.mat"),
+    ],
+)
+def test_data_that_are_nowhere_say_where_they_should_be(data, named, tmp_path, monkeypatch):
     import urllib.request
     from urllib.error import URLError
 
@@ -76,8 +64,10 @@ def test_cifar_that_is_nowhere_says_where_it_should_be(tmp_path, monkeypatch):
 
     monkeypatch.setattr(urllib.request, "urlopen", offline)
     monkeypatch.setenv("MU_DATA_ROOT", str(tmp_path))
-    with pytest.raises(UsageError, match=f"not under {tmp_path}.*MU_DATA_ROOT"):
-        CIFAR10()
+    with pytest.raises(UsageError, match=named) as caught:
+        data()
+    assert f"not under {tmp_path} and cannot be downloaded" in str(caught.value)
+    assert "set MU_DATA_ROOT" in str(caught.value)
     assert data_files([CIFAR_FILES]) == []
 
 
@@ -87,22 +77,35 @@ def test_files_are_known_by_name_size_and_time(tmp_path, monkeypatch):
     path = tmp_path / "cifar-10-batches-py" / "data_batch_1"
     path.write_bytes(b"abc")
     before = data_files([CIFAR_FILES])
-    assert [name for name, *_ in before] == ["data_batch_1"]
+    assert [name for name, *_ in before] == ["cifar-10-batches-py/data_batch_1"]
     os.utime(path, ns=(1, 1))
     assert data_files([CIFAR_FILES]) != before
+    assert [name for name, *_ in data_files([str(path.parent / "*")])] == [before[0][0]]
+
+
+def test_a_file_that_changes_its_folder_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setenv("MU_DATA_ROOT", str(tmp_path))
+    for name in ("cat", "dog"):
+        (tmp_path / "pets [1]" / name).mkdir(parents=True)
+    (tmp_path / "pets [1]" / "cat" / "a.png").write_bytes(b"a")
+    before = data_files(["pets*/*/*"])
+    (tmp_path / "pets [1]" / "cat" / "a.png").rename(tmp_path / "pets [1]" / "dog" / "a.png")
+    assert [row[1:] for row in data_files(["pets*/*/*"])] == [row[1:] for row in before]
+    assert data_files(["pets*/*/*"]) != before
 
 
 @pytest.fixture
 def made_up(monkeypatch) -> CIFAR10:
     """CIFAR-10 as it would be with 300 made-up training images and 40 to test on."""
 
-    def images(train: bool):
+    def images(source, title, files, train):
+        assert source == "CIFAR10"
         n = 300 if train else 40
         generator = torch.Generator().manual_seed(n)
         x = torch.randint(256, (n, 3, 32, 32), generator=generator, dtype=torch.uint8)
-        return x, torch.arange(n) % 10
+        return x, np.arange(n) % 10
 
-    monkeypatch.setattr("mu.data.images._cifar10", images)
+    monkeypatch.setattr("mu.data.images.torchvision_images", images)
     return CIFAR10(n_train=100, n_validation=50)
 
 
@@ -145,6 +148,17 @@ def cifar() -> CIFAR10:
     return CIFAR10(n_train=1000, n_validation=500)
 
 
+def test_cifar_keeps_its_bits(cifar):
+    whole = CIFAR10(n_train=10_000, n_validation=2000)
+    assert whole.fingerprint() == "372d35eb1410e2b57c139252627bcd3f"
+    loader = whole.loader(
+        whole.parts["train"], batch_size=64, train=True, seed=3, augment="crop_flip"
+    )
+    found = [sha256(next(iter(loader)).x.contiguous().numpy()).hexdigest() for _ in range(2)]
+    assert [digest[:16] for digest in found] == ["f14558e6fb3f8dba", "3c1b9587429db572"]
+    assert whole.class_names[3] == "cat"
+
+
 def test_cifar_is_split_as_asked(cifar):
     assert {name: len(ids) for name, ids in cifar.parts.items()} == {
         "train": 1000,
@@ -173,3 +187,70 @@ def test_cifar_is_normalised_and_augmented_per_id(cifar):
 def test_cifar_counts_that_do_not_fit_are_refused(cifar):
     with pytest.raises(UsageError, match="n_train=50000"):
         CIFAR10(n_train=50_000, n_validation=500)
+
+
+# Files in the formats torchvision reads.
+
+
+def write_mnist(folder, n_train=30, n_test=20):
+    """Made-up images in the format of MNIST."""
+    folder.mkdir(parents=True)
+    for name, n in (("train", n_train), ("t10k", n_test)):
+        pixels = np.arange(n * 28 * 28, dtype=np.int64) % 251
+        images = struct.pack(">IIII", 0x803, n, 28, 28) + pixels.astype(np.uint8).tobytes()
+        labels = struct.pack(">II", 0x801, n) + bytes(i % 10 for i in range(n))
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(images)
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(labels)
+
+
+@pytest.mark.parametrize("source", [MNIST, FashionMNIST])
+def test_grey_images_get_a_channel(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("MU_DATA_ROOT", str(tmp_path))
+    write_mnist(tmp_path / source.__name__ / "raw")
+    data = source(n_validation=10, n_test=10)
+    assert data.x.shape == (50, 1, 28, 28)
+    assert data.x[0].flatten()[:252].tolist() == [*range(251), 0]
+    assert {name: len(ids) for name, ids in data.parts.items()} == {
+        "train": 20,
+        "validation": 10,
+        "test": 10,
+    }
+    assert (data.targets(data.universe()) == data.universe() % 10).all()
+    assert data.model_facts == {"in_channels": 1, "num_classes": 10, "image_size": 28}
+    assert len(data.class_names) == 10
+
+
+def test_house_numbers_are_read_from_both_files(monkeypatch):
+    class Matlab:
+        def __init__(self, root, split, download):
+            self.data = np.full((20, 3, 32, 32), 7 if split == "train" else 9, np.uint8)
+            self.labels = np.arange(20) % 10
+
+    monkeypatch.setattr("torchvision.datasets.SVHN", Matlab)
+    data = SVHN(n_validation=10)
+    assert data.x.shape == (40, 3, 32, 32)
+    assert data.x[data.parts["test"]].unique().tolist() == [9]
+    assert data.x[data.parts["train"]].unique().tolist() == [7]
+
+
+def test_images_of_another_size_are_refused(monkeypatch):
+    class Small:
+        def __init__(self, root, train, download):
+            self.data, self.targets = np.zeros((20, 16, 16, 3), np.uint8), [0] * 20
+
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", Small)
+    x, labels = torchvision_images("CIFAR10", "", "", train=True)
+    assert x.shape == (20, 3, 16, 16)
+    assert labels.tolist() == [0] * 20
+    with pytest.raises(UsageError, match=r"images are 3×16×16 .* where 3×32×32 is expected"):
+        CIFAR10(n_validation=10)
+
+
+def test_mnist_is_normalised():
+    if not data_files(["MNIST/raw/*"]):
+        pytest.skip("needs MNIST/raw under MU_DATA_ROOT")
+    data = MNIST(n_train=2000, n_validation=1000)
+    x = data.inputs(data.parts["train"])
+    assert abs(x.mean()) < 0.02
+    assert abs(x.std() - 1) < 0.02
+    assert len(data.universe()) == 13_000

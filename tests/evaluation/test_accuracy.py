@@ -15,6 +15,7 @@ from mu.evaluation.accuracy import (
     accuracy,
     forgotten_classes,
 )
+from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
 
 
@@ -39,10 +40,10 @@ def test_degenerate_input() -> None:
 def test_parts(make, split) -> None:
     signals = make()
     right = signals.logits.argmax(1) == signals.targets
-    assert UnlearningAccuracy()(signals, split, [], None) == pytest.approx(1 - right[:10].mean())
-    assert BeforeAccuracy()(signals, split, [], None) == right[10:20].mean()
-    assert Accuracy("retain")(signals, split, [], None) == right[20:60].mean()
-    assert Accuracy("test")(signals, split, [], None) == right[70:].mean()
+    assert UnlearningAccuracy()(signals, split, Peers()) == pytest.approx(1 - right[:10].mean())
+    assert BeforeAccuracy()(signals, split, Peers()) == right[10:20].mean()
+    assert Accuracy("retain")(signals, split, Peers()) == right[20:60].mean()
+    assert Accuracy("test")(signals, split, Peers()) == right[70:].mean()
 
 
 def test_a_class_retained_nowhere_is_kept_apart(make, split) -> None:
@@ -50,19 +51,19 @@ def test_a_class_retained_nowhere_is_kept_apart(make, split) -> None:
     np.testing.assert_array_equal(forgotten_classes(signals, split), [2])
     right, third = signals.logits.argmax(1) == signals.targets, signals.targets == 2
     third, right = third[70:], right[70:]
-    assert TestAccuracy()(signals, split, [], None) == right[~third].mean()
-    assert ForgottenClassAccuracy()(signals, split, [], None) == right[third].mean()
+    assert TestAccuracy()(signals, split, Peers()) == right[~third].mean()
+    assert ForgottenClassAccuracy()(signals, split, Peers()) == right[third].mean()
 
 
 def test_a_class_forgotten_by_an_earlier_request_stays_out(make, split) -> None:
     later = Split(split.before, split.forget, split.retain, split.validation, split.test)
-    assert TestAccuracy()(make(), later) == TestAccuracy()(make(), split)
+    assert TestAccuracy()(make(), later, Peers()) == TestAccuracy()(make(), split, Peers())
 
 
 def test_no_class_is_gone_when_one_sample_of_it_remains(make, split) -> None:
     kept = Split(split.forget[1:], [], np.append(split.retain, 0), [], split.test)
-    assert math.isnan(ForgottenClassAccuracy()(make(), kept))
-    assert TestAccuracy()(make(), kept) == Accuracy("test")(make(), kept)
+    assert math.isnan(ForgottenClassAccuracy()(make(), kept, Peers()))
+    assert TestAccuracy()(make(), kept, Peers()) == Accuracy("test")(make(), kept, Peers())
 
 
 def test_negatives_of_links_are_no_forgotten_class() -> None:
@@ -72,15 +73,15 @@ def test_negatives_of_links_are_no_forgotten_class() -> None:
     )
     split = Split([0], [], [1, 2], [], [3, 4, 5])
     assert len(forgotten_classes(signals, split)) == 0
-    assert TestAccuracy()(signals, split) == 1.0
+    assert TestAccuracy()(signals, split, Peers()) == 1.0
 
 
 def test_nothing_forgotten_before_and_regression_give_nan(make, split) -> None:
     first = Split(split.forget, [], split.retain, [], split.test)
-    assert math.isnan(BeforeAccuracy()(make(), first))
+    assert math.isnan(BeforeAccuracy()(make(), first, Peers()))
     regression = Signals(np.arange(100), np.zeros((100, 1)), np.zeros(100))
     for score in (Accuracy("retain"), UnlearningAccuracy(), TestAccuracy()):
-        assert math.isnan(score(regression, split))
+        assert math.isnan(score(regression, split, Peers()))
 
 
 def test_titles_and_kinds() -> None:

@@ -22,6 +22,7 @@ from mu.evaluation.distance import (
     js,
     kl,
 )
+from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals
 
 logits = arrays(np.float64, (4, 3), elements=st.floats(-800, 800))
@@ -86,18 +87,18 @@ def test_scores_average_the_function_over_the_oracles(score, name, make, split, 
     model, oracles = make(0), [make(1), make(2)]
     ids = split.part(score.part)
     expected = [getattr(distance, name)(o.at(ids)[0], model.at(ids)[0]) for o in oracles]
-    assert score(model, split, oracles, None) == pytest.approx(np.mean(expected))
-    assert math.isnan(score(model, split, [], None))
+    assert score(model, split, Peers(oracles)) == pytest.approx(np.mean(expected))
+    assert math.isnan(score(model, split, Peers()))
 
     def fail(*_: object) -> float:
         raise RuntimeError
 
     monkeypatch.setattr(distance, name, fail)
     with pytest.raises(RuntimeError):
-        score(model, split, oracles, None)
+        score(model, split, Peers(oracles))
 
 
 def test_regression_gives_nan_and_titles_name_the_part(split) -> None:
     regression = Signals(np.arange(100), np.zeros((100, 1)), np.zeros(100))
-    assert math.isnan(KLToOracle("forget")(regression, split, [regression]))
+    assert math.isnan(KLToOracle("forget")(regression, split, Peers([regression])))
     assert (KLToOracle("forget").title, KLToOracle("test").kind) == ("KL f", "utility")

@@ -21,6 +21,7 @@ from mu.evaluation.graph import (
     sigmoid,
 )
 from mu.evaluation.ranking import auc, average_precision
+from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
 
 
@@ -110,21 +111,21 @@ def links() -> tuple[Signals, Split]:
 
 def test_scores_by_hand(links) -> None:
     signals, split = links
-    assert TestAUC()(signals, split) == 3 / 4
-    assert ForgetAUC()(signals, split) == 4 / 6
-    assert ForgetTestAUC()(signals, split) == 1 / 4
-    assert ForgetProbability()(signals, split) == pytest.approx(
+    assert TestAUC()(signals, split, Peers()) == 3 / 4
+    assert ForgetAUC()(signals, split, Peers()) == 4 / 6
+    assert ForgetTestAUC()(signals, split, Peers()) == 1 / 4
+    assert ForgetProbability()(signals, split, Peers()) == pytest.approx(
         (1 / (1 + math.e) + 1 / (1 + math.exp(-2))) / 2
     )
     even = Signals(signals.index, np.zeros((9, 1)), signals.targets)
     shift = np.mean([1 / (1 + math.exp(-z)) - 0.5 for z in (1.0, 3.0, 0.5)])
-    assert RetainProbabilityShift()(signals, split, [even, even], None) == pytest.approx(shift)
-    assert math.isnan(RetainProbabilityShift()(signals, split, [], None))
+    assert RetainProbabilityShift()(signals, split, Peers([even, even])) == pytest.approx(shift)
+    assert math.isnan(RetainProbabilityShift()(signals, split, Peers()))
 
 
 def test_scores_are_nan_for_classifiers(make, split) -> None:
     scores = (TestAUC, ForgetAUC, ForgetTestAUC, ForgetProbability, RetainProbabilityShift)
-    assert all(math.isnan(score()(make(), split, [make(1)], None)) for score in scores)
+    assert all(math.isnan(score()(make(), split, Peers([make(1)]))) for score in scores)
 
 
 def test_the_score_runs_the_public_function(links, monkeypatch) -> None:
@@ -133,7 +134,7 @@ def test_the_score_runs_the_public_function(links, monkeypatch) -> None:
 
     monkeypatch.setattr(graph, "separation", fail)
     with pytest.raises(RuntimeError):
-        ForgetAUC()(*links)
+        ForgetAUC()(*links, Peers())
 
 
 def test_sigmoid_does_not_overflow() -> None:

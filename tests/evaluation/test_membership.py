@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from mu.evaluation.membership import (
+from mu.evaluation.attack_features import (
     FEATURES,
-    SVCMIA,
-    LossAUC,
     attack_features,
     cross_entropy,
-    loss_auc,
-    svc_mia,
     unseen_alike,
 )
+from mu.evaluation.loss_attack import LossAUC, loss_auc
+from mu.evaluation.membership import SVCMIA, svc_mia
+from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
 
 
@@ -114,7 +113,7 @@ def test_svc_score_leaves_forgotten_classes_out(make, split) -> None:
     signals = make(strength=2.0)
     keep = split.test[signals.targets[split.test] != 2]
     expected = svc_mia(*(signals.at(ids) for ids in (split.retain, keep, split.forget)))
-    assert SVCMIA()(signals, split, [], None) == expected
+    assert SVCMIA()(signals, split, Peers()) == expected
 
 
 def test_loss_score_compares_a_class_with_unseen_samples_of_it(make, split) -> None:
@@ -122,7 +121,7 @@ def test_loss_score_compares_a_class_with_unseen_samples_of_it(make, split) -> N
     alike = split.test[signals.targets[split.test] == 2]
     np.testing.assert_array_equal(unseen_alike(signals, split, "forget"), alike)
     expected = loss_auc(signals.at(split.forget), signals.at(alike))
-    assert LossAUC()(signals, split, [], None) == expected
+    assert LossAUC()(signals, split, Peers()) == expected
 
 
 def test_links_are_attacked_with_edges_only(make) -> None:
@@ -130,11 +129,14 @@ def test_links_are_attacked_with_edges_only(make) -> None:
     edges, pairs = np.flatnonzero(signals.targets == 1), np.arange(60, 100)
     split = Split(edges[:5], [], edges[5:20], [], pairs)
     assert set(signals.at(unseen_alike(signals, split, "retain"))[1]) == {1}
-    assert 0 <= SVCMIA()(signals, split) <= 1 and 0 <= LossAUC()(signals, split) <= 1
+    assert (
+        0 <= SVCMIA()(signals, split, Peers()) <= 1 and 0 <= LossAUC()(signals, split, Peers()) <= 1
+    )
 
 
 def test_scores_without_unseen_samples_are_nan(make, split) -> None:
     bare = Split(split.forget, [], split.retain, [], [])
     regression = Signals(np.arange(100), np.zeros((100, 1)), np.zeros(100))
     for score in (SVCMIA(), LossAUC()):
-        assert math.isnan(score(make(), bare)) and math.isnan(score(regression, split))
+        assert math.isnan(score(make(), bare, Peers()))
+        assert math.isnan(score(regression, split, Peers()))

@@ -9,7 +9,7 @@ import pytest
 
 from mu.evaluation.accuracy import UnlearningAccuracy
 from mu.evaluation.distance import KLToOracle, kl
-from mu.evaluation.score import OwnScore, oracle_values, panel_values
+from mu.evaluation.score import OwnScore, Peers, oracle_values, panel_values
 from mu.evaluation.signals import Signals
 
 
@@ -32,17 +32,17 @@ class Population(Broken):
 def test_oracles_are_scored_against_the_others(make, split) -> None:
     oracles = [make(seed) for seed in (1, 2, 3)]
     scores = {"ua": UnlearningAccuracy(), "kl": KLToOracle("retain")}
-    found = oracle_values(scores, split, oracles)
-    assert found["ua"] == [UnlearningAccuracy()(oracle, split) for oracle in oracles]
+    found = oracle_values(scores, split, Peers(oracles))
+    assert found["ua"] == [UnlearningAccuracy()(oracle, split, Peers()) for oracle in oracles]
     one, two, three = (oracle.at(split.retain)[0] for oracle in oracles)
     assert found["kl"][1] == pytest.approx((kl(one, two) + kl(three, two)) / 2)
-    assert math.isnan(oracle_values(scores, split, oracles[:1])["kl"][0])
-    assert oracle_values(scores, split, []) == {"ua": [], "kl": []}
+    assert math.isnan(oracle_values(scores, split, Peers(oracles[:1]))["kl"][0])
+    assert oracle_values(scores, split, Peers()) == {"ua": [], "kl": []}
 
 
 def test_an_error_is_raised_with_the_name_of_the_score(make, split) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
-        panel_values({"broken": Broken()}, make(), split)
+        panel_values({"broken": Broken()}, make(), split, Peers())
     assert "'broken'" in caught.value.__notes__[0]
 
 
@@ -51,12 +51,12 @@ def test_a_diverged_model_is_refused_and_a_masked_class_is_not(make, split) -> N
     logits = signals.logits.copy()
     logits[:, 0] = -np.inf
     masked = Signals(signals.index, logits, signals.targets)
-    assert panel_values({"ua": UnlearningAccuracy()}, masked, split)["ua"] <= 1
+    assert panel_values({"ua": UnlearningAccuracy()}, masked, split, Peers())["ua"] <= 1
     logits[5, 1] = np.nan
     with pytest.raises(ValueError, match="diverged"):
-        panel_values({}, Signals(signals.index, logits, signals.targets), split)
+        panel_values({}, Signals(signals.index, logits, signals.targets), split, Peers())
 
 
 def test_population_scores_are_refused(make, split) -> None:
     with pytest.raises(ValueError, match="population"):
-        panel_values({"many": Population()}, make(), split)
+        panel_values({"many": Population()}, make(), split, Peers())

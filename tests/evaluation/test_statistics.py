@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mu.evaluation.intervals import Estimate, estimate
-from mu.evaluation.statistics import COLUMNS, aggregate, verdict, verdicts
+from mu.evaluation.statistics import COLUMNS, aggregate, shown_interval, verdict, verdicts
 
 PANEL: dict[str, Any] = {
     "scores": {
@@ -272,7 +272,9 @@ def test_without_forgetting_scores_nothing_is_claimed() -> None:
 
 def test_importing_stays_light() -> None:
     """A fully cached run imports these modules: no torch, SciPy or scikit-learn with them."""
-    names = "accuracy cost distance evidence graph membership population score signals statistics"
+    names = "accuracy attack_features cost cross_validated_attack derived details distance "
+    names += "entropy_attack evidence graph interval_attack loss_attack membership population "
+    names += "score scoring signals statistics threshold_attack zrf"
     code = "; ".join(f"import mu.evaluation.{name}" for name in names.split())
     code += "; import sys; print([m for m in ('torch', 'scipy', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -289,3 +291,30 @@ def test_nearer_than_the_oracles_are_to_each_other_is_no_failure():
     assert verdict(far, True, better="lower") == "differs"
     assert verdict(near, True, better="higher") == "differs"
     assert verdict(near, True) == "differs"
+
+
+def test_a_margin_on_a_distance_is_tested_on_the_side_that_counts():
+    """Wide towards the oracles, where nothing can go wrong; short of the margin on the other."""
+    gap = Estimate(-0.1, error=0.05, freedom=4, n=5)
+    assert gap.interval(0.90)[0] < -0.02 and gap.interval(0.90)[1] < 0.02
+    assert verdict(gap, True, 0.02, "lower") == "like the oracle"
+    assert verdict(gap, True, 0.02) == verdict(gap, True, 0.02, "higher") == "inconclusive"
+    other = Estimate(0.1, error=0.05, freedom=4, n=5)
+    assert verdict(other, True, 0.02, "higher") == "like the oracle"
+    assert verdict(Estimate(-0.1, n=1), True, 0.02, "lower") == "inconclusive"
+
+
+def test_intervals_of_proportions_are_cut_for_display_alone() -> None:
+    panel = {"scores": {"ta": PANEL["scores"]["ta"] | {"range": [0.0, 1.0]}}}
+    cards = table(ta=(0.99, 1.0, 0.95))
+    found = next(r for r in aggregate(cards, panel) if r["method"] == "ours")
+    assert found["high"] > 1
+    assert shown_interval(found, panel["scores"]["ta"]) == (found["low"], 1.0)
+    assert shown_interval(found, {}) == (found["low"], found["high"])
+    below = {"mean": -0.5, "low": -0.6, "high": -0.4}
+    assert shown_interval(below, {"range": [0.0, None]}) == (-0.6, -0.4)
+    assert shown_interval(below | {"mean": 0.01}, {"range": [0.0, None]}) == (0.0, -0.4)
+    single = {"mean": 0.5, "low": math.nan, "high": math.nan}
+    assert all(map(math.isnan, shown_interval(single, panel["scores"]["ta"])))
+    stored = {"mean": 0.5, "low": None, "high": None}
+    assert shown_interval(stored, panel["scores"]["ta"]) == (None, None)

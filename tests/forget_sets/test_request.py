@@ -2,50 +2,17 @@
 
 import numpy as np
 import pytest
-import torch
+from forget_sets.problems import links, nodes, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mu.data.base import TensorData
-from mu.data.graphs import LinkData, NodeData
 from mu.errors import UsageError
 from mu.forget_sets.budget import budget
 from mu.forget_sets.by_class import ClassSet
+from mu.forget_sets.files import Request
 from mu.forget_sets.ids import IdSet
 from mu.forget_sets.random import RandomSet
-from mu.forget_sets.request import Request, check, read_ids, select, split, write_ids
-
-NODES = 30
-
-
-def table() -> TensorData:
-    """Training ids are the odd ones below 60."""
-    ids = np.arange(90)
-    return TensorData(
-        torch.zeros(90, 2),
-        torch.arange(90) % 5,
-        train=ids[1:60:2],
-        validation=ids[0:60:2],
-        test=ids[60:],
-    )
-
-
-def graph() -> tuple:
-    rng = np.random.default_rng(0)
-    rows, columns = np.triu_indices(NODES, 1)
-    chosen = rng.random(len(rows)) < 0.15
-    edges = np.stack([rows[chosen], columns[chosen]], axis=1)
-    return torch.ones(NODES, 3), torch.arange(NODES) % 3, edges
-
-
-def nodes() -> NodeData:
-    parts = {"train": np.arange(0, 20), "validation": np.arange(20, 24), "test": np.arange(24, 30)}
-    return NodeData(*graph(), parts)
-
-
-def links() -> LinkData:
-    return LinkData(*graph(), validation=0.1, test=0.1)
-
+from mu.forget_sets.request import check, select, split
 
 DATA = {"table": table(), "nodes": nodes(), "links": links()}
 KINDS = [(name, kind) for name, data in DATA.items() for kind in sorted(data.kinds)]
@@ -239,51 +206,3 @@ def test_a_budget_leaves_something(share, available):
     else:
         assert 1 <= wanted < available
         assert wanted == max(1, round(share * available))
-
-
-# Files of ids.
-
-
-@given(ids=st.sets(st.sampled_from(list(range(1, 60, 2))), min_size=1, max_size=20))
-@settings(max_examples=20, deadline=None)
-def test_ids_survive_a_file(tmp_path_factory, ids):
-    path = tmp_path_factory.mktemp("ids") / "ids.txt"
-    data = DATA["table"]
-    request = Request("samples", np.array(sorted(ids)))
-    write_ids(path, request, data.fingerprint())
-    found = read_ids(path, data.fingerprint())
-    assert (found.kind, found.ids.tolist()) == ("samples", sorted(ids))
-    selected = select(IdSet(path=str(path)), data, {}, seed=0)
-    assert selected.digest() == request.digest()
-
-
-def test_the_kind_is_read_from_the_file(tmp_path):
-    write_ids(tmp_path / "ids.txt", Request("edges", np.array([3, 8])), "f")
-    assert read_ids(tmp_path / "ids.txt").kind == "edges"
-    assert IdSet(path=str(tmp_path / "ids.txt")).kind == "edges"
-
-
-def test_ids_of_other_data_are_refused(tmp_path):
-    write_ids(tmp_path / "ids.txt", Request("samples", np.array([1])), DATA["links"].fingerprint())
-    with pytest.raises(UsageError, match="other data"):
-        select(IdSet(path=str(tmp_path / "ids.txt")), DATA["table"], {}, seed=0)
-    assert read_ids(tmp_path / "ids.txt").ids.tolist() == [1]
-
-
-def test_a_plain_list_of_ids_is_read(tmp_path):
-    (tmp_path / "ids.txt").write_text("# mine\n\n5\n  7 \n")
-    found = read_ids(tmp_path / "ids.txt", "any")
-    assert (found.kind, found.ids.tolist()) == ("samples", [5, 7])
-
-
-@pytest.mark.parametrize("line", ["1.0", "x", "1 2", "--5", "²", "1e3", "9" * 30])
-def test_a_line_that_is_no_id_is_named(tmp_path, line):
-    (tmp_path / "ids.txt").write_text(f"1\n{line}\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="line 2"):
-        read_ids(tmp_path / "ids.txt")
-
-
-def test_a_file_that_is_no_text_is_named(tmp_path):
-    (tmp_path / "ids.txt").write_bytes(b"\xff\xfe\x00\x80")
-    with pytest.raises(UsageError, match=r"ids\.txt"):
-        read_ids(tmp_path / "ids.txt")

@@ -1,5 +1,7 @@
 """The Learner, and weights that come from elsewhere."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -13,8 +15,6 @@ from mu.models.base import (
     build_learner,
     cross_entropy,
     evaluation_mode,
-    load_weights,
-    read_weights,
 )
 
 
@@ -80,67 +80,13 @@ def test_a_bare_network_gets_a_learner_and_a_learner_stays():
     assert isinstance(build_learner(wrapped).network, nn.Linear)
 
 
-@pytest.mark.parametrize("prefix", ["", "network.", "module.", "module.network."])
-def test_weights_fit_with_the_usual_prefixes(prefix):
-    learner, other = Learner(nn.Linear(2, 3)), Learner(nn.Linear(2, 3))
-    given = {f"{prefix}{n}": t for n, t in other.network.state_dict().items()}
-    load_weights(learner, given, "w")
-    assert torch.equal(learner.network.weight, other.network.weight)
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (lambda w: w | {"weight": torch.zeros(3, 9)}, r"weight has shape \(3, 9\).*\(3, 2\)"),
-        (lambda w: {"weight": w["weight"]}, "missing network.bias"),
-        (lambda w: w | {"extra": torch.zeros(1)}, "unexpected network.extra"),
-        (lambda w: {}, r"missing network.weight \(and 1 more\)"),
-    ],
-)
-def test_weights_that_do_not_fit_are_named_and_nothing_is_loaded(change, named):
-    learner = Learner(nn.Linear(2, 3))
-    before = learner.network.weight.clone()
-    given = change({n: torch.zeros_like(t) for n, t in learner.network.state_dict().items()})
-    with pytest.raises(UsageError, match=f"weights w do not fit.*{named}"):
-        load_weights(learner, given, "w")
-    assert torch.equal(learner.network.weight, before)
-
-
-@pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
-def test_weights_files_are_read(tmp_path, name):
-    from safetensors.torch import save_file
-
-    path, tensors = tmp_path / name, {"a": torch.arange(3.0)}
-    if path.suffix == ".safetensors":
-        save_file(tensors, path)
-    else:
-        torch.save(tensors, path)
-    assert read_weights(path)["a"].tolist() == [0, 1, 2]
-
-
-class Harmful:
-    """Would run code when unpickled."""
-
-    def __reduce__(self):
-        return (exec, ("raise SystemExit('code was run')",))
-
-
-def test_files_that_hold_no_weights_are_named(tmp_path):
-    path = tmp_path / "w.pt"
-    with pytest.raises(UsageError, match="no weights file"):
-        read_weights(path)
-    path.write_bytes(b"nothing of the kind")
-    with pytest.raises(UsageError, match=r"w\.pt is not a weights file"):
-        read_weights(path)
-    torch.save({"epoch": 3}, path)
-    with pytest.raises(UsageError, match="holds no state dict"):
-        read_weights(path)
-    torch.save([torch.zeros(1)], path)
-    with pytest.raises(UsageError, match="holds no state dict"):
-        read_weights(path)
-    torch.save({"a": Harmful()}, path)
-    with pytest.raises(UsageError, match=r"w\.pt is not a weights file"):
-        read_weights(path)
+def test_a_download_can_be_overruled_anywhere_in_the_configuration():
+    network = {"_target_": "mu.models.timm.TimmModel", "name": "test_vit", "pretrained": True}
+    network |= {"in_channels": 3, "num_classes": 2, "image_size": 32, "patch_size": 8}
+    config = {"_target_": "mu.models.base.Learner", "network": network}
+    before = copy.deepcopy(config)
+    assert isinstance(build_learner(config, download=False), Learner)  # nothing is downloaded here
+    assert config == before
 
 
 def test_a_learner_is_configured_by_its_plan():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -246,7 +247,7 @@ def make_results(settings: Iterable[dict[str, Any]] = tuple(SETTINGS)) -> dict[s
         "title": "Digits and Cora: four methods against retraining",
         "description": "A class, a random fifth, a tenth of the edges, and two classes in a row.",
         "command": "mu run experiment=quickstart",
-        "panel": PANEL,
+        "panel": deepcopy(PANEL),
         "cards": cards,
         "rows": rows,
         "verdicts": make_verdicts(rows),

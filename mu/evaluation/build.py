@@ -1,0 +1,31 @@
+"""From the configurations of a panel to its scores, derived scores and details."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mu.errors import UsageError
+
+
+def instantiated(configs: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return what named configurations, each with its `_target_`, stand for.
+
+    Args:
+        configs: by name.
+        what: what they are, for messages.
+
+    Raises:
+        UsageError: one cannot be made; the message names it and says why.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    made = {}
+    for name, config in configs.items():
+        try:
+            made[name] = instantiate(config, _convert_="all")
+        except InstantiationException as error:
+            reason = " ".join(str(error.__cause__ or error).split())
+            raise UsageError(f"{what} {name}: {reason}") from error
+    return made

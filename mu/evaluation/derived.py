@@ -1,0 +1,159 @@
+"""Scores made of other scores' values: how far from the oracles over several scores at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from mu.errors import UsageError
+from mu.evaluation.build import instantiated
+
+Values = Mapping[str, float | None]
+
+
+def oracle_mean(name: str, oracles: Sequence[Values]) -> float | None:
+    """Return the mean of a score over the oracles that have it; None where none has."""
+    known = [value for one in oracles if (value := one.get(name)) is not None]
+    return sum(known) / len(known) if known else None
+
+
+@dataclass(frozen=True)
+class Derived(ABC):
+    """A number made of the values of one model and of its oracles.
+
+    For the oracles themselves it is computed leave-one-out, so a method is compared with what one
+    oracle scores against the others, not with 0 or 1.
+
+    Args:
+        title: column header, short.
+        kind: as for a score.
+    """
+
+    better: ClassVar[str] = "lower"
+    range: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
+    title: str = field(default="", kw_only=True)
+    kind: str = field(default="forgetting", kw_only=True)
+
+    @property
+    @abstractmethod
+    def needs(self) -> tuple[str, ...]:
+        """The names of the scores it is made of."""
+
+    @abstractmethod
+    def __call__(self, values: Values, oracles: Sequence[Values]) -> float | None:
+        """Return the value; None where a score it is made of, or an oracle, is missing.
+
+        Args:
+            values: of the model judged.
+            oracles: one mapping per oracle; the first has the training seed of the model.
+        """
+
+
+@dataclass(frozen=True)
+class AvgGap(Derived):
+    """Mean over scores of |value - mean of the oracles| (Avg. Gap; Fan et al. 2024, SalUn).
+
+    It should equal the mean gap of an oracle from the other oracles, not 0. The unit is that of the
+    scores: a proportion, where papers print percentage points.
+
+    Args:
+        of: names of the scores.
+
+    Example:
+        >>> AvgGap(["ua", "ta"])({"ua": 0.1, "ta": 0.5}, [{"ua": 0.1, "ta": 0.75}])
+        0.125
+    """
+
+    of: Sequence[str] = ("ua", "ra", "ta", "mia")
+    title: str = field(default="Avg. gap", kw_only=True)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return tuple(self.of)
+
+    def __call__(self, values: Values, oracles: Sequence[Values]) -> float | None:
+        gaps = []
+        for name in self.of:
+            value, target = values.get(name), oracle_mean(name, oracles)
+            if value is None or target is None:
+                return None
+            gaps.append(abs(value - target))
+        return sum(gaps) / len(gaps) if gaps else None
+
+
+@dataclass(frozen=True)
+class ToW(Derived):
+    """Π over D_f, D_r, D_t of (1 - |score - oracle's score|), in [0, 1] (Zhao et al. 2024, RUM).
+
+    The oracle is the first one: that of the model's own training seed. It should equal what an
+    oracle of another seed reaches against it, not 1. ToW-MIA takes a membership attack instead of
+    the accuracy on D_f: `forget="mia"`.
+
+    Args:
+        forget: name of the score on D_f (UA or accuracy: the factor is the same).
+        retain: name of the accuracy on D_r.
+        test: name of the accuracy on D_t.
+
+    Example:
+        >>> ToW()({"ua": 0.0, "ra": 1.0, "ta": 0.5}, [{"ua": 0.5, "ra": 1.0, "ta": 1.0}])
+        0.25
+    """
+
+    better: ClassVar[str] = "higher"
+    forget: str = "ua"
+    retain: str = "ra"
+    test: str = "ta"
+    title: str = field(default="ToW", kw_only=True)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.forget, self.retain, self.test
+
+    def __call__(self, values: Values, oracles: Sequence[Values]) -> float | None:
+        product = 1.0
+        for name in self.needs:
+            value, target = values.get(name), oracles[0].get(name) if oracles else None
+            if value is None or target is None:
+                return None
+            product *= 1.0 - abs(value - target)
+        return product
+
+
+def build_derived(evaluation: Mapping[str, Any]) -> dict[str, Derived]:
+    """Instantiate the derived scores of an evaluation configuration; there may be none.
+
+    Raises:
+        UsageError: one cannot be made from its configuration, has the name of a score, or is made
+            of a score that the panel lacks.
+    """
+    scores = evaluation["scores"]
+    built: dict[str, Derived] = instantiated(evaluation.get("derived") or {}, "derived score")
+    for name, one in built.items():
+        if name in scores:
+            raise UsageError(f"derived score {name}: the panel has a score of that name already")
+        missing = [needed for needed in one.needs if needed not in scores]
+        if missing:
+            raise UsageError(
+                f"derived score {name}: no score {missing[0]!r} in the panel; "
+                f"it has {', '.join(scores)}"
+            )
+    return built
+
+
+def derived_values(
+    evaluation: Mapping[str, Any], values: Values, oracles: Sequence[Values]
+) -> dict[str, float | None]:
+    """Return every derived score of a panel for one model.
+
+    Args:
+        evaluation: the panel's configuration.
+        values: score values of the model.
+        oracles: score values of its oracles, the one of the model's training seed first; for an
+            oracle itself, the others.
+
+    Raises:
+        UsageError: as `build_derived`.
+    """
+    return {name: one(values, oracles) for name, one in build_derived(evaluation).items()}

@@ -1,0 +1,85 @@
+"""Zero retrain forgetting: how near are the predictions on D_f to those of an untrained network?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mu.evaluation.attack_features import check
+from mu.evaluation.distance import js, log_probabilities
+from mu.evaluation.score import PROPORTION, PartScore, Peers
+from mu.evaluation.signals import Signals, Split
+
+
+def zrf(logits: ArrayLike, logits_untrained: ArrayLike, variant: str = "corrected") -> float:
+    """Return 1 - the mean Jensen-Shannon divergence, in bits, from an untrained network.
+
+    Chundawat et al. 2023 (arXiv 2205.08096). `historical` is the form in circulation: the arguments
+    of both divergences swapped, m ln(m/p) with m = (p + q)/2, and the mean taken over all n·C
+    entries; it is no Jensen-Shannon divergence and has no lower bound.
+
+    Args:
+        logits: (n, C) of the model judged; (n, 1) is read as the columns (0, z).
+        logits_untrained: same shape.
+        variant: `corrected` or `historical`.
+
+    Returns:
+        `corrected`: in [0, 1], 1 where both predict alike; nan for no rows. Target: the oracle's.
+
+    Raises:
+        ValueError: for an unknown variant, or if shapes disagree.
+
+    Example:
+        >>> one, other = [[0.0, -900.0]], [[-900.0, 0.0]]
+        >>> zrf(one, one), round(zrf(one, other), 12)
+        (1.0, 0.0)
+    """
+    check(variant=variant)
+    if variant == "corrected":
+        return 1.0 - js(logits, logits_untrained) / float(np.log(2.0))
+    log_p, log_q = log_probabilities(logits, logits_untrained)
+    if not len(log_p):
+        return float("nan")
+    log_m = np.logaddexp(log_p, log_q) - np.log(2.0)
+    return float(1.0 - np.mean(np.exp(log_m) * (log_m - 0.5 * (log_p + log_q))))
+
+
+@dataclass(frozen=True)
+class ZRF(PartScore):
+    """Mean of `zrf` over the untrained networks on one part. It should equal the oracle's value.
+
+    An oracle generalises to D_f, so its ZRF is far from 1; a model above it gives itself away.
+
+    Args:
+        variant: see `zrf`; a value of the historical form compares with published tables only.
+    """
+
+    titles: ClassVar[Mapping[str, str]] = {
+        "forget": "ZRF",
+        "before": "ZRF b",
+        "retain": "ZRF r",
+        "validation": "ZRF v",
+        "test": "ZRF t",
+    }
+    range = PROPORTION
+    variant: str = "corrected"
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown variant; the historical form has no lower bound."""
+        check(variant=self.variant)
+        if self.variant == "historical":
+            object.__setattr__(self, "range", (None, 1.0))
+        super().__post_init__()
+
+    def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
+        """Return the mean; nan without untrained networks, or for a regression model."""
+        ids = split.part(self.part)
+        if not peers.untrained or not signals.classifies or not len(ids):
+            return float("nan")
+        logits = signals.at(ids)[0]
+        values = [zrf(logits, one.at(ids)[0], self.variant) for one in peers.untrained]
+        return float(np.mean(values))

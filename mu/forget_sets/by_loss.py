@@ -1,0 +1,59 @@
+"""Elements that trained models find hardest or easiest."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from mu.data.base import Data, Ids
+from mu.forget_sets.budget import budget
+from mu.forget_sets.extremes import check_order, extremes
+from mu.forget_sets.seen import Seen, losses, trained_elements
+from mu.forget_sets.wants import check_models
+
+
+class LossSet:
+    r"""Elements whose samples have the highest or the lowest mean loss under trained models.
+
+    .. math:: \bar\ell_i = \frac1k \sum_{j=1}^k -\ln p_{\theta_j}(y_i \mid x_i)
+
+    The lowest losses are what a worst-case selector (arXiv 2403.07362) has to beat: one forward
+    pass finds samples that a retrained model gets right anyway.
+
+    Args:
+        order: ``highest`` or ``lowest``.
+        share: Share of the elements still kept, in (0, 1).
+        count: Or their number.
+        kind: Kind of element; each must stand for one training sample.
+        models: Number k of models, trained on everything kept, whose losses are averaged.
+
+    Raises:
+        UsageError: An order or a number of models that is none.
+    """
+
+    wants: ClassVar[str] = "trained"
+
+    def __init__(
+        self,
+        order: str = "highest",
+        share: float | None = None,
+        count: int | None = None,
+        kind: str = "samples",
+        models: int = 1,
+    ) -> None:
+        self.order, self.share, self.count, self.kind = check_order(order), share, count, kind
+        self.n_models = check_models(models)
+
+    def select(
+        self, data: Data, available: Ids, rng: np.random.Generator, models: Sequence[Seen]
+    ) -> Ids:
+        """Ids of the elements, sorted; among equal losses the lowest ids.
+
+        Raises:
+            UsageError: See `mu.forget_sets.seen.trained_elements` and `budget`.
+            CellFailed: A loss is not finite.
+        """
+        ids, samples = trained_elements(data, self.kind, available, models)
+        wanted = budget(self.share, self.count, len(ids))
+        values = np.mean([losses(model.signals, samples) for model in models], axis=0)
+        return extremes(ids, values, self.order, wanted)

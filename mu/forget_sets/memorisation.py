@@ -1,0 +1,120 @@
+"""Elements that a model gets right only, or even, if it was trained on them."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mu.data.base import Data, Ids
+from mu.errors import UsageError
+from mu.evaluation.signals import Floats
+from mu.forget_sets.budget import budget
+from mu.forget_sets.extremes import check_order, extremes
+from mu.forget_sets.seen import Seen, correct, losses, trained_elements
+from mu.forget_sets.wants import check_halves
+
+MEASURES = ("probability", "correctness")
+
+
+def memorisation(values: Floats, inside: NDArray[np.bool_]) -> Floats:
+    r"""Mean of the models that were trained on a sample minus mean of those that were not.
+
+    .. math:: \mathrm{mem}(x) = \mathbb{E}[v(f_S, x) \mid x \in S]
+              - \mathbb{E}[v(f_S, x) \mid x \notin S]
+
+    With v = 1[f_S(x) = y] this is the subset estimate of Feldman & Zhang (arXiv 2008.03703,
+    section 2.2).
+
+    Args:
+        values: (models, n) value v of each model on each sample, in [0, 1].
+        inside: (models, n) whether the model was trained on the sample.
+
+    Returns:
+        (n,) in [−1, 1].
+
+    Raises:
+        ValueError: The shapes differ, or a sample was in all models or in none.
+
+    Example:
+        >>> memorisation(np.array([[1.0, 0.9], [0.2, 0.9]]), np.array([[True, True], [False] * 2]))
+        array([0.8, 0. ])
+    """
+    if values.shape != inside.shape:
+        raise ValueError(f"values are {values.shape}, inside is {inside.shape}")
+    n_in = inside.sum(axis=0)
+    if ((n_in == 0) | (n_in == len(inside))).any():
+        raise ValueError("a sample was in the training set of all models or of none")
+    found: Floats = np.where(inside, values, 0).sum(axis=0) / n_in
+    found -= np.where(inside, 0, values).sum(axis=0) / (len(inside) - n_in)
+    return found
+
+
+class MemorisationSet:
+    """Elements with the highest or the lowest memorisation, estimated from models on halves.
+
+    Feldman & Zhang (arXiv 2008.03703) define memorisation; RUM (arXiv 2406.01257) forgets the sets
+    at both ends: highly memorised samples are the hard ones for most methods.
+
+    Args:
+        order: ``highest``, or ``lowest``: the estimates nearest to 0. Training on a sample does not
+            make it less right, so an estimate below 0 is noise, and the most negative ones would be
+            the samples that models agree on least.
+        share: Share of the elements still kept, in (0, 1).
+        count: Or their number.
+        kind: Kind of element; each must stand for one training sample.
+        halves: Number of models, each trained on a random half of what is kept; even, since each
+            half is used with its complement, so each sample is in half of them.
+        measure: ``probability`` of the true class, which a handful of models estimate with little
+            variance, or ``correctness`` (0/1), as defined in the paper, which needs hundreds.
+
+    Raises:
+        UsageError: An order, a number of halves or a measure that is none.
+    """
+
+    wants: ClassVar[str] = "halves"
+
+    def __init__(
+        self,
+        order: str = "highest",
+        share: float | None = None,
+        count: int | None = None,
+        kind: str = "samples",
+        halves: int = 4,
+        measure: str = "probability",
+    ) -> None:
+        if measure not in MEASURES:
+            raise UsageError(f"measure={measure!r} is not one of {', '.join(MEASURES)}")
+        self.order, self.share, self.count, self.kind = check_order(order), share, count, kind
+        self.n_models, self.measure = check_halves(halves), measure
+
+    def select(
+        self, data: Data, available: Ids, rng: np.random.Generator, models: Sequence[Seen]
+    ) -> Ids:
+        """Ids of the elements, sorted; among equal values the lowest ids.
+
+        Raises:
+            UsageError: An element that all models or none were trained on; see also
+                `mu.forget_sets.seen.trained_elements` and `budget`.
+            CellFailed: A loss is not finite.
+        """
+        ids, samples = trained_elements(data, self.kind, available, models)
+        wanted = budget(self.share, self.count, len(ids))
+        inside = np.array([np.isin(samples, model.trained) for model in models])
+        fixed = np.flatnonzero(inside.all(axis=0))
+        if len(fixed):
+            raise UsageError(
+                f"id {ids[fixed[0]]} ({self.kind}) was in every model's training set; "
+                f"memorisation needs models that were trained without it"
+            )
+        values = np.array([self.values(model, samples) for model in models])
+        found = memorisation(values, inside)
+        rank = np.abs(found) if self.order == "lowest" else found
+        return extremes(ids, rank, self.order, wanted)
+
+    def values(self, model: Seen, samples: Ids) -> Floats:
+        """(n,) what is averaged over models."""
+        if self.measure == "correctness":
+            return correct(model.signals, samples).astype(np.float64)
+        probability: Floats = np.exp(-losses(model.signals, samples))
+        return probability

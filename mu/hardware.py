@@ -1,0 +1,92 @@
+"""What this machine computes with, found out rather than assumed."""
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+BF16 = ("amx_bf16", "avx512_bf16", "avx10", "bf16")  # flags of /proc/cpuinfo; the last is Arm's
+SIZE = 384
+REPEATS = 5
+
+
+def processor() -> dict[str, Any]:
+    """Name, cores this process may use, load, and the flags that matter to bfloat16."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    facts = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
+    flags = set((facts.get("flags") or facts.get("Features") or "").split())
+    return {
+        "name": facts.get("model name") or platform.processor() or platform.machine(),
+        "machine": platform.machine(),
+        "cores": cores(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "bf16_flags": sorted(flags & set(BF16)),
+        "avx512": "avx512f" in flags,
+    }
+
+
+def cores() -> int:
+    """Cores this process may use: by affinity and, in a container, by its share of time."""
+    if hasattr(os, "sched_getaffinity"):
+        allowed = len(os.sched_getaffinity(0))
+    else:
+        allowed = os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return allowed
+    return allowed if quota == "max" else max(1, min(allowed, int(quota) // int(period)))
+
+
+def accelerators() -> list[str]:
+    """Names of the devices beside the CPU that torch can use, as ``compute.device`` calls them."""
+    import torch
+
+    found = [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return found
+
+
+def bf16_probe() -> dict[str, Any]:
+    """Time one matrix product in float32 and in bfloat16 on the CPU.
+
+    Returns:
+        ``ratio``: time in bfloat16 divided by time in float32, best of a few; ``verdict`` in words.
+    """
+    import torch
+
+    def once(dtype: torch.dtype) -> Callable[[], object]:
+        a = torch.ones(SIZE, SIZE, dtype=dtype)
+        return lambda: a @ a
+
+    ratio = best(once(torch.bfloat16)) / best(once(torch.float32))
+    return {"ratio": ratio, "verdict": bf16_verdict(ratio)}
+
+
+def best(work: Callable[[], object]) -> float:
+    """Seconds of the fastest of a few calls, after one that is not counted."""
+    work()
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return max(min(times), 1e-9)
+
+
+def bf16_verdict(ratio: float) -> str:
+    """What a ratio of times means.
+
+    Example:
+        >>> bf16_verdict(0.4), bf16_verdict(1.1), bf16_verdict(8.0)
+        ('faster than float32', 'no faster than float32', 'emulated')
+    """
+    if ratio < 0.8:
+        return "faster than float32"
+    return "no faster than float32" if ratio < 1.5 else "emulated"

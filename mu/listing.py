@@ -1,0 +1,50 @@
+"""``mu list``: what there is to choose from."""
+
+from mu.choices import choices, read_yaml, summary, unknown
+from mu.parser import Parser
+
+KINDS = {
+    "methods": "method",
+    "metrics": "evaluation",
+    "datasets": "data",
+    "models": "model",
+    "recipes": "recipe",
+    "requests": "request",
+    "experiments": "experiment",
+    "modes": "mode",
+}
+
+
+def command(words: list[str]) -> int:
+    """``mu list``: names with one line each.
+
+    Raises:
+        UsageError: Not something that can be listed.
+    """
+    parser = Parser(prog="mu list")
+    parser.add_argument("what", nargs="?", default="")
+    what = parser.parse_args(words).what
+    if what not in KINDS:
+        raise unknown("list", what, KINDS)
+    if what == "metrics":
+        return list_metrics()
+    found = choices(KINDS[what])
+    width = max(map(len, found), default=0)
+    for name, path in found.items():
+        text = summary(path)
+        print(f"{name:<{width}}  {text.removeprefix(f'{name}: ')}")
+    return 0
+
+
+def list_metrics() -> int:
+    """The scores of each panel, with what they are called in tables."""
+    from mu.evaluation.panel import describe_panel
+
+    for panel, path in choices("evaluation").items():
+        print(f"{panel}: {summary(path)}")
+        config = read_yaml(path)
+        for name, facts in describe_panel(config)["scores"].items():
+            star = "*" if facts["headline"] else " "
+            print(f"  {star} {name:<20} {facts['kind']:<11} {facts['title']}")
+    print("* decides the verdict")
+    return 0

@@ -1,0 +1,129 @@
+"""Forgotten images beside what each model says about them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mu.reporting.details import Details, mapping, pair_title
+from mu.reporting.format import finite, printable, share
+from mu.reporting.section import Record, Section
+
+PNG = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/]+={0,2}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one model says about one image.
+
+    Attributes:
+        name: The class it predicts, and how sure it is of it.
+        right: Whether that is the image's label.
+        truth: How sure it is of the label, where it predicts something else.
+        apart: Whether one of this model and the oracle is right and the other is not.
+    """
+
+    name: str
+    confidence: str
+    right: bool
+    truth: str
+    apart: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One forgotten image: base64 of a PNG, its id, its label, an answer per model."""
+
+    png: str
+    number: str
+    label: str
+    answers: list[Answer | None]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Forgotten images of one pair.
+
+    Attributes:
+        where: The pair.
+        methods: Names of the models, one per answer.
+        right: For each model how many images it classifies as labelled, in words.
+        alike: For each model how often it is right or wrong as the oracle is; empty for the oracle.
+    """
+
+    where: str
+    methods: list[str]
+    pictures: list[Picture]
+    right: list[str]
+    alike: list[str]
+
+
+def gallery(section: Section) -> Gallery | None:
+    """The forgotten images of the first pair that has some; None where cards hold none."""
+    details = Details(section)
+    for pair in details.pairs:
+        shown = mapping(details.card(pair, "original").get("gallery"))
+        images = _images(shown)
+        samples = {m: _samples(details.of(pair, m, "samples")) for m in details.methods}
+        methods = [method for method, known in samples.items() if known]
+        if images and methods:
+            return _gallery(details, pair, images, {m: samples[m] for m in methods})
+    return None
+
+
+def _gallery(
+    details: Details, pair: int, images: dict[int, str], samples: dict[str, dict[int, Record]]
+) -> Gallery:
+    oracle = samples.get("oracle", {})
+    pictures = []
+    for number, png in images.items():
+        labels = [known[number]["label"] for known in samples.values() if number in known]
+        if labels:
+            answers = [_answer(details, one.get(number), oracle) for one in samples.values()]
+            label = details.class_name(labels[0])
+            pictures.append(Picture(png, printable(number), label, answers))
+    right, alike = [], []
+    for place, method in enumerate(samples):
+        given = [answer for one in pictures if (answer := one.answers[place])]
+        right.append(f"{sum(answer.right for answer in given)} of {len(given)}")
+        same = f"{sum(not answer.apart for answer in given)} of {len(given)}"
+        alike.append("" if method == "oracle" or not oracle else same)
+    names = [details.section.label(method) for method in samples]
+    return Gallery(pair_title(pair), names, pictures, right, alike)
+
+
+def _images(shown: Record) -> dict[int, str]:
+    """PNGs by id; what is no PNG in base64 is left out."""
+    pairs = zip(shown.get("ids") or (), shown.get("png") or (), strict=False)
+    return {int(i): png for i, png in pairs if isinstance(png, str) and PNG.fullmatch(png)}
+
+
+def _samples(entry: Record) -> dict[int, Record]:
+    """What a card says of each sample, by id."""
+    names = {
+        "ids": "id",
+        "labels": "label",
+        "predicted": "predicted",
+        "confidence": "confidence",
+        "label_confidence": "truth",
+    }
+    if not all(entry.get(name) for name in ("ids", "labels", "predicted")):
+        return {}
+    length = len(entry["ids"])
+    lists = [list(entry.get(name) or [None] * length) for name in names]
+    rows = [dict(zip(names.values(), row, strict=True)) for row in zip(*lists, strict=False)]
+    return {int(row["id"]): row for row in rows}
+
+
+def _answer(details: Details, row: Record | None, oracle: dict[int, Record]) -> Answer | None:
+    if row is None:
+        return None
+    right = row["predicted"] == row["label"]
+    target = oracle.get(int(row["id"]))
+    return Answer(
+        details.class_name(int(row["predicted"])),
+        share(row["confidence"]) if finite(row["confidence"]) is not None else "",
+        right,
+        "" if right or finite(row["truth"]) is None else share(row["truth"]),
+        target is not None and (target["predicted"] == target["label"]) != right,
+    )

@@ -1,0 +1,65 @@
+"""Which figures a page has, in which order they are drawn, and what is written below them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from mu.reporting import classes, figures, trajectory
+from mu.reporting.canvas import Look, looks
+from mu.reporting.layout import Results, sequences
+from mu.reporting.section import Section
+
+# Characters of SVG after which no further section is drawn; text and tables need the rest.
+FIGURE_BUDGET = 1_800_000
+Draw = Callable[[Section, Mapping[str, Look]], str]
+MAIN: dict[str, Draw] = {
+    "forest": figures.forest,
+    "utility": figures.utility,
+    "tradeoff": figures.tradeoff,
+}
+MORE: dict[str, Draw] = {
+    "classes": classes.classes,
+    "trajectory": trajectory.trajectory,
+    "losses": trajectory.losses,
+}
+KINDS = (*MAIN, *MORE)
+CAPTIONS = {
+    "forest": "Gap to the oracle with its 95 % interval. 0 is the oracle; the shaded strip is the "
+    "margin of the equivalence test. random_weights is not drawn.",
+    "utility": "Utility with its 95 % interval; line and strip: the oracle. random_weights is not "
+    "drawn.",
+    "tradeoff": "Gap in forgetting against gap in utility, with intervals. The nearer to the "
+    "star the better; marker area and per cent: passes relative to retraining.",
+    "sequence": "The whole sequence: scores over its steps with 95 % intervals; dashed: the oracle "
+    "of each step. What was forgotten before must not come back.",
+    "trajectory": "Accuracy during unlearning, on a fixed sample of each part, for methods that "
+    "train. Thick: mean over the pairs; thin: each pair. Horizontal lines: original and oracle on "
+    "the whole part, where a score measures it.",
+    "losses": "Loss during unlearning, drawn like the accuracy.",
+}
+
+
+def pictures(
+    results: Results, parts: Sequence[Section], visible: Sequence[Section]
+) -> tuple[dict[str, str], bool]:
+    """The figures of a page until the budget is spent: the main ones of every section first.
+
+    Args:
+        results: What ``results.json`` holds.
+        parts: All its sections.
+        visible: Those that get figures.
+
+    Returns:
+        SVG by kind and section (``forest-b0-class-1``), and whether all were drawn.
+    """
+    style = looks(results)
+    drawn: dict[str, str] = {}
+    for group in sequences(list(parts)).values():
+        drawn[f"sequence-{group[0].key}"] = figures.sequence(group, style)
+    for kinds in (MAIN, MORE):
+        for section in visible:
+            if sum(map(len, drawn.values())) > FIGURE_BUDGET:
+                return drawn, False
+            for kind, draw in kinds.items():
+                drawn[f"{kind}-{section.key}"] = draw(section, style)
+    return {name: picture for name, picture in drawn.items() if picture}, True

@@ -1,0 +1,89 @@
+"""Tables of the page: a family of scores each, the headline in sight, the others folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from mu.reporting.format import finite, gap_interval, interval, number, printable, share
+from mu.reporting.section import Section
+
+ACROSS = 4  # columns of numbers, intervals and gaps that fit the page side by side
+MANY = 14  # scores all shown at once; of more, only the headline
+FAMILIES = {
+    "forgetting": "Forgetting: the target is the oracle's value",
+    "attacks": "Attacks: the target is the oracle's value",
+    "utility": "Utility: what must be kept",
+    "distance": "Distance to the oracle: the target is their own",
+    "cost": "Cost",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: the number, its interval, the gap and what is said about it."""
+
+    main: str
+    sub: str = ""
+    gap: str = ""
+    word: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page: a caption, a title per column, a row of cells per method."""
+
+    caption: str
+    titles: list[str]
+    rows: list[tuple[str, list[Cell]]]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a section: in sight, folded away, and of costs."""
+
+    shown: list[Table]
+    folded: list[Table]
+    cost: list[Table]
+
+
+def tables(section: Section) -> Tables:
+    """Every score of a section, by family, in tables no wider than the page.
+
+    With more than ``MANY`` scores only those of the headline are in sight.
+    """
+    scores = [metric for metric in section.metrics if section.family(metric) != "cost"]
+    costs = [metric for metric in section.metrics if section.family(metric) == "cost"]
+    shown = scores if len(scores) <= MANY else [m for m in scores if m in section.summary]
+    folded = [metric for metric in scores if metric not in shown]
+    return Tables(*(_by_family(section, chosen) for chosen in (shown, folded, costs)))
+
+
+def _by_family(section: Section, metrics: Sequence[str]) -> list[Table]:
+    found = []
+    for family, caption in FAMILIES.items():
+        own = [metric for metric in metrics if section.family(metric) == family]
+        across = ceil(len(own) / max(1, ceil(len(own) / ACROSS)))
+        for start in range(0, len(own), max(across, 1)):
+            more = ", continued" if start else ""
+            found.append(_table(section, own[start : start + across], caption + more))
+    return found
+
+
+def _table(section: Section, metrics: Sequence[str], caption: str) -> Table:
+    alive = [method for method in section.methods if not section.error(method)]
+    rows = [(m, [_cell(section, m, metric) for metric in metrics]) for m in alive]
+    return Table(caption, [section.title(metric) for metric in metrics], rows)
+
+
+def _cell(section: Section, method: str, metric: str) -> Cell:
+    row = section.row(method, metric)
+    if row is None or finite(row["mean"]) is None:
+        return Cell(number(None))
+    if metric == "cost/passes":
+        return Cell(share(row["mean"]))
+    bounds = interval(row["low"], row["high"])
+    if section.kind(metric) == "cost" or finite(row["gap"]) is None or method == "oracle":
+        return Cell(number(row["mean"]), bounds)
+    return Cell(number(row["mean"]), bounds, gap_interval(row), printable(row["verdict"] or ""))

@@ -1,0 +1,126 @@
+"""``mu reproduce``: run an experiment again and compare every number with the results of before."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mu.comparison import MISSING, OUTSIDE, compare, notes, score_names
+from mu.errors import UsageError
+from mu.parser import Parser
+from mu.reachable import words_of_command
+from mu.tolerance import Tolerance, read_tolerances
+
+ELSEWHERE = ("compute", "track")  # keys that change no number: dropped, or given anew
+
+
+def command(words: list[str]) -> int:
+    """``mu reproduce DIR``: 0 when every number is reproduced, 1 when one is not or is missing.
+
+    Raises:
+        UsageError: A word is wrong, DIR holds no results, or they do not say how they were made.
+    """
+    from mu.reporting.report import read_results
+    from mu.reporting.reproduction import print_comparison, write_comparison
+    from mu.reporting.results import tabulated
+
+    parser = Parser(prog="mu reproduce")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="results of a run")
+    parser.add_argument("--out", type=Path, help="where the new results go (DIR/reproduced)")
+    parser.add_argument("--against", type=Path, help="compare with these results, run nothing")
+    parser.add_argument("--tolerance", action="append", default=[], metavar="[SCORE=]NUMBER")
+    parser.add_argument("--elsewhere", action="store_true", help="do not expect the same bits")
+    parser.add_argument("--fresh", action="store_true", help="take nothing from the store")
+    parser.add_argument("words", nargs="*", metavar="compute.KEY=VALUE")
+    options = parser.parse_intermixed_args(words)
+    old = tabulated(read_results(options.folder))
+    folder = options.folder if options.folder.is_dir() else options.folder.parent
+    tolerance = Tolerance(read_tolerances(options.tolerance), bits=not options.elsewhere)
+    check_scores(tolerance, old)
+    if options.against is not None:
+        new, out = tabulated(read_results(options.against)), options.out
+    else:
+        out = options.out or folder / "reproduced"
+        repeat(old, folder, out, options.words, fresh=options.fresh)
+        new = tabulated(read_results(out))
+    numbers = compare(old, new, tolerance)
+    said = notes(old, new)
+    if out is not None:
+        write_comparison(numbers, said, out)
+    print_comparison(numbers, said)
+    if out is not None:
+        print(f"every number: {out / 'reproduction.csv'}")
+    return 1 if any(number.word in (OUTSIDE, MISSING) for number in numbers) else 0
+
+
+def check_scores(tolerance: Tolerance, results: dict[str, Any]) -> None:
+    """Refuse a tolerance for a score that the results do not have.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    from mu.choices import unknown
+
+    known = score_names(results)
+    for score in tolerance.given:
+        if score and score not in known:
+            raise unknown("score", score, known)
+
+
+def repeat(
+    results: dict[str, Any], folder: Path, out: Path, words: Sequence[str], fresh: bool
+) -> None:
+    """Run the command of results again, into another folder.
+
+    Args:
+        results: The original.
+        folder: Where it lies; nothing there is overwritten.
+        out: Where the new results go.
+        words: ``compute`` keys for this run.
+        fresh: Compute everything in a store that is thrown away afterwards.
+
+    Raises:
+        UsageError: The results do not say how they were made, ``out`` is their own folder, or a
+            word is not a ``compute`` key.
+    """
+    from mu.commands import run
+
+    for word in words:
+        if not word.startswith("compute"):
+            raise UsageError(
+                f"{word!r} would make another experiment; only compute keys can differ"
+            )
+    if out.resolve() == folder.resolve():
+        raise UsageError(f"--out {out} is the folder of the original; name another one")
+    own = [w for w in words_of_command(results) if not w.startswith(ELSEWHERE)]
+    print("repeating: mu run " + " ".join([*own, *words]))
+    with throwaway_store() if fresh else counted():
+        run([*own, *words, f"out={out}"])
+
+
+@contextmanager
+def throwaway_store() -> Iterator[None]:
+    """A store for this run alone, in place of ``MU_STORE``."""
+    before = os.environ.get("MU_STORE")
+    with TemporaryDirectory(prefix="mu-store-") as folder:
+        os.environ["MU_STORE"] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop("MU_STORE")
+            if before is not None:
+                os.environ["MU_STORE"] = before
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """Say so when nothing was computed: numbers out of the store prove nothing."""
+    from mu.inventory import entries
+    from mu.store import default_root
+
+    before = sum(1 for _ in entries(default_root()))
+    yield
+    if sum(1 for _ in entries(default_root())) == before:
+        print("everything was in the store; --fresh computes it anew")

@@ -1,0 +1,1 @@
+"""What a card becomes in W&B: names, rows, tables, runs."""

@@ -1,0 +1,48 @@
+"""Which runs were sent, with which content: what has not changed is not sent again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from mu.reporting.write import write_text
+
+IGNORED = ("command",)  # the same cell asked for in other words
+
+
+class Ledger:
+    """``wandb/mu-sent.json`` beside the runs: id → digest of the card and where it went.
+
+    Args:
+        to: Where runs go, as `mu.tracking.session.checked` says it.
+    """
+
+    def __init__(self, to: Mapping[str, Any]) -> None:
+        self.path = Path(to["directory"]) / "wandb" / "mu-sent.json"
+        self.place = [to["project"], to["entity"], to["mode"], to["artifacts"]]
+        try:
+            self.sent: dict[str, str] = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # never written, or torn: then everything is sent
+            self.sent = {}
+
+    def digest(self, card: Mapping[str, Any]) -> str:
+        """Digest of a card's content and its destination."""
+        content = {key: value for key, value in card.items() if key not in IGNORED}
+        text = json.dumps([self.place, content], sort_keys=True, default=str)
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def has(self, run: str, card: Mapping[str, Any]) -> bool:
+        """Whether this card was sent as it is."""
+        return self.sent.get(run) == self.digest(card)
+
+    def note(self, run: str, card: Mapping[str, Any]) -> None:
+        """Remember that a card was sent."""
+        self.sent[run] = self.digest(card)
+
+    def save(self) -> None:
+        """Write what is remembered."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(self.path, json.dumps(self.sent, indent=1, sort_keys=True) + "\n")

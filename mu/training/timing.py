@@ -1,0 +1,61 @@
+"""How long a fit should take: a few of its batches, timed."""
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+
+from mu.data.base import Batch
+from mu.data.build import build_data
+from mu.models.base import build_learner
+from mu.training.fit import fit
+from mu.training.recipe import check_recipe
+
+
+class First:
+    """The first ``n`` batches of an epoch, as an epoch of its own."""
+
+    def __init__(self, batches: Any, n: int) -> None:
+        self.batches, self.n = batches, min(n, len(batches))
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[Batch]:
+        return islice(iter(self.batches), self.n)
+
+
+def expected_seconds(config: dict[str, Any], batches: int = 4) -> float:
+    """Seconds that a ``fit`` step should take, from the difference of one and a few more batches.
+
+    Args:
+        config: Of a ``fit`` step: ``data``, ``model``, ``recipe``, ``seed``, ``device``.
+        batches: How many to time beyond the first, which also warms up.
+
+    Raises:
+        UsageError: The configuration is one that ``fit`` would refuse.
+    """
+    recipe, data = config["recipe"], build_data(config["data"])
+    check_recipe(recipe)
+    if not recipe["epochs"]:
+        return 0.0
+    torch.set_num_threads(config.get("threads", 1))
+    kept = data.without({})
+    loader = data.loader(
+        kept.ids,
+        kept.view,
+        batch_size=recipe["batch_size"],
+        train=True,
+        augment=recipe.get("augment"),
+    )
+    learner = build_learner(config["model"])
+    seconds = []
+    for n in (1, 1, 1 + batches):  # the first of all also loads code
+        start = time.perf_counter()
+        fit(learner, First(loader, n), recipe | {"epochs": 1}, device=config["device"])
+        seconds.append(time.perf_counter() - start)
+    further = min(batches, len(loader) - 1)
+    each = (seconds[2] - seconds[1]) / further if further else seconds[1]
+    return max(each, 0.0) * len(loader) * float(recipe["epochs"])

@@ -1,0 +1,92 @@
+"""Scores of scores: by hand, bounds, oracles against oracles."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mu.errors import UsageError
+from mu.evaluation.derived import AvgGap, ToW, build_derived, derived_values, oracle_mean
+
+NAMES = ("ua", "ra", "ta", "mia")
+values = st.fixed_dictionaries({name: st.floats(0, 1) for name in NAMES})
+PANEL = {
+    "scores": dict.fromkeys(NAMES),
+    "derived": {
+        "gap": {"_target_": "mu.evaluation.derived.AvgGap"},
+        "tow": {"_target_": "mu.evaluation.derived.ToW"},
+        "tow_mia": {"_target_": "mu.evaluation.derived.ToW", "forget": "mia", "title": "ToW-MIA"},
+    },
+}
+
+
+@given(values, st.lists(values, min_size=1, max_size=4))
+def test_bounds(model, oracles) -> None:
+    for score in (AvgGap(), ToW(), ToW(forget="mia")):
+        assert 0 <= score(model, oracles) <= 1
+
+
+@given(values)
+def test_an_oracle_against_itself(model) -> None:
+    assert AvgGap()(model, [model]) == 0
+    assert ToW()(model, [model]) == ToW(forget="mia")(model, [model]) == 1
+
+
+@given(values, values)
+def test_the_order_of_oracles_matters_to_tow_alone(model, other) -> None:
+    pair = [{**model, "ua": 0.0}, {**other, "ua": 1.0}]
+    gap = AvgGap()
+    assert gap(model, pair) == pytest.approx(gap(model, pair[::-1]))
+    assert ToW()(model, pair) == ToW()(model, pair[:1])
+
+
+def test_by_hand() -> None:
+    model = {"ua": 0.1, "ra": 1.0, "ta": 0.9, "mia": 0.3}
+    first, second = dict.fromkeys(NAMES, 0.5), dict.fromkeys(NAMES, 0.7)
+    assert AvgGap()(model, [first, second]) == pytest.approx((0.5 + 0.4 + 0.3 + 0.3) / 4)
+    assert ToW()(model, [first, second]) == pytest.approx(0.6 * 0.5 * 0.6)
+    assert ToW(forget="mia")(model, [first, second]) == pytest.approx(0.8 * 0.5 * 0.6)
+    found = derived_values(PANEL, model, [first, second])
+    assert found == {
+        "gap": AvgGap()(model, [first, second]),
+        "tow": ToW()(model, [first, second]),
+        "tow_mia": ToW(forget="mia")(model, [first, second]),
+    }
+    accuracy = {**model, "ua": 1 - model["ua"]}
+    assert ToW()(accuracy, [{**first, "ua": 0.5}]) == pytest.approx(ToW()(model, [first]))
+
+
+def test_what_is_missing_gives_none() -> None:
+    whole = dict.fromkeys(NAMES, 0.5)
+    lacking = {**whole, "ta": None}
+    none = {"gap": None, "tow": None, "tow_mia": None}
+    assert derived_values(PANEL, whole, []) == none
+    assert derived_values(PANEL, lacking, [whole]) == none
+    assert derived_values(PANEL, whole, [lacking]) == none
+    assert AvgGap()(whole, [lacking, whole]) == 0
+    assert AvgGap(of=[])(whole, [whole]) is None
+    assert oracle_mean("ta", [lacking, {}]) is None
+
+
+@pytest.mark.parametrize(
+    ("derived", "word"),
+    [
+        ({"gap": {"_target_": "mu.evaluation.derived.AvgGap", "of": ["uaa"]}}, "'uaa'"),
+        ({"ua": {"_target_": "mu.evaluation.derived.ToW"}}, "derived score ua"),
+        ({"gap": {"_target_": "mu.evaluation.derived.ToW", "no": 1}}, "derived score gap"),
+    ],
+)
+def test_what_cannot_be_made_is_a_usage_error(derived, word) -> None:
+    with pytest.raises(UsageError, match=word):
+        build_derived({"scores": PANEL["scores"], "derived": derived})
+
+
+def test_a_panel_without_derived_scores() -> None:
+    assert derived_values({"scores": {"ua": None}}, {"ua": 1.0}, []) == {}
+
+
+def test_the_module_needs_no_numpy() -> None:
+    code = "import sys, mu.evaluation.derived; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,48 @@
+"""`mu.evaluate`: derived scores and untrained networks, on networks of one layer."""
+
+import pytest
+import torch
+
+import mu
+from mu.evaluation.derived import AvgGap, ToW
+
+
+@pytest.fixture
+def parts() -> dict[str, list]:
+    """Batches of 20 forgotten, 60 retained and 60 test samples of three classes."""
+    torch.manual_seed(0)
+    sizes = {"forget": 20, "retain": 60, "test": 60}
+    return {n: [(torch.randn(size, 4), torch.randint(3, (size,)))] for n, size in sizes.items()}
+
+
+def nets(count: int) -> list[torch.nn.Module]:
+    torch.manual_seed(1)
+    return [torch.nn.Linear(4, 3) for _ in range(count)]
+
+
+def test_derived_scores_of_the_model_and_of_each_oracle_against_the_others(parts) -> None:
+    net, *oracles = nets(4)
+    found = mu.evaluate(net, **parts, oracles=oracles)
+    each = [mu.evaluate(oracle, **parts) for oracle in oracles]
+    assert found["avg_gap"] == AvgGap()(found, each) > 0
+    assert found["tow"] == ToW()(found, each) < 1
+    floor = [AvgGap()(each[i], each[:i] + each[i + 1 :]) for i in range(3)]
+    assert found["oracle/avg_gap"] == pytest.approx(sum(floor) / 3)
+    assert found["oracle/tow"] == pytest.approx(
+        (ToW()(each[0], each[1:]) + ToW()(each[1], each[:1]) + ToW()(each[2], each[:1])) / 3
+    )
+    assert "avg_gap" not in each[0]
+
+
+def test_one_oracle_has_no_floor(parts) -> None:
+    net, oracle = nets(2)
+    found = mu.evaluate(net, **parts, oracles=[oracle])
+    assert "tow" in found and "oracle/ua" in found
+    assert "oracle/tow" not in found and "oracle/kl_forget" not in found
+
+
+def test_untrained_networks(parts) -> None:
+    net, *untrained = nets(3)
+    assert "zrf" not in mu.evaluate(net, **parts)
+    assert 0 < mu.evaluate(net, **parts, untrained=untrained)["zrf"] < 1
+    assert mu.evaluate(net, **parts, untrained=[net])["zrf"] == 1

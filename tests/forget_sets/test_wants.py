@@ -1,0 +1,39 @@
+"""What a request's YAML says of the models it reads agrees with its class."""
+
+import pytest
+import yaml
+
+from mu.choices import choices
+from mu.data.build import build
+from mu.errors import UsageError
+from mu.forget_sets.wants import wants
+
+REQUIRED = {"label": 0, "ids": [1], "share": 0.1}
+
+
+@pytest.mark.parametrize("path", choices("request").values(), ids=lambda path: path.stem)
+def test_every_request_says_in_its_yaml_what_its_class_wants(path):
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config |= {k: v for k, v in REQUIRED.items() if k in config}
+    selector = build(config)
+    found = getattr(selector, "wants", ""), getattr(selector, "n_models", 0)
+    assert wants(config) == found
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ({"models": 0}, "models=0"),
+        ({"models": "two"}, "models='two'"),
+        ({"halves": 3}, "halves=3"),
+        ({"halves": 0}, "halves=0"),
+        ({"models": 1, "halves": 2}, "either models or halves"),
+        ({"models": 1, "order": "top"}, "order='top'"),
+        ({"models": 1, "share": None, "count": None}, "share or a count"),
+        ({"halves": 2, "share": 2.0, "count": None}, "share=2.0"),
+        ({"halves": 2, "share": None, "count": 0}, "count=0"),
+    ],
+)
+def test_what_would_train_models_in_vain_is_refused_before(config, named):
+    with pytest.raises(UsageError, match=named):
+        wants(config)

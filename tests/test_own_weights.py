@@ -1,0 +1,106 @@
+"""The user's own files: an original from a file, and an unlearned model scored beside others."""
+
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+
+@pytest.fixture
+def weights(tiny):
+    """Path of the stored weights of a learner named by a card."""
+
+    def path(key: str):
+        found = list(tiny.store.glob(f"*/{key}/tensors.safetensors"))
+        assert len(found) == 1
+        return found[0]
+
+    return path
+
+
+def same(one, other):
+    return all(
+        math.isclose(one[name], other[name], rel_tol=1e-12)
+        for name in ("ua", "ra", "ta", "mia", "kl_forget")
+    )
+
+
+def test_an_original_from_a_file(mu, tiny, tiny_words, weights):
+    card = tiny.card("original", request="class")
+    found = mu("run", *tiny_words, f"original={weights(card['learner'])}")
+    assert found.code == 0, found.err
+    own = found.card("original", request="class")
+    assert same(own["values"], card["values"])
+    assert same(
+        found.card("ssd", request="class")["values"], tiny.card("ssd", request="class")["values"]
+    )
+    assert (own["oracle_recipe"], card["oracle_recipe"]) == ("other", "same")
+    assert "oracles are retrained with another recipe" in found.err
+    assert "other recipe" in (found.folder / "table.md").read_text()
+    assert "other recipe" in (found.folder / "report.html").read_text()
+
+
+def test_a_checkpoint_is_scored_beside_the_others(mu, tiny, tiny_words, weights):
+    oracle = tiny.card("oracle", request="class")
+    words = [word for word in tiny_words if not word.startswith("methods")]
+    path = weights(oracle["keys"]["oracles"][1])
+    found = mu("run", *words, "method=external", f"weights={path}")
+    assert found.code == 0, found.err
+    methods = {card["method"] for card in found.cards}
+    assert {"external", "ssd", "finetune", "gradient_ascent", "oracle"} <= methods
+    card = found.card("external", request="class")
+    assert card["values"]["ua"] == oracle["oracle"]["ua"][1]
+    assert card["values"]["cost/passes"] == 0
+    assert card["method_config"]["weights"] == str(path)
+
+
+def test_the_file_counts_and_not_its_place(mu, tiny, tiny_words, weights, tmp_path):
+    key = tiny.card("oracle", request="class")["keys"]["oracles"][1]
+    words = [word for word in tiny_words if not word.startswith("methods")]
+    mu("run", *words, f"weights={weights(key)}")
+    copy = tmp_path / "copy.safetensors"
+    tensors = load_file(weights(key))
+    copy.write_bytes(weights(key).read_bytes())
+    assert mu("run", *words, f"weights={copy}").steps[0] == 0
+    save_file({name: tensor + torch.zeros(1) for name, tensor in tensors.items()}, copy)
+    name = next(iter(tensors))
+    tensors[name] = tensors[name] + 1
+    save_file(tensors, copy)
+    assert mu("run", *words, f"weights={copy}").steps[0] > 0
+
+
+@pytest.mark.parametrize("word", ["weights", "original"])
+def test_keys_that_do_not_fit_are_named(mu, tiny_words, tmp_path, word):
+    path = tmp_path / "wrong.safetensors"
+    save_file({"head.weight": torch.zeros(2)}, path)
+    found = mu("run", *tiny_words, f"{word}={path}", out=tmp_path / "out")
+    assert found.code == 2
+    assert "wrong.safetensors do not fit the model" in found.err.replace("\n", " ")
+    assert not found.folder.exists()
+
+
+@pytest.mark.parametrize("word", ["weights", "original"])
+def test_a_missing_file_is_named(mu, tiny_words, tmp_path, word):
+    found = mu("run", *tiny_words, f"{word}={tmp_path / 'none.pt'}", out=tmp_path / "out")
+    assert found.code == 2
+    assert "none.pt" in found.err
+    assert not found.folder.exists()
+
+
+def test_one_checkpoint_serves_one_pair(mu, tiny_words, weights, tiny):
+    path = weights(tiny.card("oracle", request="class")["learner"])
+    words = [word for word in tiny_words if not word.startswith("seeds")]
+    found = mu("run", *words, "seeds=2", f"weights={path}")
+    assert found.code == 2
+    assert "{pair}" in found.err
+
+
+def test_a_checkpoint_for_each_pair(mu, tiny_words, weights, tiny, tmp_path):
+    path = weights(tiny.card("oracle", request="class")["learner"])
+    for pair in (0, 1):
+        (tmp_path / f"mine_{pair}.safetensors").write_bytes(path.read_bytes())
+    words = [word for word in tiny_words if not word.startswith("seeds")]
+    found = mu("run", *words, "seeds=2", f"weights={tmp_path}/mine_{{pair}}.safetensors")
+    assert found.code == 0, found.err
+    assert len([card for card in found.cards if card["method"] == "external"]) == 2

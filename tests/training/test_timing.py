@@ -1,0 +1,53 @@
+"""An estimate of a fit from a few of its batches."""
+
+import time
+
+import pytest
+
+from mu.choices import choices, read_yaml
+from mu.data.facts import resolved
+from mu.errors import UsageError
+from mu.training.fit import fit
+from mu.training.timing import First, expected_seconds
+
+
+@pytest.fixture
+def config():
+    recipe = read_yaml(choices("recipe")["digits"]) | {"epochs": 3}
+    facts = {"in_channels": 1, "num_classes": 10, "image_size": 8}
+    model = resolved(read_yaml(choices("model")["small_cnn"]), facts)
+    data = read_yaml(choices("data")["digits"])
+    return {"data": data, "model": model, "recipe": recipe, "seed": 0, "device": "cpu"}
+
+
+def test_it_grows_with_epochs_and_batches(config, monkeypatch):
+    # Every batch takes one second of a clock that nothing else moves.
+    clock = [0.0]
+
+    def slow(learner, batches, recipe, **_):
+        clock[0] += 10 + len(batches) * recipe["epochs"]
+
+    monkeypatch.setattr("mu.training.timing.fit", slow)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    batches = -(-1078 // 64)
+    assert expected_seconds(config) == 3 * batches
+    config["recipe"]["batch_size"] = None
+    assert expected_seconds(config) == 3 * (10 + 1), "a single batch: nothing to subtract"
+
+
+def test_an_untrained_model_takes_no_time(config):
+    config["recipe"]["epochs"] = 0
+    assert expected_seconds(config) == 0
+
+
+def test_a_wrong_recipe_is_refused(config):
+    config["recipe"]["schedule"] = "sometimes"
+    with pytest.raises(UsageError, match="sometimes"):
+        expected_seconds(config)
+
+
+def test_the_first_batches_are_an_epoch_of_their_own(config):
+    first = First([1, 2, 3], 2)
+    assert (len(first), list(first), list(first)) == (2, [1, 2], [1, 2])
+    assert len(First([1], 5)) == 1
+    assert callable(fit)
