@@ -3,14 +3,14 @@
 import sys
 
 VERBS = {
-    "run": "mu.commands:run",
-    "plan": "mu.plan:command",
-    "list": "mu.listing:command",
-    "report": "mu.commands:report",
-    "reproduce": "mu.reproduce:command",
-    "track": "mu.track:command",
-    "store": "mu.archive:command",
-    "doctor": "mu.doctor:command",
+    "run": "mu.verbs.run",
+    "plan": "mu.verbs.plan",
+    "list": "mu.verbs.listing",
+    "report": "mu.verbs.report",
+    "reproduce": "mu.verbs.reproduce",
+    "track": "mu.track",
+    "store": "mu.verbs.store",
+    "doctor": "mu.verbs.doctor",
 }
 GUIDE = """\
 mu: did this method make this model forget these data, and at what cost?
@@ -74,8 +74,7 @@ def dispatch(verb: str, words: list[str]) -> int:
 
     if verb not in VERBS:
         raise unknown("verb", verb, VERBS)
-    module, _, function = VERBS[verb].partition(":")
-    code: int = getattr(import_module(module), function)(words)
+    code: int = import_module(VERBS[verb]).command(words)
     return code
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from mu.artifact import Artifact
 from mu.errors import CellFailed, UsageError
-from mu.inventory import Entry, entries
+from mu.storing.inventory import Entry, entries
 
 SCHEMA = 1
 HOST = platform.node()  # a store may be shared by machines, which know nothing of others' processes

@@ -186,9 +186,9 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: No folder named, it holds no results, or an option is wrong.
     """
-    from mu.parser import Parser
     from mu.reporting.report import read_results
     from mu.reporting.results import tabulated
+    from mu.verbs.parser import Parser
 
     parser = Parser(prog="mu track", description="Mirror the cards of a run to W&B.")
     parser.add_argument("folder", nargs="?", help="folder of a run")

@@ -17,7 +17,7 @@ STEPS = (
 )
 MACHINERY = (
     *("mu.pipeline", "mu.steps", "mu.card", "mu.jobs", "mu.worker", "mu.cluster", "mu.runner"),
-    *("mu.config", "mu.commands", "mu.store", "mu.code", "mu.library"),
+    *("mu.config", "mu.verbs.run", "mu.store", "mu.code", "mu.library"),
 )
 HELPER = '''"""What helps."""
 

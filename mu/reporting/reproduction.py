@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mu.comparison import COST, MISSING, OPEN, OUTSIDE, SAME, WORDS, Number
 from mu.reporting.write import write_text
+from mu.verbs.comparison import COST, MISSING, OPEN, OUTSIDE, SAME, WORDS, Number
 
 WORST = 8
 

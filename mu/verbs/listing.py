@@ -1,7 +1,7 @@
 """``mu list``: what there is to choose from."""
 
 from mu.choices import choices, read_yaml, summary, unknown
-from mu.parser import Parser
+from mu.verbs.parser import Parser
 
 KINDS = {
     "methods": "method",

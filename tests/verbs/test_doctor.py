@@ -5,13 +5,12 @@ import sys
 
 import pytest
 
-import mu.doctor
-import mu.hardware
 from mu.artifact import Artifact
 from mu.choices import choices
-from mu.doctor import command
 from mu.errors import UsageError
 from mu.store import Store
+from mu.verbs import doctor, hardware
+from mu.verbs.doctor import command
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def examined(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("MU_CONFIGS", raising=False)
     monkeypatch.setenv("MU_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("MU_DATA_ROOT", str(tmp_path / "data"))
-    monkeypatch.setattr(mu.hardware, "bf16_probe", lambda: {"ratio": 3.0, "verdict": "emulated"})
+    monkeypatch.setattr(hardware, "bf16_probe", lambda: {"ratio": 3.0, "verdict": "emulated"})
 
     def call(code=0, **environment):
         for name, value in environment.items():
@@ -74,14 +73,14 @@ def test_the_store_is_measured(examined, tmp_path):
 
 
 def test_a_missing_library_is_named_with_the_way_out(examined, monkeypatch):
-    own = mu.doctor.metadata.version
+    own = doctor.metadata.version
 
     def version(name):
         if name in ("timm", "wandb"):
-            raise mu.doctor.metadata.PackageNotFoundError(name)
+            raise doctor.metadata.PackageNotFoundError(name)
         return own(name)
 
-    monkeypatch.setattr(mu.doctor.metadata, "version", version)
+    monkeypatch.setattr(doctor.metadata, "version", version)
     found = examined(code=1)
     assert found["errors"] == ["timm is missing: pip install timm"]
     assert found["versions"]["wandb"] is None
@@ -97,9 +96,9 @@ def test_torch_that_cannot_be_imported_is_an_error_and_no_traceback(examined, mo
 
 
 def test_a_busy_machine_and_a_full_disk_are_said(examined, monkeypatch):
-    monkeypatch.setattr(mu.hardware.os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
+    monkeypatch.setattr(hardware.os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(mu.doctor.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage)
     said = " ".join(examined()["warnings"])
     assert "1000.0 processes want" in said
     assert "only 1.0 kB left where the store is" in said
@@ -121,15 +120,15 @@ def test_a_wrong_word_is_refused():
 
 
 def test_the_probe_times_what_it_says():
-    found = mu.hardware.bf16_probe()
+    found = hardware.bf16_probe()
     assert found["ratio"] > 0
-    assert found["verdict"] == mu.hardware.bf16_verdict(found["ratio"])
+    assert found["verdict"] == hardware.bf16_verdict(found["ratio"])
 
 
 @pytest.mark.parametrize(
     ("text", "wanted"), [("max 100000", 3), ("200000 100000", 2), ("50000 100000", 1), ("?", 3)]
 )
 def test_a_container_limits_the_cores(monkeypatch, text, wanted):
-    monkeypatch.setattr(mu.hardware.os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
-    monkeypatch.setattr(mu.hardware.Path, "read_text", lambda path, *a, **k: text)
-    assert mu.hardware.cores() == wanted
+    monkeypatch.setattr(hardware.os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(hardware.Path, "read_text", lambda path, *a, **k: text)
+    assert hardware.cores() == wanted

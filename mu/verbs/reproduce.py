@@ -7,11 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mu.comparison import MISSING, OUTSIDE, compare, notes, score_names
 from mu.errors import UsageError
-from mu.parser import Parser
-from mu.reachable import words_of_command
-from mu.tolerance import Tolerance, read_tolerances
+from mu.verbs.comparison import MISSING, OUTSIDE, compare, notes, score_names
+from mu.verbs.parser import Parser
+from mu.verbs.reachable import words_of_command
+from mu.verbs.tolerance import Tolerance, read_tolerances
 
 ELSEWHERE = ("compute", "track")  # keys that change no number: dropped, or given anew
 
@@ -85,7 +85,7 @@ def repeat(
         UsageError: The results do not say how they were made, ``out`` is their own folder, or a
             word is not a ``compute`` key.
     """
-    from mu.commands import run
+    from mu.verbs.run import command as run
 
     for word in words:
         if not word.startswith("compute"):
@@ -117,8 +117,8 @@ def throwaway_store() -> Iterator[None]:
 @contextmanager
 def counted() -> Iterator[None]:
     """Say so when nothing was computed: numbers out of the store prove nothing."""
-    from mu.inventory import entries
     from mu.store import default_root
+    from mu.storing.inventory import entries
 
     before = sum(1 for _ in entries(default_root()))
     yield

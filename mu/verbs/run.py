@@ -1,4 +1,4 @@
-"""``mu run`` and ``mu report``: an experiment from its words to its folder of results."""
+"""``mu run``: an experiment from its words to its folder of results."""
 
 import asyncio
 import shlex
@@ -12,48 +12,19 @@ from typing import Any
 from rich.console import Console
 
 from mu.card import Card
-from mu.choices import choices
-from mu.config import Experiment, load_experiment
+from mu.config import Experiment
 from mu.errors import UsageError
-from mu.evaluation.panel import describe_panel
 from mu.forget_sets.files import export
-from mu.parser import Parser
-from mu.pipeline import Cell, run_cells
+from mu.pipeline import run_cells
 from mu.pool import make_pool
 from mu.reporting.progress import Display
 from mu.runner import Runner
 from mu.store import Store, default_root
-from mu.words import parse_words
+from mu.verbs.cautions import warnings_of
+from mu.verbs.cells import cells_of, experiment_of
 
 
-def experiment_of(words: list[str]) -> tuple[Experiment, Path]:
-    """The experiment the words describe, and where its results go.
-
-    Raises:
-        UsageError: No experiment named, or a word is wrong.
-    """
-    given = parse_words(words)
-    if "experiment" not in given:
-        names = ", ".join(choices("experiment"))
-        raise UsageError(f"name an experiment: experiment=NAME; there are: {names}")
-    others = [w for w in words if w.partition("=")[0] not in ("experiment", "out")]
-    experiment = load_experiment(given["experiment"], others)
-    for block in experiment.blocks:  # a wrong score must not come out after the training
-        describe_panel(block.config["evaluation"])
-    return experiment, Path(given.get("out") or Path("results") / experiment.name)
-
-
-def cells_of(experiment: Experiment, runner: Runner) -> list[Cell]:
-    """Every (block, request, pair) of an experiment."""
-    return [
-        Cell(runner, index, block, request, pair)
-        for index, block in enumerate(experiment.blocks)
-        for request in block.requests
-        for pair in range(len(block.seeds))
-    ]
-
-
-def run(words: list[str]) -> int:
+def command(words: list[str]) -> int:
     """``mu run``: every step, the table, the report; 1 when a cell failed."""
     from mu.reporting.report import print_report, write_report
     from mu.reporting.results import collect
@@ -109,7 +80,7 @@ def sender_of(experiment: Experiment) -> Callable[..., list[str]] | None:
 
 def commit() -> dict[str, Any]:
     """The commit of this checkout of mu, and whether files differ from it; None outside git."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
 
     def git(*words: str) -> str | None:
         try:
@@ -144,41 +115,6 @@ def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None
         export(store.load("select", key), card["fingerprint"], path)
 
 
-def warnings_of(experiment: Experiment) -> list[str]:
-    """What the configuration itself makes doubtful."""
-    said = []
-    if any(block.config["recipe"].get("checkpoint") for block in experiment.blocks):
-        said.append(
-            "recipe.checkpoint starts the oracles too: they are oracles only if what the "
-            "checkpoint was trained on holds none of the forgotten data"
-        )
-    if any(pretrained(block.config["model"]) for block in experiment.blocks):
-        said.append(
-            "pretrained weights start the oracles too: they are oracles only if what those weights "
-            "were trained on holds none of the forgotten data"
-        )
-    for block in experiment.blocks:
-        if block.original is None:
-            continue
-        said.append(
-            f"the original comes from {block.original}: oracles are retrained with another recipe, "
-            f"{block.names['recipe']}, and differ from it for that reason too"
-        )
-        if len(block.seeds) > 1 and "{pair}" not in block.original:
-            said.append(
-                "all pairs share one original: the intervals speak of other forget sets, not of "
-                "other training runs"
-            )
-    return said
-
-
-def pretrained(model: Any) -> bool:
-    """Whether a model configuration asks for weights that somebody else trained."""
-    if not isinstance(model, dict):
-        return False
-    return bool(model.get("pretrained")) or any(pretrained(value) for value in model.values())
-
-
 @contextmanager
 def folder_for(out: Path) -> Iterator[None]:
     """Make the folder of results before anything is computed; bad usage leaves no new folder.
@@ -200,23 +136,3 @@ def folder_for(out: Path) -> Iterator[None]:
             with suppress(OSError):
                 folder.rmdir()
         raise
-
-
-def report(words: list[str]) -> int:
-    """``mu report DIR``: tables and page from the cards of an earlier run.
-
-    Raises:
-        UsageError: No folder named, or it holds no results.
-    """
-    from mu.reporting.report import print_report, read_results, write_report
-    from mu.reporting.results import tabulated
-
-    parser = Parser(prog="mu report")
-    parser.add_argument("folder", nargs="?", default="")
-    folder = parser.parse_args(words).folder
-    if not folder:
-        raise UsageError("name the folder of a run: mu report DIR")
-    results = tabulated(read_results(Path(folder)))
-    write_report(results, Path(folder))
-    print_report(results, Console())
-    return 0

@@ -11,14 +11,14 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from mu.archive import human
 from mu.choices import choices, config_folders, read_yaml
-from mu.cleaning import leftovers
 from mu.data.facts import data_root
 from mu.errors import UsageError
-from mu.inventory import entries
-from mu.parser import Parser
 from mu.store import default_root
+from mu.storing.cleaning import leftovers
+from mu.storing.inventory import entries
+from mu.verbs.parser import Parser
+from mu.verbs.store import human
 
 NEEDED = (
     "torch", "torchvision", "torch-geometric", "timm", "pytorch-lightning", "hydra-core", "numpy",
@@ -101,7 +101,7 @@ def broken(module: str) -> str:
 
 def devices(found: Findings) -> Section:
     """Processor, whether its bfloat16 is real, threads, accelerators."""
-    from mu.hardware import accelerators, bf16_probe, processor
+    from mu.verbs.hardware import accelerators, bf16_probe, processor
 
     section: Section = processor() | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")}
     if section["load"] is not None and section["load"] > section["cores"] + 0.5:

@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mu.bar import bar
 from mu.choices import unknown
-from mu.cleaning import DAY, busy, by_reason, leftovers, superfluous, sweep
 from mu.errors import UsageError
-from mu.inventory import Entry
-from mu.packing import BadArchive, write_archive
-from mu.parser import Parser
-from mu.reachable import needed
 from mu.store import CorruptArtifact, Store, default_root
+from mu.storing.cleaning import DAY, busy, by_reason, leftovers, superfluous, sweep
+from mu.storing.inventory import Entry
+from mu.storing.packing import BadArchive, write_archive
+from mu.verbs.bar import bar
+from mu.verbs.parser import Parser
+from mu.verbs.reachable import needed
 
 VERBS = ("ls", "gc", "verify", "export", "import")
 UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -225,7 +225,7 @@ def export(options: argparse.Namespace) -> int:
 
 def import_(options: argparse.Namespace) -> int:
     """Take in the artifacts of a file."""
-    from mu.unpacking import read_archive
+    from mu.storing.unpacking import read_archive
 
     plain = options.file.suffix == ".tar" and options.file.is_file()
     with bar("reading", options.file.stat().st_size if plain else 0) as advance:

@@ -1,7 +1,7 @@
 """Artifacts of a store as one tar file, for another machine.
 
 The first member, ``manifest.json``, names every artifact with the size and digest of its files;
-the files follow as ``step/key/name`` in that order. `mu.unpacking` reads it.
+the files follow as ``step/key/name`` in that order. `mu.storing.unpacking` reads it.
 """
 
 import gzip
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mu.errors import MuError, UsageError
-from mu.inventory import FILES, Entry
 from mu.store import CorruptArtifact, Store
+from mu.storing.inventory import FILES, Entry
 
 SCHEMA = 1
 KIND = "mu store"

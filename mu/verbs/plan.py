@@ -6,11 +6,11 @@ from statistics import median
 
 from rich.console import Console
 
-from mu.commands import cells_of, experiment_of
 from mu.jobs import Job
 from mu.pool import check_compute
 from mu.runner import Runner, Waiting
 from mu.store import Store, default_root
+from mu.verbs.cells import cells_of, experiment_of
 
 STEPS = ["describe", "halves", "select", "load", "fit", "unlearn", "predict", "score", "gallery"]
 RARE = ("halves", "load", "gallery")

@@ -1,0 +1,28 @@
+"""``mu report``: tables and page from the cards of an earlier run."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from mu.errors import UsageError
+from mu.verbs.parser import Parser
+
+
+def command(words: list[str]) -> int:
+    """``mu report DIR``: tables and page from the cards of an earlier run.
+
+    Raises:
+        UsageError: No folder named, or it holds no results.
+    """
+    from mu.reporting.report import print_report, read_results, write_report
+    from mu.reporting.results import tabulated
+
+    parser = Parser(prog="mu report")
+    parser.add_argument("folder", nargs="?", default="")
+    folder = parser.parse_args(words).folder
+    if not folder:
+        raise UsageError("name the folder of a run: mu report DIR")
+    results = tabulated(read_results(Path(folder)))
+    write_report(results, Path(folder))
+    print_report(results, Console())
+    return 0
