@@ -1,15 +1,12 @@
 """The card: the small JSON result of one row, from which every table and page is made."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mu.errors import CellFailed
 from mu.evaluation.cost import cost_values
 from mu.jobs import one_line
-
-if TYPE_CHECKING:
-    from mu.pipeline import Cell, Comparison
-    from mu.steps import Found, State
+from mu.steps import Comparison, Found, State, Steps
 
 SCHEMA = 1
 Card = dict[str, Any]
@@ -17,19 +14,19 @@ Values = dict[str, float | None]
 
 
 def make_card(
-    cell: "Cell",
+    steps: Steps,
     method: str,
     number: int,
-    request: "Comparison | None" = None,
-    state: "State | None" = None,
-    found: "Found | None" = None,
+    request: Comparison | None = None,
+    state: State | None = None,
+    found: Found | None = None,
     floor: Sequence[Values] = (),
     failure: CellFailed | None = None,
 ) -> Card:
     """The card of one row.
 
     Args:
-        cell: What was run.
+        steps: What was run.
         method: Name of the row.
         number: Number of the request in its sequence.
         request: Who was forgotten, and the models it is compared with; None where that failed.
@@ -38,29 +35,29 @@ def make_card(
         floor: Scores of each oracle against the others.
         failure: Why there are no scores.
     """
-    block, run = cell.block, cell.steps.run
+    block, run = steps.block, steps.run
     selection = run.facts(request.selection, missing={}) if request else {}
     own = run.facts(state.learner, missing={}) if state else {}
     options = block.methods.get(method, {"changed": [], "config": None})
     scores: Values = {}
     if found and found.values and request:
-        scores = found.values | costs(cell, method, state, request.oracles)
+        scores = found.values | costs(steps, method, state, request.oracles)
     return {
         "schema": SCHEMA,
-        "block": cell.index,
+        "block": steps.index,
         **block.names,
         "panel": block.names["evaluation"],
         "title_data": block.config["data"].get("title", block.names["data"]),
-        "request": cell.request,
+        "request": steps.request,
         "step": number,
-        "steps": len(block.requests[cell.request]),
+        "steps": len(block.requests[steps.request]),
         "request_kind": selection.get("kind"),
         "n_forget": selection.get("n_forget"),
         "n_retain": selection.get("n_retain"),
         "forget_digest": selection.get("forget_digest"),
         "method": method,
-        "seed": cell.steps.seed,
-        "pair": cell.pair,
+        "seed": steps.seed,
+        "pair": steps.pair,
         "defaults": not options["changed"],
         "values": scores,
         "oracle": {name: [one[name] for one in floor] for name in (floor[0] if floor else {})},
@@ -72,38 +69,38 @@ def make_card(
         "error": one_line(failure) if failure else None,
         "method_config": options["config"],
         "recipe_config": block.config["recipe"],
-        **provenance(cell, request, state),
+        **provenance(steps, request, state),
     }
 
 
-def costs(cell: "Cell", method: str, state: "State | None", oracles: "Sequence[State]") -> Values:
+def costs(steps: Steps, method: str, state: State | None, oracles: Sequence[State]) -> Values:
     """Cost scores: passes relative to the mean of the oracles' trainings, and seconds."""
-    trainings = [cell.steps.run.facts(o.learner)["cost"] for o in oracles]
+    trainings = [steps.run.facts(o.learner)["cost"] for o in oracles]
     retrain = {name: sum(c[name] for c in trainings) / len(trainings) for name in trainings[0]}
     if method == "oracle":
         spent = retrain
-    elif method in cell.block.methods and state is not None:
-        spent = cell.steps.run.facts(state.learner)["cost"]
+    elif method in steps.block.methods and state is not None:
+        spent = steps.run.facts(state.learner)["cost"]
     else:
         spent = dict.fromkeys(retrain, 0.0)
     return {name: v if v == v else None for name, v in cost_values(spent, retrain).items()}
 
 
-def provenance(cell: "Cell", request: "Comparison | None", state: "State | None") -> Card:
+def provenance(steps: Steps, request: Comparison | None, state: State | None) -> Card:
     """Seeds and store keys of everything behind a row, and versions and device it was made with."""
-    do, manifest = cell.steps, cell.steps.run.manifest(state.learner) if state else {}
+    manifest = steps.run.manifest(state.learner) if state else {}
     learner = state.learner[1] if state else None
     return {
         "seeds": {
-            "train": do.seed,
-            "select": do.seed,
-            "unlearn": do.seed,
-            "oracles": do.oracle_seeds,
+            "train": steps.seed,
+            "select": steps.seed,
+            "unlearn": steps.seed,
+            "oracles": steps.oracle_seeds,
         },
-        "fingerprint": do.facts.get("fingerprint"),
+        "fingerprint": steps.facts.get("fingerprint"),
         "keys": {
             "learner": learner,
-            "data": do.data[1] or None,
+            "data": steps.data[1] or None,
             "original": request.original.learner[1] if request else None,
             "selection": request.selection[1] if request else None,
             "oracles": [oracle.learner[1] for oracle in request.oracles] if request else [],

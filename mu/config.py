@@ -3,11 +3,11 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mu.choices import choices, config_folders, read_yaml, unknown
+from mu.choices import choices, read_yaml, unknown
+from mu.compose import complete, composed
 from mu.errors import UsageError
 from mu.variants import variants_of, varied
 from mu.words import FILTERS, check_type, count_of, parse_words, seeds_of, words_of
@@ -136,14 +136,14 @@ def _block(
     names = {group: raw[group] for group in GROUPS}
     own = {k: v for k, v in overrides.items() if k not in (*GROUPS, *WORDS)}
     settings = dict(raw.get("set", {})) | raw["lenient"] | own
-    config = _compose(names, settings, used)
+    config = composed(names, settings, used)
     count_of("recipe.epochs", config["recipe"].get("epochs", 0))
     methods = {}
     chosen_methods = _methods(raw["methods"], overrides.get("methods"), siblings)
     if "method.weights" in overrides and "external" not in chosen_methods:
         chosen_methods = [*chosen_methods, "external"]
     for method in chosen_methods:
-        chosen = _compose(names | {"method": method}, settings, used)
+        chosen = composed(names | {"method": method}, settings, used)
         complete(chosen["method"], f"method {method}", "method")
         methods[method] = {"config": chosen["method"], "changed": _changed(settings, chosen)}
     requests = {
@@ -163,80 +163,11 @@ def _block(
     return Block(names, config, requests, methods, seeds, oracles, original)
 
 
-def complete(config: dict[str, Any], what: str, group: str) -> None:
-    """Refuse options that a YAML file leaves to the user and the user left out.
-
-    Raises:
-        UsageError: Naming the first.
-    """
-    for key, value in config.items():
-        if value == "???":
-            raise UsageError(f"{what} has no {key}; set {group}.{key}=…")
-
-
 def _panel_of(data: str) -> str:
     known = choices("data")
     if data not in known:
         raise unknown("data set", data, known)
     return str(read_yaml(known[data]).get("panel", "classification"))
-
-
-def _compose(names: dict[str, str], settings: dict[str, Any], used: set[str]) -> dict[str, Any]:
-    """One configuration of groups, with the settings whose keys it has."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    label = {"data": "data set", "evaluation": "evaluation panel"}
-    for group, name in names.items():
-        if name not in choices(group):
-            raise unknown(label.get(group, group), str(name), choices(group))
-    folders = tuple(config_folders())
-    config = OmegaConf.merge(*(_choice(g, n, folders) for g, n in names.items()))
-    for key, value in settings.items():
-        if not _has(config, key):
-            continue
-        used.add(key)
-        check_type(key, OmegaConf.select(config, key), value)
-        OmegaConf.update(config, key, value, merge=False)
-    try:
-        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    except OmegaConfBaseException as error:
-        raise UsageError(" ".join(str(error).split())) from error
-    return plain
-
-
-@lru_cache(maxsize=256)
-def _choice(group: str, name: str, folders: tuple[Path, ...]) -> Any:
-    """One choice of a group, composed by Hydra; of two files of a name the first folder's wins."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-
-    for folder in folders:
-        if (path := folder / group / f"{name}.yaml").is_file():
-            read_yaml(path)  # Hydra lets a parser's own error through
-            break
-    first, *others = map(str, folders)
-    quoted = ",".join("'file://{}'".format(p.replace("'", r"\'")) for p in others)
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(first, version_base="1.3"):
-            config = compose(overrides=[f"hydra.searchpath=[{quoted}]", f"+{group}={name}"])
-    except HydraException as error:
-        raise UsageError(f"{group}={name}: {' '.join(str(error).split())}") from error
-    OmegaConf.set_struct(config, False)
-    return config
-
-
-def _has(config: Any, key: str) -> bool:
-    *path, last = key.split(".")
-    for part in path:
-        if not hasattr(config, "keys") or part not in config:
-            return False
-        config = config._get_node(part)
-    # `in` says no of keys whose value is still missing (???).
-    return hasattr(config, "keys") and last in list(config.keys())
 
 
 def _changed(settings: dict[str, Any], chosen: dict[str, Any]) -> list[str]:
@@ -278,14 +209,14 @@ def _request(raw: dict[str, Any], settings: dict[str, Any], used: set[str]) -> d
         raise UsageError(f"a request must name its kind as 'request: …', not {raw!r}")
     raw = dict(raw)
     names, per_pair = {"request": raw.pop("request")}, raw.pop("per_pair", {})
-    base = _compose(names, {}, set())["request"]
+    base = composed(names, {}, set())["request"]
     for key in (*raw, *per_pair):
         if key not in base:
             raise unknown("request option", key, [k for k in base if k != "_target_"])
     for key, values in per_pair.items():
         if not isinstance(values, list) or not values:
             raise UsageError(f"per_pair: {key} must be a list, one value a pair, not {values!r}")
-    chosen = _compose(names, {f"request.{k}": v for k, v in raw.items()}, set())
+    chosen = composed(names, {f"request.{k}": v for k, v in raw.items()}, set())
     changed = {k: v for k, v in settings.items() if k.startswith("request.") and k[8:] in base}
     for key, value in changed.items():
         check_type(key, chosen["request"][key[8:]], value)

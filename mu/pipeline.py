@@ -6,16 +6,14 @@ decides the result of each step is in `mu.steps`.
 
 from asyncio import gather
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mu.card import Card, Values, make_card
 from mu.config import Block
 from mu.errors import CellFailed
 from mu.evaluation.derived import derived_values
-from mu.jobs import Ref
 from mu.runner import Runner
-from mu.steps import Found, State, Steps
+from mu.steps import Comparison, Found, State, Steps
 
 Result = TypeVar("Result")
 
@@ -32,8 +30,8 @@ class Cell:
     """
 
     def __init__(self, run: Runner, index: int, block: Block, request: str, pair: int) -> None:
-        self.index, self.block, self.request, self.pair = index, block, request, pair
-        self.steps = Steps(run, block, request, pair)
+        self.block, self.request, self.pair = block, request, pair
+        self.steps = Steps(run, block, request, pair, index)
         self.rows = ["original", "random_weights", "oracle", *block.methods]
 
     async def cards(self) -> list[Card]:
@@ -44,7 +42,7 @@ class Cell:
                 cards += found
         except CellFailed as error:
             number = len(cards) // len(self.rows)
-            cards += [make_card(self, row, number, failure=error) for row in self.rows]
+            cards += [make_card(self.steps, row, number, failure=error) for row in self.rows]
         return cards
 
     async def fold(self) -> AsyncIterator[list[Card]]:
@@ -70,7 +68,7 @@ class Cell:
             removed = after
 
     async def scored(
-        self, request: "Comparison", rows: Mapping[str, State | CellFailed]
+        self, request: Comparison, rows: Mapping[str, State | CellFailed]
     ) -> list[Card]:
         """Cards of all rows; each oracle is scored against the others, all else against all."""
         oracles = request.oracles
@@ -86,17 +84,17 @@ class Cell:
         def card(name: str, state: State | CellFailed, one: Found | CellFailed) -> Card:
             failure = next((x for x in (state, one) if isinstance(x, CellFailed)), None)
             if isinstance(state, CellFailed) or isinstance(one, CellFailed):
-                return make_card(self, name, request.number, request, failure=failure)
+                return make_card(self.steps, name, request.number, request, failure=failure)
             if name != "oracle":
                 one.values.update(self.derived(one, values))
             shown = {"gallery": pictures} if pictures and name == "original" else {}
-            return make_card(self, name, request.number, request, state, one, values) | shown
+            return make_card(self.steps, name, request.number, request, state, one, values) | shown
 
         cards = [card(n, s, v) for (n, s), v in zip(rows.items(), found, strict=True)]
         return [*cards, card("oracle", oracles[0], mean(floor))]
 
     async def score(
-        self, request: "Comparison", state: State | CellFailed, oracles: Sequence[State]
+        self, request: Comparison, state: State | CellFailed, oracles: Sequence[State]
     ) -> Found:
         """Scores of one state of a request against some of its oracles."""
         found = await self.steps.score(
@@ -109,17 +107,6 @@ class Cell:
         """Scores made of other scores; none in a plan, where there are no others."""
         panel = self.block.config["evaluation"]
         return derived_values(panel, found.values, oracles) if found.values else {}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One request of the sequence, with the models that its rows are compared with."""
-
-    number: int
-    selection: Ref
-    original: State
-    untrained: State
-    oracles: Sequence[State]
 
 
 async def attempt(work: Awaitable[Result]) -> Result | CellFailed:

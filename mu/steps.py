@@ -35,6 +35,17 @@ class Found:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """One request of the sequence, with the models that its rows are compared with."""
+
+    number: int
+    selection: Ref
+    original: State
+    untrained: State
+    oracles: Sequence[State]
+
+
 class Steps:
     """The steps of one (block, request, pair).
 
@@ -43,9 +54,11 @@ class Steps:
         block: Configuration of data, model, recipe and methods.
         request: Name of the request, for labels.
         pair: Number of the pair.
+        index: Number of the block.
     """
 
-    def __init__(self, run: Runner, block: Block, request: str, pair: int) -> None:
+    def __init__(self, run: Runner, block: Block, request: str, pair: int, index: int = 0) -> None:
+        self.index = index
         self.run, self.block, self.request, self.pair = run, block, request, pair
         self.seed, self.config = block.seeds[pair], block.config
         self.data: Ref = ("describe", "")
@@ -79,7 +92,7 @@ class Steps:
         path = self._own(self.block.original)
         return await self.run.step(
             "load",
-            "mu.models.external:step",
+            "mu.training.external:step",
             key={"model": self.model, "weights": file_digest(path)},
             config=self.given(weights=path),
             label=f"read {path}",

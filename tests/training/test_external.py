@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mu.errors import UsageError
-from mu.models.external import step
+from mu.training.external import step
 from mu.training.fit import rebuild
 from mu.training.fit import step as fit_step
 
