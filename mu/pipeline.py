@@ -6,12 +6,13 @@ decides the result of each step is in `mu.steps`.
 
 from asyncio import gather
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mu.card import Card, Values, make_card
 from mu.config import Block
 from mu.errors import CellFailed
 from mu.evaluation.derived import derived_values
+from mu.jobs import Ref
 from mu.runner import Runner
 from mu.steps import Comparison, Found, State, Steps
 
@@ -49,10 +50,11 @@ class Cell:
         """Forget one request after the other; cards of all rows after each."""
         do = self.steps
         await do.describe()
+        await self.ask()
         original = State(await do.original())
         untrained = await do.fit([], do.seed, epochs=0)
         states: dict[str, State | CellFailed] = dict.fromkeys(self.block.methods, original)
-        removed: tuple[Any, ...] = ()
+        removed: tuple[Ref, ...] = ()
         for number, request in enumerate(self.block.requests[self.request]):
             selection = await do.select(request, removed)
             after = (*removed, selection)
@@ -66,6 +68,17 @@ class Cell:
             with_what = Comparison(number, selection, original, State(untrained, after), oracles)
             yield await self.scored(with_what, rows)
             removed = after
+
+    async def ask(self) -> None:
+        """Select what needs no model before anything is trained: a wrong request costs nothing."""
+        before: tuple[Ref, ...] = ()
+        for request in self.block.requests[self.request]:
+            if self.steps.reads_models(request):
+                return
+            found = await attempt(self.steps.select(request, before))
+            if isinstance(found, CellFailed):  # the fold comes to it, after what can be done
+                return
+            before = (*before, found)
 
     async def scored(
         self, request: Comparison, rows: Mapping[str, State | CellFailed]

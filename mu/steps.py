@@ -130,6 +130,10 @@ class Steps:
             label=f"train {kind}, seed {seed}",
         )
 
+    def reads_models(self, request: dict[str, Any]) -> bool:
+        """Whether models have to be trained before this request can be selected."""
+        return bool(wants(request)[1])
+
     async def select(self, request: dict[str, Any], before: Sequence[Ref]) -> Ref:
         """Who is to be forgotten next."""
         request = dict(request)
