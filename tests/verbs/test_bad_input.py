@@ -85,7 +85,8 @@ def test_ids_of_other_data(mu, refused, folder, tiny):
     experiment = folder.parent / "mine.yaml"
     experiment.write_text(
         "blocks:\n  - {data: image_folder, model: small_cnn, recipe: digits, seeds: 1,\n"
-        f"     oracles: 1, methods: [ssd], requests: {{named: {{request: ids, path: '{path}'}}}}}}\n"
+        "     oracles: 1, methods: [ssd],\n"
+        f"     requests: {{named: {{request: ids, path: '{path}'}}}}}}\n"
     )
     said = refused(f"experiment={experiment}", "requests=named")
     assert "was written for other data" in said
