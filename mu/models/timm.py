@@ -14,6 +14,7 @@ from torch.nn import functional
 from mu.errors import UsageError
 from mu.models.image import ImageNetwork
 
+MOST = 28  # patches a side, twice those of a ViT of 16-pixel patches at 224 pixels
 SMALL = 64  # pixels up to which a 7×7 stem of stride 2 with pooling throws away too much
 
 
@@ -122,7 +123,8 @@ def patches(name: str, size: int, patch_size: int | None = None) -> dict[str, in
     divides the grid of patches.
 
     Raises:
-        UsageError: Patches of the given size, or of no size at all, divide the image.
+        UsageError: Patches of the given size, or of no size that leaves a bearable number of them,
+            divide the image.
 
     Example:
         >>> patches("vit_tiny_patch16_224", 32), patches("vit_tiny_patch16_224", 224)
@@ -144,6 +146,11 @@ def patches(name: str, size: int, patch_size: int | None = None) -> dict[str, in
             f"{name}: patch_size={patch_size} does not cut {size} pixels {what}: {sizes}"
         )
     chosen = patch_size or patch_of(size, fits, int(own[1]) if own else 4, 16 if swin else 7)
+    if patch_size is None and not swin and size // chosen > MOST:
+        raise UsageError(
+            f"{name}: only patches of {chosen} cut {size} pixels {what}, {size // chosen} a side, "
+            "whose attention takes hours; set resize, or patch_size if that is wanted"
+        )
     window = re.search(r"window(\d+)", name)
     if not (swin and window):
         return {"patch_size": chosen}

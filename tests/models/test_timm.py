@@ -110,6 +110,7 @@ def test_the_patch_size_divides_and_leaves_enough_where_that_can_be(size, own, l
     [
         ({"name": "vit_tiny_patch16_224", "patch_size": 5}, "patch_size=5.*1, 2, 4, 8, 16, 32"),
         ({"name": "swin_tiny_patch4_window7_224", "image_size": 28}, "28 pixels.*set resize"),
+        ({"name": "vit_tiny_patch16_224", "image_size": 31}, "31 a side.*set resize"),
         ({"name": "swin_tiny_patch4_window7_224", "patch_size": 8}, "patch_size=8.*: 1, 2, 4$"),
         ({"name": "resnet18", "patch_size": 4}, "resnet18 has no option patch_size"),
         ({"name": "resnet18", "options": {"depht": 3}}, "resnet18 has no option depht"),
