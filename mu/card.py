@@ -80,7 +80,10 @@ def costs(steps: Steps, method: str, state: State | None, oracles: Sequence[Stat
     if method == "oracle":
         spent = retrain
     elif method in steps.block.methods and state is not None:
-        spent = steps.run.facts(state.learner)["cost"]
+        facts = steps.run.facts(state.learner)
+        if facts["facts"].get("elsewhere"):  # nobody counted what it took
+            return dict.fromkeys(cost_values(retrain, retrain))
+        spent = facts["cost"]
     else:
         spent = dict.fromkeys(retrain, 0.0)
     return {name: v if v == v else None for name, v in cost_values(spent, retrain).items()}

@@ -10,7 +10,7 @@ from mu.choices import choices, read_yaml, unknown
 from mu.compose import complete, composed
 from mu.errors import UsageError
 from mu.variants import variants_of, varied
-from mu.words import FILTERS, check_type, count_of, parse_words, seeds_of, words_of
+from mu.words import FILTERS, check_type, count_of, parse_words, placed, seeds_of, words_of
 
 GROUPS = ("data", "model", "recipe", "evaluation", "compute", "track")
 DEFAULT = {"compute": "local", "track": "none"}  # groups that decide no number
@@ -20,7 +20,11 @@ NEEDED = ("data", "model", "recipe", "requests", "methods", "seeds")  # in every
 
 @dataclass
 class Block:
-    """One table of an experiment: a data set, a model, a recipe; requests × methods × seeds."""
+    """One table of an experiment: a data set, a model, a recipe; requests × methods × seeds.
+
+    ``places`` holds the place of each seed among the block's own: what ``per_pair`` deals out stays
+    with its seed when ``seeds=`` chooses some.
+    """
 
     names: dict[str, str]
     config: dict[str, Any]
@@ -28,6 +32,7 @@ class Block:
     methods: dict[str, dict[str, Any]]
     seeds: list[int]
     oracles: int
+    places: list[int]
     original: str | None = None
 
 
@@ -79,27 +84,36 @@ def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
     for block in blocks:
         block.config["device"] = block.config.pop("compute")["device"]
         del block.config["track"]
-        check_files(block)
+    check_files(blocks)
     chosen = [word for word in variant.values() if word is not None]
     full = "_".join([path.stem, *chosen])
     title = f"{title} ({', '.join(chosen)})" if chosen else title
     return Experiment(full, title, " ".join(text.split()), blocks, compute, track)
 
 
-def check_files(block: Block) -> None:
-    """Refuse one checkpoint of an unlearned model for several forget sets.
+def check_files(blocks: Sequence[Block]) -> None:
+    """Refuse checkpoints that are not there, and one checkpoint for several forget sets.
 
     Raises:
-        UsageError: ``weights=`` names one file and there are several pairs.
+        UsageError: Naming the file, and the placeholders that tell files apart.
     """
-    weights = block.methods.get("external", {}).get("config", {}).get("weights", "")
-    if "{pair}" in str(weights) or len(block.seeds) == 1:
-        return
-    if weights:
-        raise UsageError(
-            f"weights={weights} is one checkpoint for {len(block.seeds)} pairs, each with a forget "
-            "set of its own; write {pair} where the files differ, or run one pair: seed=0"
-        )
+    paths = [
+        placed(str(block.methods["external"]["config"]["weights"]), pair, request, step + 1)
+        for block in blocks
+        if "external" in block.methods
+        for request, parts in block.requests.items()
+        for step in range(len(parts))
+        for pair in range(len(block.seeds))
+    ]
+    for path in paths:
+        if not Path(path).is_file():
+            raise UsageError(f"there is no weights file {path}")
+        if paths.count(path) > 1:
+            raise UsageError(
+                f"weights={path} is one checkpoint for {paths.count(path)} forget sets; write "
+                "{pair}, {request} or {step} where the files differ, or choose one forget set: "
+                "requests=NAME seed=0"
+            )
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -160,7 +174,9 @@ def _block(
     seeds = seeds_of(overrides.get("seeds", raw["seeds"]))
     original = overrides.get("original", raw.get("original"))
     del names["track"]
-    return Block(names, config, requests, methods, seeds, oracles, original)
+    own_seeds = seeds_of(raw["seeds"])
+    places = [own_seeds.index(s) if s in own_seeds else i for i, s in enumerate(seeds)]
+    return Block(names, config, requests, methods, seeds, oracles, places, original)
 
 
 def _panel_of(data: str) -> str:

@@ -129,7 +129,7 @@ def evaluate(
     values = _finite(panel_values(scores, own, split, peers))
     values |= derived_values(config, values, floor)
     floor = [
-        one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]])
+        one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]], is_oracle=True)
         for i, one in enumerate(floor)
     ]
     values |= {f"oracle/{name}": oracle_mean(name, floor) for name in values}

@@ -91,7 +91,7 @@ class Cell:
         found = await gather(*(attempt(self.score(request, s, oracles)) for s in rows.values()))
         values = [one.values for one in floor]
         for place, one in enumerate(floor):
-            one.values.update(self.derived(one, without(values, place)))
+            one.values.update(self.derived(one, without(values, place), is_oracle=True))
         pictures = await self.steps.gallery(request.selection) if self.pair == 0 else {}
 
         def card(name: str, state: State | CellFailed, one: Found | CellFailed) -> Card:
@@ -116,10 +116,10 @@ class Cell:
         # The runner hands every reader of a step the same facts.
         return Found(dict(found.values), found.details)
 
-    def derived(self, found: Found, oracles: Sequence[Values]) -> Values:
+    def derived(self, found: Found, oracles: Sequence[Values], is_oracle: bool = False) -> Values:
         """Scores made of other scores; none in a plan, where there are no others."""
         panel = self.block.config["evaluation"]
-        return derived_values(panel, found.values, oracles) if found.values else {}
+        return derived_values(panel, found.values, oracles, is_oracle) if found.values else {}
 
 
 async def attempt(work: Awaitable[Result]) -> Result | CellFailed:

@@ -13,6 +13,7 @@ from mu.errors import CellFailed, UsageError
 from mu.forget_sets.wants import wants
 from mu.jobs import Ref
 from mu.runner import Runner
+from mu.words import placed
 
 NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")
@@ -89,7 +90,7 @@ class Steps:
         """The model before any request: trained here, or read from the user's file."""
         if self.block.original is None:
             return await self.fit([], self.seed)
-        path = self._own(self.block.original)
+        path = placed(self.block.original, self.pair, self.request, 1)
         return await self.run.step(
             "load",
             "mu.training.external:step",
@@ -97,10 +98,6 @@ class Steps:
             config=self.given(weights=path),
             label=f"read {path}",
         )
-
-    def _own(self, path: str) -> str:
-        """This pair's file: ``{pair}`` in a path stands for the pair's number."""
-        return path.replace("{pair}", str(self.pair))
 
     async def fit(
         self, removed: Sequence[Ref], seed: int, epochs: int | None = None, role: str = ""
@@ -138,7 +135,7 @@ class Steps:
         """Who is to be forgotten next."""
         request = dict(request)
         for name, values in request.pop("per_pair", {}).items():
-            request[name] = values[self.pair % len(values)]
+            request[name] = values[self.block.places[self.pair] % len(values)]
         kind, count = wants(request)
         halves = await self._halves(count if kind == "halves" else 0, before)
         signals = await self._models(halves or [None] * count, before)
@@ -196,7 +193,8 @@ class Steps:
             raise state
         method = dict(self.block.methods[name]["config"])
         if "weights" in method:
-            method["weights"] = self._own(str(method["weights"]))
+            step = len(before) + 1
+            method["weights"] = placed(str(method["weights"]), self.pair, self.request, step)
         trajectory = self.config["evaluation"].get("trajectory")
         recipe = {k: v for k, v in self.config["recipe"].items() if k != "checkpoint"}
         removed = (*before, selection)
@@ -207,7 +205,7 @@ class Steps:
                 "data": self.data_key,
                 "state": state.learner[1],
                 "model": self.model,
-                "method": method | {k: file_digest(v) for k, v in method.items() if k == "weights"},
+                "method": by_content(method),
                 "trajectory": trajectory,
                 "forget": [self.run.facts(ref)["forget_digest"] for ref in removed],
                 "recipe": {k: recipe.get(k) for k in RUNTIME},
@@ -308,6 +306,14 @@ def untrained(model: Any) -> Any:
     if not isinstance(model, dict):
         return model
     return {k: False if k == "pretrained" else untrained(v) for k, v in model.items()}
+
+
+def by_content(options: dict[str, Any]) -> dict[str, Any]:
+    """Options in which a file is known by what is in it and not by where it lies."""
+    return {
+        k: file_digest(v) if isinstance(v, str) and Path(v).is_file() else v
+        for k, v in options.items()
+    }
 
 
 def file_digest(path: str | None) -> str | None:

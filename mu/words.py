@@ -82,6 +82,18 @@ def words_of(value: object) -> list[str]:
     return [str(v) for v in value] if isinstance(value, list) else str(value).split(",")
 
 
+def placed(path: str, pair: int, request: str, step: int) -> str:
+    """A path with its placeholders filled: pair from 0, name of the request, step from 1.
+
+    Example:
+        >>> placed("{request}_{pair}.pt", 2, "class", 1)
+        'class_2.pt'
+    """
+    for name, value in {"pair": pair, "request": request, "step": step}.items():
+        path = path.replace(f"{{{name}}}", str(value))
+    return path
+
+
 def count_of(key: str, value: object) -> int:
     """A whole number that is not negative."""
     try:

@@ -409,3 +409,21 @@ def test_text_in_a_word_is_read_as_hydra_reads_it():
 def test_a_fact_the_data_do_not_know_is_named():
     with pytest.raises(UsageError, match="num_classes"):
         resolved({"network": {"num_classes": "???"}}, {})
+
+
+def test_what_is_dealt_out_stays_with_its_seed_when_seeds_are_chosen():
+    def places(*words):
+        return load_experiment("quickstart", words).blocks[0].places
+
+    assert places() == [0, 1, 2]
+    assert places("seed=2") == [2]
+    assert places("seeds=2,0") == [2, 0]
+    assert places("seeds=7,8") == [0, 1], "seeds that are none of its own: in their order"
+
+
+@pytest.mark.parametrize("path", every("data"))
+def test_files_that_are_watched_lie_in_the_folder_that_is_read(path):
+    config = plain(path)
+    if "folder" in config:
+        assert config["files"]
+        assert all(pattern.startswith("${data.folder}/") for pattern in config["files"])

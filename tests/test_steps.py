@@ -57,6 +57,7 @@ def block(original=None, **changes):
         names=names,
         requests={},
         original=original,
+        places=[0, 1],
     )
 
 
@@ -292,7 +293,23 @@ def test_a_checkpoint_to_score_counts_by_content(tmp_path):
     path.write_bytes(b"2")
     assert all_differ(first, asked(call))
     assert str(path) not in str(first.key)
+    assert first.key["method"]["_target_"] == "x.E"
     assert first.config["method"]["weights"] == str(path)
+
+
+def test_any_file_a_method_names_counts_by_content(tmp_path):
+    path = tmp_path / "teacher.pt"
+    path.write_bytes(b"1")
+    method = {"_target_": "x.D", "teacher": str(path), "name": "no file"}
+
+    async def call(steps):
+        steps.block.methods["mine"] = {"config": method}
+        await steps.unlearn("mine", State(("fit", "1")), [], A)
+
+    first = asked(call)
+    path.write_bytes(b"2")
+    assert all_differ(first, asked(call))
+    assert first.key["method"]["name"] == "no file"
 
 
 def test_the_trajectory_is_noted_with_the_unlearning():

@@ -47,14 +47,20 @@ def accuracy_on(signals: Signals, ids: Ids) -> float:
 
 
 def forgotten_classes(signals: Signals, split: Split) -> Array:
-    """Return the sorted labels that were forgotten at some request and are retained nowhere."""
-    gone = signals.at(np.concatenate([split.forget, split.before]))[1]
-    return np.setdiff1d(gone, signals.at(split.retain)[1])
+    """Return the sorted classes that were forgotten at some request and are retained nowhere.
+
+    Classes are those of `Split.classes`: a forgotten sub-class counts as one.
+    """
+    gone = split.classes(signals, np.concatenate([split.forget, split.before]))
+    return np.setdiff1d(gone, split.classes(signals, split.retain))
 
 
-def of_classes(signals: Signals, ids: Ids, classes: Array, keep: bool = True) -> Ids:
-    """Return those of `ids` whose label is in `classes` (`keep=False`: is not)."""
-    return ids[np.isin(signals.at(ids)[1], classes, invert=not keep)]
+def of_classes(signals: Signals, split: Split, ids: Ids, classes: Array, keep: bool = True) -> Ids:
+    """Return those of `ids` whose class is in `classes` (`keep=False`: is not).
+
+    Classes are those of `Split.classes`.
+    """
+    return ids[np.isin(split.classes(signals, ids), classes, invert=not keep)]
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ class TestAccuracy(OwnScore):
     def of(self, signals: Signals, split: Split) -> float:
         """Return the accuracy, in [0, 1]."""
         gone = forgotten_classes(signals, split)
-        return accuracy_on(signals, of_classes(signals, split.test, gone, keep=False))
+        return accuracy_on(signals, of_classes(signals, split, split.test, gone, keep=False))
 
 
 @dataclass(frozen=True)
@@ -127,4 +133,4 @@ class ForgottenClassAccuracy(OwnScore):
     def of(self, signals: Signals, split: Split) -> float:
         """Return the accuracy, in [0, 1]; nan when no class is gone."""
         gone = forgotten_classes(signals, split)
-        return accuracy_on(signals, of_classes(signals, split.test, gone))
+        return accuracy_on(signals, of_classes(signals, split, split.test, gone))

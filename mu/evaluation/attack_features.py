@@ -83,11 +83,14 @@ def check(features: str = "confidence", variant: str = "corrected") -> None:
 def unseen_alike(signals: Signals, split: Split, part: str) -> Ids:
     """Return the test ids whose class occurs in `part`: seen and unseen data of the same classes.
 
+    Classes are those of `Split.classes`: forgotten rockets are compared with unseen rockets, also
+    where both are trained as vehicles.
+
     For `retain` this drops entirely forgotten classes, and on links the negatives (training
     edges are all positive, so an attack would otherwise learn to tell edges from non-edges).
     """
-    classes: Array = np.unique(signals.at(split.part(part))[1])
-    return of_classes(signals, split.test, classes)
+    classes: Array = np.unique(split.classes(signals, split.part(part)))
+    return of_classes(signals, split, split.test, classes)
 
 
 def three_sides(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -43,20 +43,35 @@ class Derived(ABC):
 
     @abstractmethod
     def __call__(self, values: Values, oracles: Sequence[Values]) -> float | None:
-        """Return the value; None where a score it is made of, or an oracle, is missing.
+        """Return the value against these oracles; None where a score or an oracle is missing.
 
         Args:
             values: of the model judged.
-            oracles: one mapping per oracle; the first has the training seed of the model.
+            oracles: one mapping per oracle.
         """
+
+    @abstractmethod
+    def judged(self, values: Values, oracles: Sequence[Values]) -> float | None:
+        """Return the value of a method, by the same statistic as `floor`.
+
+        Args:
+            values: of the method's model.
+            oracles: of its oracles; the first has the training seed of the model.
+        """
+
+    @abstractmethod
+    def floor(self, values: Values, others: Sequence[Values]) -> float | None:
+        """Return the value of an oracle against the others: what a method should reach."""
 
 
 @dataclass(frozen=True)
 class AvgGap(Derived):
     """Mean over scores of |value - mean of the oracles| (Avg. Gap; Fan et al. 2024, SalUn).
 
-    It should equal the mean gap of an oracle from the other oracles, not 0. The unit is that of the
-    scores: a proportion, where papers print percentage points.
+    It should equal the mean gap of an oracle from the other oracles, not 0. Since those are one
+    less, a method's value is the mean over the sets of all oracles but one; with one oracle it is
+    the published formula. The unit is that of the scores: a proportion, where papers print
+    percentage points.
 
     Args:
         of: names of the scores.
@@ -81,6 +96,17 @@ class AvgGap(Derived):
                 return None
             gaps.append(abs(value - target))
         return sum(gaps) / len(gaps) if gaps else None
+
+    def judged(self, values: Values, oracles: Sequence[Values]) -> float | None:
+        # A mean of k oracles is steadier than the k - 1 that an oracle is held against, so a method
+        # held against all of them would come nearer than an oracle can.
+        if len(oracles) < 2:
+            return self(values, oracles)
+        parts = range(len(oracles))
+        return _mean(self(values, [*oracles[:i], *oracles[i + 1 :]]) for i in parts)
+
+    def floor(self, values: Values, others: Sequence[Values]) -> float | None:
+        return self(values, others)
 
 
 @dataclass(frozen=True)
@@ -120,6 +146,19 @@ class ToW(Derived):
             product *= 1.0 - abs(value - target)
         return product
 
+    def judged(self, values: Values, oracles: Sequence[Values]) -> float | None:
+        return self(values, oracles)
+
+    def floor(self, values: Values, others: Sequence[Values]) -> float | None:
+        return _mean(self(values, [other]) for other in others)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = list(values)
+    if not known or None in known:
+        return None
+    return sum(value for value in known if value is not None) / len(known)
+
 
 def build_derived(evaluation: Mapping[str, Any]) -> dict[str, Derived]:
     """Instantiate the derived scores of an evaluation configuration; there may be none.
@@ -143,7 +182,10 @@ def build_derived(evaluation: Mapping[str, Any]) -> dict[str, Derived]:
 
 
 def derived_values(
-    evaluation: Mapping[str, Any], values: Values, oracles: Sequence[Values]
+    evaluation: Mapping[str, Any],
+    values: Values,
+    oracles: Sequence[Values],
+    is_oracle: bool = False,
 ) -> dict[str, float | None]:
     """Return every derived score of a panel for one model.
 
@@ -152,8 +194,13 @@ def derived_values(
         values: score values of the model.
         oracles: score values of its oracles, the one of the model's training seed first; for an
             oracle itself, the others.
+        is_oracle: whether the model is an oracle, held against the others.
 
     Raises:
         UsageError: as `build_derived`.
     """
-    return {name: one(values, oracles) for name, one in build_derived(evaluation).items()}
+    built = build_derived(evaluation).items()
+    return {
+        name: one.floor(values, oracles) if is_oracle else one.judged(values, oracles)
+        for name, one in built
+    }

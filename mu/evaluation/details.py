@@ -61,7 +61,7 @@ class PerClass(Detail):
     def __call__(self, signals: Signals, split: Split) -> Found:
         labels, counts, accuracies = _labels(signals), [], []
         for label in labels:
-            ids = of_classes(signals, split.test, np.array([label]))
+            ids = split.test[signals.at(split.test)[1] == label]
             counts.append(len(ids))
             accuracies.append(round(accuracy_on(signals, ids), DIGITS) if len(ids) else None)
         return {"labels": labels, "test": accuracies, "n": counts}
@@ -71,17 +71,17 @@ class PerClass(Detail):
 class Destinations(Detail):
     """Which classes forgotten data are taken for: a relabelling method sends them to one.
 
-    Returns {"labels": (C,), "gone": entirely forgotten classes, "forget": (C,) share of D_f
-    predicted as each class, "test": the same of the test samples of the classes in "gone", None
-    where there are none}.
+    Returns {"labels": (C,), "gone": entirely forgotten trained classes, "forget": (C,) share of D_f
+    predicted as each class, "test": the same of the test samples of the classes, or sub-classes,
+    that are entirely forgotten, None where there are none}.
     """
 
     def __call__(self, signals: Signals, split: Split) -> Found:
         classes = forgotten_classes(signals, split)
-        gone = of_classes(signals, split.test, classes)
+        gone = of_classes(signals, split, split.test, classes)
         return {
             "labels": _labels(signals),
-            "gone": classes.tolist(),
+            "gone": classes.tolist() if split.groups is None else [],
             "forget": _shares(_predicted(signals, split.forget), signals.logits.shape[1]),
             "test": _shares(_predicted(signals, gone), signals.logits.shape[1]),
         }

@@ -49,6 +49,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
         retain=selection["retain"],
         validation=data["part/validation"],
         test=data["part/test"],
+        groups=selection.get("groups"),
     )
     own = signals_of(inputs["signals"])
     values = panel_values(

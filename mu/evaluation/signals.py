@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,8 @@ class Split:
         retain: what is kept after the request.
         validation: held out, never trained on.
         test: held out, never trained on or tuned on.
+        groups: (N,) class of every id at the level of labels that the request names, such as the
+            fine classes of data trained by coarse ones; None for the labels trained on.
     """
 
     forget: Ids
@@ -150,11 +152,16 @@ class Split:
     retain: Ids
     validation: Ids
     test: Ids
+    groups: Array | None = None
 
     def __post_init__(self) -> None:
         """Read every part as int64 ids."""
         for name in PARTS:
             object.__setattr__(self, name, as_ids(getattr(self, name), name))
+
+    def classes(self, signals: Signals, ids: Ids) -> Array:
+        """Return the class of each id as the request tells classes apart, (m,)."""
+        return signals.at(ids)[1] if self.groups is None else self.groups[ids]
 
     def part(self, name: str) -> Ids:
         """Return the ids of the part called `name`.
@@ -168,4 +175,4 @@ class Split:
         return ids
 
 
-PARTS = tuple(item.name for item in fields(Split))
+PARTS = ("forget", "before", "retain", "validation", "test")

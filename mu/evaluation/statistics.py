@@ -37,10 +37,19 @@ DIFFERS, LIKE, NO_POWER, OPEN = "differs", "like the oracle", "no power here", "
 Table = Mapping[str, Mapping[str, Evidence]]
 
 
-def _power(table: Table, name: str, kind: str) -> bool | None:
-    """Whether the score tells its reference row from the oracles; None when that is unknown."""
+def _power(table: Table, name: str, kind: str, better: str) -> bool | None:
+    """Whether the score tells its reference row from the oracles; None when that is unknown.
+
+    A reference nearer to the oracles than they are to each other is not told from them.
+    """
     reference = table.get(REFERENCE.get(kind, ""), {}).get(name)
-    return None if reference is None else reference.gap.excludes_zero()
+    if reference is None:
+        return None
+    return reference.gap.excludes_zero() and not _nearer(reference.gap, better)
+
+
+def _nearer(gap: Estimate, better: str) -> bool:
+    return {"lower": gap.mean < 0, "higher": gap.mean > 0}.get(better, False)
 
 
 def _verdict(found: Evidence, power: bool | None, facts: Mapping[str, Any]) -> str:
@@ -86,11 +95,11 @@ def verdict(
     """Return the verdict on one score of one method.
 
     *differs*: the 95 % interval of the paired gap excludes 0; for a distance to the oracles only
-    where it lies beyond the oracles' distance from each other: nearer than that is *like the
-    oracle*, by the same interval as a one-sided test. *no power here*: it does not, and
+    where it lies beyond the oracles' distance from each other. *no power here*: it does not, and
     the score cannot tell the reference row (original, or random weights for utility) from the
-    oracles either. *like the oracle*: the score has power and the gap is within `margin` by an
-    equivalence test, for a distance by its one side that counts. *inconclusive*: everything else.
+    oracles either. *like the oracle*: the score has power, and a distance is surely smaller than
+    that between oracles, or the gap is within `margin` by an equivalence test, for a distance by
+    its one side that counts. *inconclusive*: everything else.
 
     Args:
         gap: paired gap of the method.
@@ -98,11 +107,12 @@ def verdict(
         margin: equivalence margin of the score, in its units.
         better: `lower` for a distance to the oracles, `higher` for an agreement with them.
     """
-    if gap.excludes_zero():
-        nearer = {"lower": gap.mean < 0, "higher": gap.mean > 0}.get(better, False)
-        return LIKE if nearer else DIFFERS
+    if gap.excludes_zero() and not _nearer(gap, better):
+        return DIFFERS
     if power is False:
         return NO_POWER
+    if gap.excludes_zero():
+        return LIKE
     if power and margin is not None and _within(gap, margin, better):
         return LIKE
     return OPEN
@@ -125,7 +135,8 @@ def aggregate(cards: Iterable[Card], panel: Panel) -> list[dict[str, Any]]:
                 kind, facts = kind_of(name, panel), panel["scores"].get(name, {})
                 word = ""
                 if kind in REFERENCE and method != "oracle" and found.value.n:
-                    word = _verdict(found, _power(table, name, kind), facts)
+                    power = _power(table, name, kind, facts.get("better", "oracle"))
+                    word = _verdict(found, power, facts)
                 value, gap = found.value.interval(), found.gap.interval()
                 numbers = (found.value.mean, *value, found.value.n, found.oracle)
                 row = (*key, method, name, *numbers, found.gap.mean, *gap, word)
@@ -148,8 +159,9 @@ def _headline(
     adjusted = holm([one.gap.pvalue() for one in found.values()])
     words = {}
     for (name, one), p in zip(found.items(), adjusted, strict=True):
-        power = _power(table, name, kind_of(name, panel))
-        word = _verdict(one, power, panel["scores"][name])
+        facts = panel["scores"][name]
+        power = _power(table, name, kind_of(name, panel), facts.get("better", "oracle"))
+        word = _verdict(one, power, facts)
         if word == DIFFERS and not p < 1 - LEVEL:
             word = NO_POWER if power is False else OPEN
         words[name] = word

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mu.artifact import Artifact
 from mu.data.base import Data, Ids, Kept, removed_elements
@@ -200,4 +201,23 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
     data, selector = build_data(config["data"]), build(config["request"])
     before = removed_elements(inputs["removed"])
     request = select(selector, data, before, config["seed"], seen(data, inputs))
-    return selection(data, request, before)
+    found = selection(data, request, before)
+    groups = groups_of(data, selector, inputs["removed"])
+    if groups is not None:
+        found.arrays["groups"] = groups
+    return found
+
+
+def groups_of(
+    data: Data, selector: Selector | ModelSelector, removed: Sequence[Artifact]
+) -> NDArray[Any] | None:
+    """(N,) class of every id at the level of labels this request, or the last before it, names.
+
+    Scores then tell a forgotten sub-class from its siblings; None for the labels trained on.
+    """
+    level = getattr(selector, "level", None)
+    if level is not None:
+        found: NDArray[Any] = data.labelling(level)
+        return found
+    named = [one.arrays["groups"] for one in removed if "groups" in one.arrays]
+    return named[-1] if named else None

@@ -39,4 +39,4 @@ class External(Unlearner):
         after = self.learner.state_dict()
         if all(torch.equal(tensor, after[name]) for name, tensor in before.items()):
             self.warn(f"{self.weights} holds the weights of the model before the request")
-        self.facts = {"weights": Path(self.weights).name}
+        self.facts = {"weights": Path(self.weights).name, "elsewhere": True}

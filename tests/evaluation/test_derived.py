@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +35,28 @@ def test_an_oracle_against_itself(model) -> None:
     assert ToW()(model, [model]) == ToW(forget="mia")(model, [model]) == 1
 
 
+def test_a_method_that_is_an_oracle_reaches_the_floor_and_no_more() -> None:
+    """Drawn like the oracles it must not come nearer to them than they do to each other."""
+    generator = np.random.default_rng(0)
+    for number in (2, 3, 5):
+        drawn = generator.normal(size=(4000, number + 1))
+        gap = AvgGap(of=["ua"])
+        method, floor = [], []
+        for model, *oracles in drawn:
+            others = [{"ua": value} for value in oracles]
+            method.append(gap.judged({"ua": model}, others))
+            floor.append(gap.floor(others[0], others[1:]))
+        error = (np.var(method) + np.var(floor)) ** 0.5 / len(drawn) ** 0.5
+        assert abs(np.mean(method) - np.mean(floor)) < 4 * error
+
+
+def test_the_floor_of_tow_uses_every_pair_of_oracles() -> None:
+    oracles = [{"ua": v, "ra": 1.0, "ta": 1.0} for v in (0.0, 0.1, 0.4)]
+    found = ToW().floor(oracles[2], oracles[:2])
+    assert found == pytest.approx((0.6 + 0.7) / 2)
+    assert ToW().judged(oracles[2], oracles[:2]) == pytest.approx(0.6), "the oracle of the seed"
+
+
 @given(values, values)
 def test_the_order_of_oracles_matters_to_tow_alone(model, other) -> None:
     pair = [{**model, "ua": 0.0}, {**other, "ua": 1.0}]
@@ -50,10 +73,11 @@ def test_by_hand() -> None:
     assert ToW(forget="mia")(model, [first, second]) == pytest.approx(0.8 * 0.5 * 0.6)
     found = derived_values(PANEL, model, [first, second])
     assert found == {
-        "gap": AvgGap()(model, [first, second]),
+        "gap": AvgGap().judged(model, [first, second]),
         "tow": ToW()(model, [first, second]),
         "tow_mia": ToW(forget="mia")(model, [first, second]),
     }
+    assert found["gap"] == pytest.approx((AvgGap()(model, [first]) + AvgGap()(model, [second])) / 2)
     accuracy = {**model, "ua": 1 - model["ua"]}
     assert ToW()(accuracy, [{**first, "ua": 0.5}]) == pytest.approx(ToW()(model, [first]))
 

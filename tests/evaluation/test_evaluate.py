@@ -24,13 +24,12 @@ def test_derived_scores_of_the_model_and_of_each_oracle_against_the_others(parts
     net, *oracles = nets(4)
     found = mu.evaluate(net, **parts, oracles=oracles)
     each = [mu.evaluate(oracle, **parts) for oracle in oracles]
-    assert found["avg_gap"] == AvgGap()(found, each) > 0
+    assert found["avg_gap"] == AvgGap().judged(found, each) > 0
     assert found["tow"] == ToW()(found, each) < 1
     floor = [AvgGap()(each[i], each[:i] + each[i + 1 :]) for i in range(3)]
     assert found["oracle/avg_gap"] == pytest.approx(sum(floor) / 3)
-    assert found["oracle/tow"] == pytest.approx(
-        (ToW()(each[0], each[1:]) + ToW()(each[1], each[:1]) + ToW()(each[2], each[:1])) / 3
-    )
+    pairs = [ToW()(each[i], [each[j]]) for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert found["oracle/tow"] == pytest.approx(sum(pairs) / 3)
     assert "avg_gap" not in each[0]
 
 

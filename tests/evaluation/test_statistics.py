@@ -318,3 +318,48 @@ def test_intervals_of_proportions_are_cut_for_display_alone() -> None:
     assert all(map(math.isnan, shown_interval(single, panel["scores"]["ta"])))
     stored = {"mean": 0.5, "low": None, "high": None}
     assert shown_interval(stored, panel["scores"]["ta"]) == (None, None)
+
+
+DISTANCE: dict[str, Any] = {
+    "scores": {
+        "kl": {"title": "KL", "kind": "forgetting", "headline": True, "margin": None}
+        | {"better": "lower"},
+        "ta": PANEL["scores"]["ta"],
+    }
+}
+
+
+def near(original: float, ours: float, floor: float = 0.10) -> list[dict]:
+    """Cards of four pairs with a distance: of the original, of a method, and between oracles."""
+    rows = []
+    for pair in range(4):
+        wobble = 0.001 * pair
+        for method, value in {"original": original, "random_weights": 0.9, "ours": ours}.items():
+            one = card(method, pair, kl=value + wobble, ta=0.1 if "random" in method else 0.9)
+            one["oracle"] = {"kl": [floor, floor + 0.001], "ta": [0.9, 0.901]}
+            rows.append(one)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("original", "ours", "word"),
+    [
+        (0.05, 0.05, "no power here"),  # the original is an oracle for all this score can tell
+        (0.50, 0.05, "like the oracle"),
+        (0.50, 0.40, "differs"),
+        (0.05, 0.40, "differs"),
+    ],
+)
+def test_a_distance_has_power_only_where_the_original_is_farther_than_oracles_are(
+    original, ours, word
+) -> None:
+    cards = near(original, ours)
+    found = next(
+        r for r in aggregate(cards, DISTANCE) if (r["method"], r["metric"]) == ("ours", "kl")
+    )
+    assert found["verdict"] == word
+    overall = verdicts(aggregate(cards, DISTANCE), DISTANCE, cards)
+    said = {row["method"]: row["verdict"] for row in overall}
+    assert said["ours"] == word
+    if original < 0.10:
+        assert said["original"] == "no power here"

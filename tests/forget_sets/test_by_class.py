@@ -5,10 +5,11 @@ import pytest
 import torch
 from forget_sets.problems import nodes
 
+from mu.artifact import Artifact
 from mu.data.base import TensorData
 from mu.errors import UsageError
 from mu.forget_sets.by_class import ClassSet
-from mu.forget_sets.request import select
+from mu.forget_sets.request import groups_of, select
 
 NAMES = ["cat", "dog", "eel"]
 
@@ -71,3 +72,14 @@ def test_a_class_that_is_none_is_named(make, named):
     with pytest.raises(UsageError, match=named) as caught:
         chosen(make())
     assert "\n" not in str(caught.value)
+
+
+def test_the_level_goes_with_the_selection_and_with_those_after_it():
+    data = Levels()
+    fine, plain = ClassSet(2, level="fine"), ClassSet(0)
+    assert groups_of(data, plain, []) is None
+    assert groups_of(data, fine, []).tolist() == data.levels["fine"].tolist()
+    before = Artifact({}, {"groups": data.levels["fine"]})
+    assert groups_of(data, plain, [before, Artifact({}, {})]).tolist() == (
+        data.levels["fine"].tolist()
+    )

@@ -51,7 +51,7 @@ def test_a_checkpoint_is_scored_beside_the_others(mu, tiny, tiny_words, weights)
     assert {"external", "ssd", "finetune", "gradient_ascent", "oracle"} <= methods
     card = found.card("external", request="class")
     assert card["values"]["ua"] == oracle["oracle"]["ua"][1]
-    assert card["values"]["cost/passes"] == 0
+    assert card["values"]["cost/passes"] is None, "what it took elsewhere is not known"
     assert card["method_config"]["weights"] == str(path)
 
 
@@ -104,3 +104,12 @@ def test_a_checkpoint_for_each_pair(mu, tiny_words, weights, tiny, tmp_path):
     found = mu("run", *words, "seeds=2", f"weights={tmp_path}/mine_{{pair}}.safetensors")
     assert found.code == 0, found.err
     assert len([card for card in found.cards if card["method"] == "external"]) == 2
+
+
+def test_one_checkpoint_serves_one_request(mu, weights, tiny):
+    path = weights(tiny.card("oracle", request="class")["learner"])
+    words = ["experiment=quickstart", "requests=class,random_20", "seed=0", "compute.workers=0"]
+    found = mu("run", *words, f"weights={path}")
+    assert found.code == 2
+    assert "2 forget sets" in found.err
+    assert "{request}" in found.err
