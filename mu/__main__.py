@@ -40,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     0 when every cell finished, 1 when one failed, 2 for bad usage, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] == "help" or {"-h", "--help"} & set(words):
+    asked = bool({"-h", "--help"} & set(words))
+    if not words or words[0] == "help" or (asked and words[0] in ("-h", "--help", "run", "plan")):
         print(GUIDE, end="")
         return 0
     if words[0] == "--version":
@@ -52,6 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         return dispatch(words[0], words[1:])
+    except SystemExit:  # argparse has printed the options of a verb
+        return 0
     except MuError as error:
         print(f"mu: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

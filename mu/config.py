@@ -66,6 +66,9 @@ def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
         raise unknown("experiment", name, known)
     raw = _read(path)
     overrides = parse_words(words)
+    for block in raw["blocks"]:
+        block["requests"] |= files_of(overrides.get("requests"))
+    overrides |= {"requests": _names(overrides["requests"])} if "requests" in overrides else {}
     _check_requests(overrides, raw["blocks"])
     variant = {key: overrides.get(key) for key in ("scale", "mode")}
     variants = variants_of(raw, path, **variant)
@@ -210,6 +213,26 @@ def _methods(own: list[str], wanted: object, siblings: list[dict[str, Any]]) -> 
 
 def _wanted(name: str, wanted: object) -> bool:
     return wanted is None or name in words_of(wanted)
+
+
+def files_of(wanted: object) -> dict[str, Any]:
+    """Requests by files of ids, ``requests=ids.txt``: name → configuration.
+
+    Raises:
+        UsageError: There is no such file.
+    """
+    found = {}
+    for word in words_of(wanted):
+        if not word.endswith(".txt"):
+            continue
+        if not Path(word).is_file():
+            raise UsageError(f"there is no file of ids {word}")
+        found[Path(word).stem] = {"request": "ids", "path": word}
+    return found
+
+
+def _names(wanted: object) -> list[str]:
+    return [Path(w).stem if w.endswith(".txt") else w for w in words_of(wanted)]
 
 
 def _check_requests(overrides: dict[str, Any], blocks: list[dict[str, Any]]) -> None:

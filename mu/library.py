@@ -10,7 +10,7 @@ from mu.choices import choices, read_yaml, unknown
 from mu.errors import UsageError
 from mu.evaluation.score import Score
 from mu.evaluation.signals import Signals, Split
-from mu.models.base import Learner
+from mu.models.base import Learner, as_batch
 from mu.models.predict import predict
 from mu.training.fit import Progress
 from mu.unlearning.base import Context, LoaderPart, Unlearner, apply
@@ -106,7 +106,8 @@ def evaluate(
         mean over the oracles, each scored against the others.
 
     Raises:
-        UsageError: Unknown panel.
+        UsageError: Unknown panel, a label that the model has no class for, or ``oracles`` that are
+            no list of models.
     """
     from mu.evaluation.derived import derived_values, oracle_mean
     from mu.evaluation.score import Peers, oracle_values, panel_values
@@ -117,6 +118,10 @@ def evaluate(
         raise unknown("evaluation panel", panel, known)
     config = read_yaml(known[panel])
     scores: dict[str, Score] = build_scores(config)
+    oracles, untrained = (
+        _several_models("oracles", oracles),
+        _several_models("untrained", untrained),
+    )
     batches = [list(forget), list(retain), list(test)]
     own, split = _signals(net, batches, device)
     peers = Peers(
@@ -161,15 +166,49 @@ def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:
 
 
 def _several(loader: Loader) -> Any:
-    """The loader, or a list of its batches where it can be read only once."""
-    return list(loader) if iter(loader) is loader else loader
+    """The loader, or a list of its batches where it can be read only once or has no length."""
+    try:
+        once = iter(loader) is loader
+        len(loader)  # type: ignore[arg-type]
+    except TypeError:
+        once = True
+    return list(loader) if once else loader
+
+
+def check_labels(signals: Signals) -> None:
+    """Refuse labels that the model has no class for.
+
+    Raises:
+        UsageError: Naming the first.
+    """
+    classes = max(signals.logits.shape[1], 2)
+    if not signals.classifies or not len(signals.targets):
+        return
+    wrong = signals.targets[(signals.targets < 0) | (signals.targets >= classes)]
+    if len(wrong):
+        raise UsageError(
+            f"label {wrong[0]} is outside the {classes} classes of the model (0 to {classes - 1})"
+        )
+
+
+def _several_models(name: str, models: object) -> list[nn.Module]:
+    """Models as a list.
+
+    Raises:
+        UsageError: They are one model, or something else.
+    """
+    found = list(models) if isinstance(models, Iterable) else []
+    if isinstance(models, nn.Module) or not all(isinstance(m, nn.Module) for m in found):
+        raise UsageError(f"{name} takes a list of models, such as {name}=[net]")
+    return found
 
 
 def _signals(net: nn.Module, batches: list[list[Any]], device: str) -> tuple[Signals, Split]:
     """Signals of a model on forget, retain and test batches, numbered in that order."""
     learner = net if isinstance(net, Learner) else Learner(net)
     signals = predict(learner, [batch for part in batches for batch in part], device)
-    sizes = [sum(len(batch[1]) for batch in part) for part in batches]
+    check_labels(signals)
+    sizes = [sum(len(as_batch(batch)) for batch in part) for part in batches]
     ends = np.cumsum([0, *sizes])
     forget, retain, test = (np.arange(ends[i], ends[i + 1]) for i in range(3))
     empty = np.empty(0, np.int64)

@@ -70,9 +70,16 @@ class Cell:
             removed = after
 
     async def ask(self) -> None:
-        """Select what needs no model before anything is trained: a wrong request costs nothing."""
+        """Select what needs no model, and read the user's files, before anything is trained.
+
+        A wrong request, or a checkpoint that does not fit, then costs nothing.
+        """
         before: tuple[Ref, ...] = ()
-        for request in self.block.requests[self.request]:
+        requests = self.block.requests[self.request]
+        if external := self.block.methods.get("external"):
+            for step in range(len(requests)):
+                await self.steps.load(external["config"]["weights"], step + 1)
+        for request in requests:
             if self.steps.reads_models(request):
                 return
             found = await attempt(self.steps.select(request, before))

@@ -90,7 +90,11 @@ class Steps:
         """The model before any request: trained here, or read from the user's file."""
         if self.block.original is None:
             return await self.fit([], self.seed)
-        path = placed(self.block.original, self.pair, self.request, 1)
+        return await self.load(self.block.original, 1)
+
+    async def load(self, path: str, step: int) -> Ref:
+        """A model from a file of the user's that must fit the network."""
+        path = placed(path, self.pair, self.request, step)
         return await self.run.step(
             "load",
             "mu.training.external:step",

@@ -125,3 +125,21 @@ def test_a_graph_of_pyg(digits):
 def test_mistakes_are_named(digits, net, call, message):
     with pytest.raises(UsageError, match=message):
         call(net, digits[1])
+
+
+def test_bad_labels_and_models_are_named():
+    net, batch = nn.Linear(3, 2), (torch.eye(3), torch.tensor([0, 1, 2]))
+    good = (torch.eye(3), torch.tensor([0, 1, 0]))
+    with pytest.raises(UsageError, match="label 2 is outside the 2 classes"):
+        mu.evaluate(net, forget=[batch], retain=[good], test=[good])
+    with pytest.raises(UsageError, match=r"oracles takes a list of models"):
+        mu.evaluate(net, forget=[good], retain=[good], test=[good], oracles=net)
+
+
+def test_a_loader_without_a_length_is_read():
+    class Stream:
+        def __iter__(self):
+            return iter([(torch.eye(3), torch.tensor([0, 1, 0]))])
+
+    found = mu.unlearn(nn.Linear(3, 2), "finetune", retain=Stream(), epochs=2, lr=0.1)
+    assert found.unlearning["forward"] == 6

@@ -39,8 +39,12 @@ class ClassSet:
         ids = data.elements(self.kind)[labels == label]
         ids = np.intersect1d(ids, available)
         if len(ids) == 0:
-            known = ", ".join(map(str, np.unique(labels)[:20]))
-            raise UsageError(f"no {self.kind} of class {self.label} are left; classes: {known}")
+            known = np.unique(labels)
+            if label in known:
+                raise UsageError(f"no {self.kind} of class {self.label} are left to forget")
+            raise UsageError(
+                f"no {self.kind} have class {self.label}; classes are {known[0]} to {known[-1]}"
+            )
         return ids
 
     def number(self, name: str, data: Data) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -103,6 +104,10 @@ def _content(path: Path) -> dict[str, Tensor]:
 
             return load_file(path)
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        raise UsageError(
+            f"{path} is not a weights file: it holds more than tensors; save model.state_dict()"
+        ) from error
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path} is not a weights file: {reason}") from error

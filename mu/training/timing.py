@@ -27,8 +27,14 @@ class First:
         return islice(iter(self.batches), self.n)
 
 
+SMALL = 32  # samples a batch while timing: a large network must not take minutes to be timed
+
+
 def expected_seconds(config: dict[str, Any], batches: int = 4) -> float:
     """Seconds that a ``fit`` step should take, from the difference of one and a few more batches.
+
+    Batches are of at most 32 samples, so that the estimate of a recipe with larger ones is high
+    rather than low.
 
     Args:
         config: Of a ``fit`` step: ``data``, ``model``, ``recipe``, ``seed``, ``device``.
@@ -46,7 +52,7 @@ def expected_seconds(config: dict[str, Any], batches: int = 4) -> float:
     loader = data.loader(
         kept.ids,
         kept.view,
-        batch_size=recipe["batch_size"],
+        batch_size=min(recipe["batch_size"], SMALL) if recipe["batch_size"] else None,
         train=True,
         augment=recipe.get("augment"),
     )

@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 import pytorch_lightning as pl
@@ -223,6 +223,7 @@ def apply(
     if missing:
         raise UsageError(f"{type(method).__name__} needs {', '.join(missing)}")
     pl.seed_everything(context.seed, workers=False, verbose=False)
+    watched, context = context.watched, replace(context, watched={})  # not for the method's eyes
     method.attach(learner, {n: parts[n] for n in method.needs}, context, memory or {})
     if context.channels_last:
         use_channels_last(method.learner)
@@ -233,9 +234,9 @@ def apply(
     if method.epochs:
         loader = method.train_batches()
         counted = Counted(loader, method.meter, method.epochs * len(loader), context.progress)
-        if context.watched:
+        if watched:
             steps = method.epochs * len(loader)
-            method.probe = Probe(context.watched, steps, method.epochs, context.points)
+            method.probe = Probe(watched, steps, method.epochs, context.points)
         method.learner.train()
         train(method, counted, method.epochs, context.precision, context.device)
     method.learner.cpu()

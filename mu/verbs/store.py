@@ -211,7 +211,10 @@ def export(options: argparse.Namespace) -> int:
     if options.keys or options.results:
         for key in options.keys:
             if not any(entry.key.startswith(key) for entry in found):
-                raise unknown("key", key, [entry.key[:12] for entry in found])
+                raise UsageError(
+                    f"no artifact has a key that starts with {key!r}; mu store ls shows them, "
+                    "--results DIR takes those that a run rests on"
+                )
         wanted = _wanted(store, options.results or ())
         begun = tuple(options.keys)
         found = [e for e in found if e.key in wanted or e.key.startswith(begun)]

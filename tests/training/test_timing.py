@@ -29,7 +29,7 @@ def test_it_grows_with_epochs_and_batches(config, monkeypatch):
 
     monkeypatch.setattr("mu.training.timing.fit", slow)
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
-    batches = -(-1078 // 64)
+    batches = -(-1078 // 32)
     assert expected_seconds(config) == 3 * batches
     config["recipe"]["batch_size"] = None
     assert expected_seconds(config) == 3 * (10 + 1), "a single batch: nothing to subtract"

@@ -101,3 +101,22 @@ def test_a_wrong_score_is_named_before_anything_is_trained(refused, tmp_path):
         "derived:\n  gap: {_target_: mu.evaluation.derived.AverageGap}\nheadline: [ua]\n"
     )
     assert "AverageGap" in refused("evaluation=mine", MU_CONFIGS=tmp_path / "own")
+
+
+def test_an_exported_set_is_asked_for_again(mu, tiny, tiny_words):
+    path = tiny.folder / "forget_sets/0_class_0.txt"
+    words = [w for w in tiny_words if not w.startswith(("requests", "experiment"))]
+    found = mu("run", "experiment=sequence", *words, f"requests={path}")
+    assert found.code == 0, found.err
+    card = found.card("ssd", request="0_class_0")
+    assert card["forget_digest"] == tiny.card("ssd", request="class")["forget_digest"]
+    assert card["values"]["ua"] == tiny.card("ssd", request="class")["values"]["ua"]
+
+
+def test_a_file_of_ids_that_is_not_there(refused, tmp_path):
+    assert "none.txt" in refused(f"requests={tmp_path / 'none.txt'}")
+
+
+def test_a_class_that_is_none(refused):
+    said = refused("requests=person", "request.label=99")
+    assert "no samples have class 99; classes are 0 to 2" in said
