@@ -48,7 +48,7 @@ def test_the_example_runs_in_an_empty_folder_and_leaves_nothing_there(tmp_path):
 
 def test_the_lists_name_only_what_there_is():
     lists = LIST.findall(TEXT)
-    assert {group for group, _ in lists} == {"method", "request", "data", "model"}
+    assert {group for group, _ in lists} == {"method", "request", "data", "model", "experiment"}
     for group, text in lists:
         named = re.findall(r"^- `(\w+)`", text, re.MULTILINE)
         assert named, f"the list of {group} is empty: make docs"

@@ -91,7 +91,10 @@ def commit() -> dict[str, Any]:
 
     if not git("ls-files", "__init__.py"):  # installed, perhaps inside somebody else's checkout
         return {"commit": None, "dirty": False}
-    return {"commit": git("rev-parse", "--short", "HEAD"), "dirty": bool(git("status", "--short", "--untracked-files=no"))}
+    return {
+        "commit": git("rev-parse", "--short", "HEAD"),
+        "dirty": bool(git("status", "--short", "--untracked-files=no")),
+    }
 
 
 def classes_of(store: Store, cards: Sequence[Card]) -> dict[str, list[str] | None]:
