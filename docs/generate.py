@@ -35,7 +35,10 @@ def headline(section: Section, folder: Path, top: Path) -> str:
     titles = [section.title(metric) for metric in section.headline]
     rows = [["", *titles, "passes", "verdict"], ["---"] * (len(titles) + 3)]
     for method in section.methods:
-        values = [mean_interval(section.row(method, metric)) for metric in section.headline]
+        values = [
+            mean_interval(section.row(method, metric), section.limits(metric))
+            for metric in section.headline
+        ]
         passes = section.row(method, "cost/passes")
         cost = share(passes["mean"]) if passes else ""
         rows.append([method, *values, cost, section.outcome(method).word])

@@ -23,7 +23,6 @@ __all__ = [
     "holm",
     "interval",
     "paired_gap",
-    "shown_interval",
     "verdict",
     "verdicts",
 ]
@@ -60,33 +59,6 @@ def _within(gap: Estimate, margin: float, better: str) -> bool:
     low, high = gap.interval(0.90)
     one_sided = {"lower": high < margin, "higher": low > -margin}
     return one_sided[better] if better in one_sided else gap.within(margin)
-
-
-def shown_interval(
-    row: Mapping[str, Any], facts: Mapping[str, Any]
-) -> tuple[float | None, float | None]:
-    """Return `low` and `high` of a row, cut to the score's `range`: for printing and drawing only.
-
-    A t interval of a proportion near 1 passes 1. Rows, gaps, tests and half widths keep the uncut
-    one, since its width is what is known of the error.
-
-    Args:
-        row: a row of `aggregate`.
-        facts: of its score in the panel; without `range` nothing is cut.
-
-    Example:
-        >>> shown_interval({"mean": 0.99, "low": 0.95, "high": 1.03}, {"range": [0.0, 1.0]})
-        (0.95, 1.0)
-    """
-    bottom, top = facts.get("range") or (None, None)
-    low, high, mean = row["low"], row["high"], row["mean"]
-    if low is None or high is None:
-        return low, high
-    if bottom is not None and low < bottom <= mean:
-        low = bottom
-    if top is not None and high > top >= mean:
-        high = top
-    return low, high
 
 
 def verdict(

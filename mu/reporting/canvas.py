@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from mu.reporting.layout import Results, all_methods
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis, YAxis
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette for all kinds of colour vision, without the yellow that white swallows.
@@ -25,6 +27,7 @@ INK, GREY, BAND = "#222222", "#8a8a8a", "#e4e4e4"
 Span = tuple[float, float | None, float | None]  # a value and the ends of its interval
 Box = tuple[float, float, float, float]  # left, low, right, high
 NAME_LENGTH = 22
+DISTANCES = (10, 18, 30, 44, 60, 80)  # pixels from a point to its text, tried in this order
 FONT = "'DejaVu Sans'"
 FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"
 
@@ -97,6 +100,25 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
+def decade(value: float) -> str:
+    """A power of ten, short.
+
+    >>> decade(0.01), decade(100.0), decade(1e6)
+    ('0.01', '100', '1e6')
+    """
+    return f"{value:g}" if 1e-4 <= value < 1e5 else f"1e{math.log10(value):.0f}"
+
+
+def logarithmic(axis: XAxis | YAxis) -> None:
+    """Make an axis logarithmic, with plain numbers at the decades."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_locator(LogLocator(numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: decade(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def svg(drawn: Figure, slug: str, label: str) -> str:
     """The figure as an ``<svg>`` element to put into a page.
 
@@ -164,7 +186,7 @@ def _occupied(axes: Axes, across: Span, up: Span) -> list[Box]:
     x, y = axes.transData.transform((across[0], up[0]))
     left, low = axes.transData.transform((_or(across[1], across[0]), _or(up[1], up[0])))
     right, high = axes.transData.transform((_or(across[2], across[0]), _or(up[2], up[0])))
-    return [(x - 6, y - 6, x + 6, y + 6), (left, y - 1, right, y + 1), (x - 1, low, x + 1, high)]
+    return [(x - 6, y - 6, x + 6, y + 6), (left, y - 2, right, y + 2), (x - 2, low, x + 2, high)]
 
 
 def _or(value: float | None, instead: float) -> float:
@@ -177,7 +199,7 @@ def _free_place(
     """A box of this size near a point, and where a line to it ends when it is not beside it."""
     frame = axes.get_window_extent()
     (x, y), (width, height) = point, size
-    for distance, (right, up) in product((9, 18, 30, 44, 60, 80), _DIRECTIONS):
+    for distance, (right, up) in product(DISTANCES, _DIRECTIONS):
         left = x + distance * right - width * (1 - right) / 2
         low = y + distance * up - height / 2
         box = (left, low, left + width, low + height)
@@ -185,7 +207,7 @@ def _free_place(
         inside = inside and frame.y0 <= low and box[3] <= frame.y1
         if inside and not any(_overlap(box, other) for other in taken):
             break
-    near = distance == 9
+    near = distance == DISTANCES[0]
     return box, None if near else (left + width * (1 - right) / 2, low + height * (1 - up) / 2)
 
 

@@ -68,23 +68,25 @@ def chosen(found: Sequence[Column]) -> list[Column]:
     kept: list[Column] = []
     for forgotten in (True, False):
         group = [column for column in found if column.forgotten is forgotten]
-        farthest = sorted(group, key=lambda column: -column.distance)
-        kept += farthest[:SHOWN] if len(group) > MANY else group
+        if len(group) > MANY:
+            group = sorted(group, key=lambda column: -column.distance)[:SHOWN]
+            group = [column for column in group if column.distance] or group
+        kept += group
     return [column for column in found if any(column is one for one in kept)]
 
 
 def caption(section: Section) -> str:
     """What the picture shows, in words; which classes, where it does not show all."""
     found = columns(section)
-    left_out = len(found) - len(chosen(found))
+    kept = [column for column in found if not column.forgotten]
+    drawn = sum(not column.forgotten for column in chosen(found))
     text = "Test accuracy per class, mean over the pairs; stems run to the oracle (a pair's first)."
     if any(column.forgotten for column in found):
         text += " A class counts where it is kept; shaded: classes forgotten entirely."
     if any(column.title == EACH for column in found):
         text += " Pairs forget different classes: one column holds whatever each of them forgot."
-    if left_out:
-        total = sum(not column.forgotten for column in found)
-        text += f" Of {total} classes the {SHOWN} with the largest gap to the oracle are drawn."
+    if drawn < len(kept):
+        text += f" Of {len(kept)} classes the {drawn} with the largest gap to the oracle are drawn."
     return text
 
 

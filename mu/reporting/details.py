@@ -59,6 +59,13 @@ class Details:
                 found.update(self.of(pair, method, "samples").get("labels") or ())
         return tuple(sorted(found))
 
+    def source(self, pair: int) -> int | None:
+        """The one class that all forgotten samples of a pair come from; None if from several."""
+        found: set[int] = set()
+        for method in self.section.methods:
+            found.update(self.of(pair, method, "samples").get("labels") or ())
+        return found.pop() if len(found) == 1 else None
+
     def class_name(self, label: int) -> str:
         """The name of a class, or ``class 3`` where classes have none."""
         known = self.section.classes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from mu.reporting.canvas import (
     short,
     svg,
 )
-from mu.reporting.format import finite, printable, share
+from mu.reporting.format import Limits, finite, number, printable, share, shown_interval
 from mu.reporting.section import Record, Section
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Looks = Mapping[str, Look]
 WIDTH, HALF = 9.6, 5.4
+ROOM = 0.03  # share of an axis beyond the end of its score
+FAR = 30.0  # times as far as the others, and as a proportion can be: no axis holds both
 
 
 def forest(section: Section, looks: Looks) -> str:
@@ -65,13 +68,14 @@ def utility(section: Section, looks: Looks) -> str:
         for axes, metric in zip(
             drawn.subplots(len(metrics), 1, squeeze=False).ravel(), metrics, strict=True
         ):
-            if oracle := _value(section.row("oracle", metric)):
+            if oracle := _value(section, "oracle", metric):
                 middle, low, high = oracle
                 axes.axvline(middle, color=INK, linewidth=1, zorder=1)
                 if low is not None and high is not None:
                     axes.axvspan(low, high, color=BAND, zorder=0)
-            spans = [_value(section.row(method, metric)) for method in methods]
+            spans = [_value(section, method, metric) for method in methods]
             _dots(axes, section, metric, methods, spans, looks, ticks=5)
+            _end_at(axes, section.limits(metric))
         label = f"{section.name}: utility with 95 % interval per method, and the oracle's"
         return svg(drawn, f"utility-{section.key}", label)
 
@@ -85,9 +89,15 @@ def _dots(
     looks: Looks,
     ticks: int,
 ) -> None:
-    """One dot and interval per method, the first on top, names on the left."""
+    """One dot and interval per method, the first on top, names on the left.
+
+    What would flatten all others is a number at the edge instead, with a pointer to its side.
+    """
+    far = off_scale(spans)
     for height, (method, span) in enumerate(zip(methods, spans, strict=True)):
-        if span:
+        if span and height in far:
+            _pointer(axes, height, span[0], looks[method].colour)
+        elif span:
             axes.errorbar(
                 *(span[0], height),
                 xerr=_bars([span]),
@@ -102,6 +112,47 @@ def _dots(
     axes.set_ylim(len(methods) - 0.4, -0.6)
     axes.set_yticks(range(len(methods)), [short(section.label(m)) for m in methods])
     axes.tick_params(axis="y", length=0)
+
+
+def _end_at(axes: Axes, limits: Limits) -> None:
+    """Leave little room beyond what a score can reach."""
+    bottom, top = limits or (None, None)
+    low, high = axes.get_xlim()
+    room = ROOM * (high - low)
+    low = low if bottom is None else max(low, bottom - room)
+    high = high if top is None else min(high, top + room)
+    axes.set_xlim(low, high)
+
+
+def _pointer(axes: Axes, height: int, value: float, colour: str) -> None:
+    """A number at the edge that its value lies beyond."""
+    axes.annotate(
+        f"{number(value)} →" if value > 0 else f"← {number(value)}",
+        (1.0 if value > 0 else 0.0, height),
+        xycoords=("axes fraction", "data"),
+        ha="right" if value > 0 else "left",
+        va="center",
+        color=colour,
+        fontsize=9,
+    )
+
+
+def off_scale(spans: Sequence[Span | None]) -> set[int]:
+    """Places of values so far out, or so uncertain, that beside them the others are one point.
+
+    >>> off_scale([(0.2, 0.1, 0.3), (77920.0, -1.6e5, 3.2e5), (0.5, -0.4, 1.5), None])
+    {1}
+    """
+    reach = {
+        place: max(abs(end) for end in span if end is not None)
+        for place, span in enumerate(spans)
+        if span
+    }
+    ordered = sorted(reach, key=lambda place: reach[place])
+    for before, (near, beyond) in enumerate(pairwise(ordered), start=1):
+        if reach[beyond] > FAR * max(reach[near], 1.0) and before >= len(ordered) / 2:
+            return set(ordered[before:])
+    return set()
 
 
 def tradeoff(section: Section, looks: Looks) -> str:
@@ -131,8 +182,8 @@ def tradeoff(section: Section, looks: Looks) -> str:
         axes.set_ylabel(f"utility: gap in {section.title(pair[1])}, 0 = oracle")
         axes.margins(0.2)
         axes.locator_params(nbins=6)
-        point: Span = (0.0, None, None)
-        place_labels(drawn, axes, [(point, point), *((a, u) for _, a, u in spots)], texts)
+        oracle: tuple[Span, Span] = ((0.0, *axes.get_xlim()), (0.0, *axes.get_ylim()))
+        place_labels(drawn, axes, [oracle, *((a, u) for _, a, u in spots)], texts)
         label = f"{section.name}: gap in forgetting against gap in utility, oracle at the origin"
         return svg(drawn, f"tradeoff-{section.key}", label)
 
@@ -187,7 +238,7 @@ def sequence(parts: Sequence[Section], looks: Looks) -> str:
 
 
 def _line(axes: Axes, parts: Sequence[Section], method: str, metric: str, looks: Looks) -> None:
-    found = [(s.step + 1, span) for s in parts if (span := _value(s.row(method, metric)))]
+    found = [(s.step + 1, span) for s in parts if (span := _value(s, method, metric))]
     if not found:
         return
     steps, spans = zip(*found, strict=True)
@@ -212,18 +263,18 @@ def _visible(section: Section) -> list[str]:
 
 
 def _gap(row: Record | None) -> Span | None:
-    return _span(row, "gap", "gap_low", "gap_high")
-
-
-def _value(row: Record | None) -> Span | None:
-    return _span(row, "mean", "low", "high")
-
-
-def _span(row: Record | None, middle: str, low: str, high: str) -> Span | None:
-    if row is None:
+    value = None if row is None else finite(row["gap"])
+    if row is None or value is None:
         return None
-    value = finite(row[middle])
-    return None if value is None else (value, finite(row[low]), finite(row[high]))
+    return value, finite(row["gap_low"]), finite(row["gap_high"])
+
+
+def _value(section: Section, method: str, metric: str) -> Span | None:
+    row = section.row(method, metric)
+    mean = None if row is None else finite(row["mean"])
+    if row is None or mean is None:
+        return None
+    return (mean, *shown_interval(row, section.limits(metric)))
 
 
 def _bars(spans: Sequence[Span]) -> list[list[float]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 
 Row = Mapping[str, Any]
+Limits = Sequence[float | None] | None  # least and most a score can be
 
 
 def finite(value: object) -> float | None:
@@ -62,11 +63,39 @@ def interval(low: object, high: object, sign: bool = False) -> str:
     return f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"
 
 
-def mean_interval(row: Row | None) -> str:
-    """``mean [low, high]`` of one aggregate row."""
+def shown_interval(row: Row, limits: Limits = None) -> tuple[float | None, float | None]:
+    """``low`` and ``high`` of a row, cut to what its score can reach: to print and draw only.
+
+    A t interval of a proportion near 1 passes 1. Files, gaps, tests and half widths keep the uncut
+    one, since its width is what is known of the error.
+
+    Args:
+        row: An aggregate row.
+        limits: The ``range`` of its score; without it nothing is cut.
+
+    >>> shown_interval({"mean": 0.99, "low": 0.95, "high": 1.03}, [0.0, 1.0])
+    (0.95, 1.0)
+    """
+    bottom, top = limits or (None, None)
+    mean, low, high = (finite(row[column]) for column in ("mean", "low", "high"))
+    if mean is None or low is None or high is None:
+        return None, None
+    if bottom is not None and bottom <= mean:
+        low = max(low, bottom)
+    if top is not None and mean <= top:
+        high = min(high, top)
+    return low, high
+
+
+def mean_interval(row: Row | None, limits: Limits = None) -> str:
+    """``mean [low, high]`` of one aggregate row, the interval as `shown_interval` has it.
+
+    >>> mean_interval({"mean": 0.9, "low": 0.674, "high": 1.126}, [0.0, 1.0])
+    '0.900 [0.674, 1.000]'
+    """
     if row is None:
         return NOTHING
-    return f"{number(row['mean'])} {interval(row['low'], row['high'])}".rstrip()
+    return f"{number(row['mean'])} {interval(*shown_interval(row, limits))}".rstrip()
 
 
 def gap_interval(row: Row | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mu.reporting.details import Details, by_label, mean_by_label, pair_title
 from mu.reporting.format import finite
@@ -33,6 +33,7 @@ class Heat:
     Attributes:
         marked: Titles of columns (and rows) that stand for forgotten classes.
         last: Title of a column of plain text behind the shaded ones, if any.
+        folded: Whether it is shown on demand only.
     """
 
     caption: str
@@ -41,6 +42,7 @@ class Heat:
     rows: list[tuple[str, list[Shade], str]]
     marked: list[str] = field(default_factory=list)
     last: str = ""
+    folded: bool = False
 
 
 def shade(value: float | None) -> Shade:
@@ -69,31 +71,34 @@ def distance(one: Shares, other: Shares) -> float:
 def destinations(section: Section) -> list[Heat]:
     """Where forgotten data and test images of forgotten classes go, per method.
 
-    Where all pairs forgot the same classes, or none entirely, shares are means over the pairs;
-    else the first pairs stand side by side.
+    Where all pairs forgot data of the same classes, or of all, shares are means over the pairs;
+    else the first pairs have maps of their own, all but the first folded away.
 
     Returns:
         Up to two heat maps per group of pairs; empty where cards do not say.
     """
     details = Details(section)
-    gone = [details.forgotten(pair) for pair in details.pairs]
-    if not gone:
+    if not details.pairs:
         return []
-    if len(set(gone)) == 1:
-        many = len(details.pairs) > 1
-        groups = [(details.pairs, "mean over the pairs" if many else pair_title(details.pairs[0]))]
-    else:
-        groups = [([pair], pair_title(pair)) for pair in details.pairs[:PAIRS]]
+    alike = len({(details.forgotten(pair), details.source(pair)) for pair in details.pairs}) == 1
+    groups = [details.pairs] if alike else [[pair] for pair in details.pairs[:PAIRS]]
     found = []
-    for pairs, where in groups:
-        forgotten = details.forgotten(pairs[0])
-        if forgotten:
-            where += f", forgotten: {details.class_names(forgotten[:SHOWN])}"
-            where += ", …" if len(forgotten) > SHOWN else ""
+    for pairs in groups:
+        where = _where(details, pairs)
         for part, what in (("forget", "Forgotten data"), ("test", "Their classes' test images")):
             heat = _destinations(details, pairs, part, f"{what} ({where})")
-            found += [heat] if heat else []
+            found += [replace(heat, folded=pairs is not groups[0])] if heat else []
     return found
+
+
+def _where(details: Details, pairs: Sequence[int]) -> str:
+    """Which pairs a map is of, and what they forgot."""
+    text = "mean over the pairs" if len(pairs) > 1 else pair_title(pairs[0])
+    forgotten, source = details.forgotten(pairs[0]), details.source(pairs[0])
+    if forgotten:
+        text += f", forgotten: {details.class_names(forgotten[:SHOWN])}"
+        return text + (", …" if len(forgotten) > SHOWN else "")
+    return text if source is None else f"{text}, from {details.class_name(source)}"
 
 
 def _destinations(details: Details, pairs: Sequence[int], part: str, title: str) -> Heat | None:
@@ -105,11 +110,12 @@ def _destinations(details: Details, pairs: Sequence[int], part: str, title: str)
     if not shares:
         return None
     labels = sorted({label for one in shares.values() for label in one})
-    visible, rest = labels, 0
-    if len(labels) > MANY:
-        most = {c: max(one.get(c, 0.0) for one in shares.values()) for c in labels}
-        visible = sorted(sorted(labels, key=lambda c: -most[c])[:SHOWN])
-        rest = len(labels) - len(visible)
+    most = {c: max(one.get(c, 0.0) for one in shares.values()) for c in labels}
+    used = [c for c in labels if most[c] > 0 or c in details.forgotten(pairs[0])]
+    visible = used
+    if len(used) > MANY:
+        visible = sorted(sorted(used, key=lambda c: -most[c])[:SHOWN])
+    rest = len(used) - len(visible)
     oracle = shares.get("oracle")
     rows = []
     for method, one in shares.items():

@@ -22,6 +22,7 @@ ESCAPES = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "[": "{[}",
     "±": r"$\pm$",
     "≠": r"$\neq$",
     "≈": r"$\approx$",
@@ -39,7 +40,8 @@ ESCAPES = {
 }
 
 
-WIDE = 5  # scores beside which a table needs small print
+WIDE = 5  # scores in one table; of more, what sums them up goes into a second one below
+SHRINK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 MARKS = {"differs": "≠", "like the oracle": "≈", "inconclusive": "?", "no power here": ""}
 LEGEND = (
     r"Mean $\pm$ half the 95\,\% interval over the pairs; passes relative to retraining. "
@@ -57,44 +59,55 @@ def latex_table(results: Results) -> str:
     Returns:
         The text of ``table.tex``, to be read with ``\input``.
     """
-    head = "% " + printable(results["title"]) + "\n% needs \\usepackage{booktabs}\n\n"
+    head = "% " + printable(results["title"]) + "\n% needs \\usepackage{booktabs,graphicx}\n\n"
     return head + "\n".join(_latex_section(section) for section in sections(results))
 
 
 def _latex_section(section: Section) -> str:
-    scores = section.summary
-    titles = ["", *map(section.title, scores), "passes", "verdict"]
-    size = [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if len(scores) > WIDE else []
+    sums = [score for score in section.summary if score not in section.headline]
+    wide = len(section.summary) > WIDE
+    main = section.headline if wide else section.summary
+    below = [r"\par\medskip", *_tabular(section, sums, list(map(section.title, sums)))]
     lines = [
         r"\begin{table}[htbp]",
-        r"\centering",
-        *size,
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
         rf"\caption{{{_tex(f'{section.name}: {section.subject}; {section.size}')}.",
         *(rf"{_tex(note)}." for note in section.notes if note.startswith(OTHER)),
         rf"{LEGEND}}}",
         rf"\label{{tab:{section.key}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(scores) + 1)}l}}",
-        r"\toprule",
-        _tex_row([_tex(title) for title in titles]),
-        r"\midrule",
-        *(_latex_row(section, method, scores) for method in section.methods),
-        r"\bottomrule",
-        r"\end{tabular}",
+        *_tabular(section, main, [*map(section.title, main), "passes", "verdict"]),
+        *(below if wide and sums else ()),
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _latex_row(section: Section, method: str, scores: Sequence[str]) -> str:
+def _tabular(section: Section, scores: Sequence[str], titles: Sequence[str]) -> list[str]:
+    """A table that is made smaller where the page is too narrow for it; a cell per title."""
+    return [
+        SHRINK,
+        rf"\begin{{tabular}}{{l{'r' * len(scores)}{'rl'[: len(titles) - len(scores)]}}}",
+        r"\toprule",
+        _tex_row(["", *map(_tex, titles)]),
+        r"\midrule",
+        *(row for m in section.methods if (row := _latex_row(section, m, scores, len(titles)))),
+        r"\bottomrule",
+        r"\end{tabular}}",
+    ]
+
+
+def _latex_row(section: Section, method: str, scores: Sequence[str], columns: int) -> str:
+    """Scores, then cost and verdict where the table has columns for them."""
     outcome, name = section.outcome(method), _tex(section.label(method))
+    closing = columns > len(scores)
     if section.error(method):
         said = _tex(f"{outcome.word}: {outcome.reason}")
-        columns = len(scores) + 2
-        return rf"{name} & \multicolumn{{{columns}}}{{p{{.6\linewidth}}}}{{{said}}} \\"
+        row = rf"{name} & \multicolumn{{{columns}}}{{p{{.6\linewidth}}}}{{{said}}} \\"
+        return row if closing else ""
     cells = [_latex_cell(section, method, score) for score in scores]
     cost = section.row(method, "cost/passes")
-    row = [name, *cells, _tex(share(cost["mean"] if cost else None)), _tex(outcome.word)]
-    return _tex_row(row, bold=method == "oracle")
+    last = [_tex(share(cost["mean"] if cost else None)), _tex(outcome.word)]
+    return _tex_row([name, *cells, *(last if closing else ())], bold=method == "oracle")
 
 
 def _latex_cell(section: Section, method: str, score: str) -> str:
@@ -102,7 +115,7 @@ def _latex_cell(section: Section, method: str, score: str) -> str:
     row = section.row(method, score)
     mark = MARKS.get(str(row["verdict"]), "") if row and method != "oracle" else ""
     raised = _tex(mark).strip("$")
-    return _tex(plus_minus(row)) + (f"$^{{{raised}}}$" if raised else "")
+    return _tex(plus_minus(row, "±.")) + (f"$^{{{raised}}}$" if raised else "")
 
 
 def _tex_row(cells: Sequence[str], bold: bool = False) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mu.reporting import classes
+from mu.reporting.canvas import short
 from mu.reporting.format import printable
 from mu.reporting.gallery import gallery
 from mu.reporting.heat import destinations, matrices
@@ -17,13 +18,17 @@ from mu.reporting.scores import tables
 from mu.reporting.section import REFERENCES, Section
 from mu.reporting.setting import options, settings, versions
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+LONG = 12  # letters of a name above which it may be broken
 PAGE_LIMIT = 2_900_000  # bytes; the promise is 3 MB
 # What is left out, one after the other, until a page is small enough; figures come after pictures.
 SPARED = {
     "gallery": "galleries of images",
     "matrices": "prediction matrices",
     "destinations": "maps of where forgotten data go",
-    "more": "figures of classes and trajectories",
+    "more": "figures of classes, attacks and trajectories",
     "folded": "tables of folded steps and of scores outside the headline",
     "commands": "recipes, options and the commands of single cells",
 }
@@ -56,6 +61,8 @@ def html_page(results: Results) -> str:
         lstrip_blocks=True,
     )
     environment.filters["printable"] = printable
+    environment.filters["short"] = short
+    environment.filters["breakable"] = breakable
     environment.filters["tone"] = lambda word: CLASSES.get(word, "none")
     template, shown = environment.get_template("page.html.j2"), context(results)
     spared: dict[str, str] = {}
@@ -67,6 +74,17 @@ def html_page(results: Results) -> str:
         if len(smaller) < len(page):  # else there was nothing of that kind
             page, spared = smaller, spared | {name: words}
     return page + "\n"
+
+
+def breakable(name: str) -> Markup:
+    """A long name that a narrow column may break after its underscores.
+
+    >>> breakable("large_carnivores_<b>"), breakable("vehicles_2")
+    (Markup('large_<wbr>carnivores_<wbr>&lt;b&gt;'), Markup('vehicles_2'))
+    """
+    from markupsafe import Markup
+
+    return Markup("_<wbr>" if len(name) > LONG else "_").join(name.split("_"))
 
 
 def _template(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mu.reporting import classes, figures, trajectory
+from mu.reporting import classes, figures, roc, trajectory
 from mu.reporting.canvas import Look, looks
 from mu.reporting.layout import Results, sequences
 from mu.reporting.section import Section
@@ -21,11 +21,13 @@ MORE: dict[str, Draw] = {
     "classes": classes.classes,
     "trajectory": trajectory.trajectory,
     "losses": trajectory.losses,
+    "roc": roc.roc,
 }
 KINDS = (*MAIN, *MORE)
 CAPTIONS = {
     "forest": "Gap to the oracle with its 95 % interval. 0 is the oracle; the shaded strip is the "
-    "margin of the equivalence test. random_weights is not drawn.",
+    "margin of the equivalence test; an arrow and a number: far outside. random_weights is not "
+    "drawn.",
     "utility": "Utility with its 95 % interval; line and strip: the oracle. random_weights is not "
     "drawn.",
     "tradeoff": "Gap in forgetting against gap in utility, with intervals. The nearer to the "
@@ -36,6 +38,9 @@ CAPTIONS = {
     "train. Thick: mean over the pairs; thin: each pair. Horizontal lines: original and oracle on "
     "the whole part, where a score measures it.",
     "losses": "Loss during unlearning, drawn like the accuracy.",
+    "roc": "The loss attack: how many forgotten samples it calls members (up), where it wrongly "
+    "calls so many unseen samples of the same classes (across); both axes logarithmic. The target "
+    "is the oracle's line. Thick: mean over the pairs; thin: each pair; 0 lies on the lower edge.",
 }
 
 

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from mu.reporting.format import finite, gap_interval, interval, number, printable, share
+from mu.reporting.format import (
+    finite,
+    gap_interval,
+    interval,
+    number,
+    printable,
+    share,
+    shown_interval,
+)
 from mu.reporting.section import Section
 
 ACROSS = 4  # columns of numbers, intervals and gaps that fit the page side by side
@@ -83,7 +91,7 @@ def _cell(section: Section, method: str, metric: str) -> Cell:
         return Cell(number(None))
     if metric == "cost/passes":
         return Cell(share(row["mean"]))
-    bounds = interval(row["low"], row["high"])
+    bounds = interval(*shown_interval(row, section.limits(metric)))
     if section.kind(metric) == "cost" or finite(row["gap"]) is None or method == "oracle":
         return Cell(number(row["mean"]), bounds)
     return Cell(number(row["mean"]), bounds, gap_interval(row), printable(row["verdict"] or ""))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mu.reporting.format import finite, plural, printable
+from mu.reporting.format import Limits, finite, plural, printable
 
 REFERENCES = ("original", "random_weights", "oracle")
 DISTANCES = ("kl", "js", "agreement", "activation", "distance", "klom", "tow", "avg_gap")
@@ -126,6 +126,10 @@ class Section:
         """The column header of a score."""
         known = self.scores.get(metric, {}).get("title") or COST_TITLES.get(metric)
         return printable(known or metric.removeprefix("cost/").replace("_", " "))
+
+    def limits(self, metric: str) -> Limits:
+        """The least and the most a score can be, None where its panel does not say."""
+        return self.scores.get(metric, {}).get("range")
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:

@@ -39,7 +39,8 @@ COLUMNS = (
 )
 TOGETHER = 10  # scores in one table; more are grouped by family
 LEGEND = (
-    "Values: mean [95 % interval over the pairs]. Gap: value minus the mean of the oracles, "
+    "Values: mean [95 % interval over the pairs, shown as far as the score reaches, from 0 to 1 "
+    "for a proportion; uncut in results.csv]. Gap: value minus the mean of the oracles, "
     "paired, with its 95 % interval. The target of every forgetting score is the oracle's value: "
     "beyond it is as bad as short of it. Passes: over samples, relative to retraining."
 )
@@ -126,7 +127,7 @@ def _grids(section: Section) -> Iterator[tuple[str, list[str], Callable[..., str
 
 
 def _value(section: Section, method: str, metric: str) -> str:
-    return mean_interval(section.row(method, metric))
+    return mean_interval(section.row(method, metric), section.limits(metric))
 
 
 def _gap(section: Section, method: str, metric: str) -> str:
@@ -139,7 +140,7 @@ def _cost(section: Section, method: str, metric: str) -> str:
     row = section.row(method, metric)
     if metric == "cost/passes":
         return share(row["mean"] if row else None)
-    return mean_interval(row)
+    return _value(section, method, metric)
 
 
 def _grid(rows: list[list[str]]) -> str:

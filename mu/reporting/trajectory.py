@@ -6,9 +6,9 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mu.reporting.canvas import GREY, INK, Look, drawing, figure, short, svg
+from mu.reporting.canvas import GREY, INK, Look, drawing, figure, logarithmic, short, svg
 from mu.reporting.details import Details, mapping
-from mu.reporting.format import finite
+from mu.reporting.format import finite, plural
 from mu.reporting.section import Section
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ TARGETS = {
 }
 MEASURES = {"trajectory": "accuracy", "losses": "loss"}
 WIDTH = 9.6
+NARROW, ROOM = 0.05, 0.06  # the shortest axis of proportions, and the share of it kept free
 DECADES = 30.0  # ratio of losses above which their axis is logarithmic
 
 Curve = list[tuple[float, float]]  # (epoch, value), epochs upwards
@@ -97,14 +98,17 @@ def _draw(section: Section, looks: Looks, kind: str) -> str:
         grid = drawn.subplots(1, len(parts), squeeze=False)[0]
         for axes, part in zip(grid, parts, strict=True):
             for method, group in found[part].items():
-                _lines(axes, group, short(section.label(method)), looks[method])
+                some = f" ({plural(len(group), 'pair')})" if len(group) < section.pairs else ""
+                _lines(axes, group, short(section.label(method)) + some, looks[method])
             if measure == "accuracy":
                 _targets(axes, section, part)
+                _proportion(axes)
             axes.set_title(f"{measure}, {TITLES[part]}", fontsize=10, fontweight="bold")
             axes.set_xlabel("epoch of unlearning")
             axes.locator_params(nbins=5)
             axes.margins(x=0.04, y=0.08)
-            _scale(axes, [v for group in found[part].values() for c in group for _, v in c])
+            if measure == "loss":
+                _scale(axes, [v for group in found[part].values() for c in group for _, v in c])
         named: dict[str, Artist] = {}
         for axes in grid:
             for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -144,7 +148,16 @@ def _targets(axes: Axes, section: Section, part: str) -> None:
             return
 
 
+def _proportion(axes: Axes) -> None:
+    """An axis of proportions: little room beyond them, and never so short that noise fills it."""
+    low, high = axes.dataLim.intervaly
+    low = max(min(low, high - NARROW), 0.0)
+    high = max(high, low + NARROW)
+    room = ROOM * (high - low)
+    axes.set_ylim(low - room, high + room)
+
+
 def _scale(axes: Axes, values: Sequence[float]) -> None:
     """A logarithmic axis for losses that grow over decades, as those of gradient ascent do."""
     if min(values) > 0 and max(values) > DECADES * min(values) and max(values) > DECADES:
-        axes.set_yscale("log")
+        logarithmic(axes.yaxis)

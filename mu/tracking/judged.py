@@ -97,9 +97,9 @@ def _away(row: Row, middle: str, low: str, high: str) -> tuple[float, float] | N
 def objective(results: Results) -> float | None:
     """The validation oracle gap that a search minimises: mean distance to the oracles.
 
-    Of each cell the panel's ``avg_gap``; without it the mean |value − oracles' mean| over the
-    headline scores whose target is the oracles' value, those on test data left out. Reference
-    rows do not count.
+    Of each cell the panel's ``avg_gap``; without it, or where test data are scored, the mean
+    |value − oracles' mean| over the headline scores whose target is the oracles' value, those on
+    test data left out. Reference rows do not count.
 
     Returns:
         The mean over all cells; None when one failed (the rest would flatter it) or none counts.

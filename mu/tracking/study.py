@@ -66,13 +66,13 @@ def value(section: Section, method: str, score: str, column: str) -> float | Non
 
 def figures(results: Results) -> dict[str, str]:
     """The pictures of the page as SVG, by kind and section."""
-    from mu.reporting import figures as drawn
     from mu.reporting.canvas import looks
+    from mu.reporting.pictures import MAIN, MORE
 
     style, found = looks(results), {}
     for section in shown(sections(results)):
-        for kind in ("forest", "utility", "tradeoff"):
-            found[f"figures/{kind}-{section.key}"] = getattr(drawn, kind)(section, style)
+        for kind, draw in (MAIN | MORE).items():
+            found[f"figures/{kind}-{section.key}"] = draw(section, style)
     return {key: picture for key, picture in found.items() if picture}
 
 
@@ -92,6 +92,7 @@ def log_study(
         "cells": tables.cells(results, cached),
         "aggregates": tables.aggregates(results),
         "per_class": tables.per_class(results),
+        "roc": tables.roc(results),
         "gallery": tables.gallery(results),
     }
     logged: dict[str, Any] = {

@@ -56,6 +56,17 @@ def per_class(results: Results) -> Table:
     return [*WHO, "class", "accuracy", "n"], lines
 
 
+def roc(results: Results) -> Table:
+    """Columns and lines of the loss attack's operating points, one line per cell and point."""
+    lines = []
+    for card in results["cards"]:
+        found = (card.get("details") or {}).get("roc")
+        if found:
+            points = zip(found["fpr"], found["tpr"], strict=True)
+            lines += [[*(card.get(k) for k in WHO), *point] for point in points]
+    return [*WHO, "fpr", "tpr"], lines
+
+
 def gallery(results: Results) -> Table:
     """Columns and lines of forgotten pictures: what original, method and oracle say, how surely.
 

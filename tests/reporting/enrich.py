@@ -69,6 +69,7 @@ def _details(classes: int, gone: int | None, left: float, rng: Any, pair: int) -
             "forget": forget.tolist(),
             "test": None if gone is None else (0.9 * forget + 0.1 / classes).tolist(),
         },
+        "roc": _roc(left, pair),
         "matrix": {"labels": labels, "test": matrix.tolist()} if classes <= 20 else None,
         "samples": {
             "ids": list(range(100, 100 + SAMPLES)),
@@ -78,6 +79,12 @@ def _details(classes: int, gone: int | None, left: float, rng: Any, pair: int) -
             "label_confidence": np.where(right, confidence, 0.2 * confidence).tolist(),
         },
     }
+
+
+def _roc(left: float, pair: int) -> Card:
+    """An attack that is better the more is left; pairs have 100, 110, 120 unseen samples."""
+    fpr = np.geomspace(1 / (100 + 10 * pair), 1.0, 30)
+    return {"fpr": fpr.round(4).tolist(), "tpr": (fpr ** (1 - left / 2)).round(4).tolist()}
 
 
 def _trajectory(method: str, rng: Any) -> Card:

@@ -178,3 +178,64 @@ def test_total_variation_is_a_distance(one: dict[int, float], other: dict[int, f
 def test_classes_without_names_have_numbers(results: Results) -> None:
     section = first(enrich(results) | {"classes": {"digits": None}})
     assert classes.columns(section)[1].title == "class 0"
+
+
+def test_of_many_classes_those_like_the_oracle_are_not_drawn(results: Results) -> None:
+    for card in enrich(results, classes=100)["cards"]:
+        if not card["error"]:
+            stay = [c for c in range(100) if c not in (7, 9)]
+            for label in stay:
+                card["details"]["per_class"]["test"][label] = 0.5
+    section = first(results)
+    drawn = classes.chosen(classes.columns(section))
+    assert [column.title for column in drawn] == [classes.EACH, "thing 7", "thing 9"]
+    assert "Of 100 classes the 2 with the largest gap" in classes.caption(section)
+
+
+def test_classes_that_nothing_goes_to_have_no_column(results: Results) -> None:
+    for card in enrich(results, classes=100, shift=False)["cards"]:
+        if not card["error"]:
+            shares = [0.5 if c in (1, 98) else 0.0 for c in range(100)]
+            card["details"]["destinations"].update(forget=shares)
+    heat = destinations(first(results))[0]
+    assert heat.columns == ["thing 1", "thing 3", "thing 98"]  # the third is the forgotten one
+
+
+def test_parts_of_different_classes_are_not_averaged(results: Results) -> None:
+    for card in enrich(results)["cards"]:  # a sub-class: its class is not gone
+        if not card["error"]:
+            card["details"]["destinations"].update(gone=[], test=None)
+    maps = destinations(first(results))
+    assert [heat.caption for heat in maps] == [
+        "Forgotten data (pair 0, from cat)",
+        "Forgotten data (pair 1, from deer)",
+        "Forgotten data (pair 2, from dog)",
+    ]
+    assert [heat.folded for heat in maps] == [False, True, True]
+
+
+def test_an_axis_of_proportions_ends_near_one(results: Results) -> None:
+    for card in enrich(results)["cards"]:
+        if (found := card.get("trajectory")) and not card["error"]:
+            for part in trajectory.PARTS:
+                found[f"{part}_accuracy"] = [1.0] * len(found["epoch"])
+    results["rows"] = []
+    found = texts(trajectory.trajectory(first(results), looks(results)))
+    shares = [float(text) for text in found if re.fullmatch(r"[01]\.\d\d+", text)]
+    assert 0.94 < min(shares) < max(shares) == 1  # epochs have one decimal
+
+
+def test_losses_over_decades_have_plain_numbers(results: Results) -> None:
+    for card in enrich(results)["cards"]:
+        if (found := card.get("trajectory")) and not card["error"]:
+            found["forget_loss"] = [10.0 ** (place - 2) for place in range(len(found["epoch"]))]
+    found = texts(trajectory.losses(first(results), looks(results)))
+    assert "1e6" in found
+    assert not any("$" in text for text in found)
+
+
+def test_a_method_with_fewer_pairs_says_so(results: Results) -> None:
+    section = sections(enrich(results))[1]
+    found = texts(trajectory.trajectory(section, looks(results)))
+    assert "gradient_ascent (2 pairs)" in found
+    assert "finetune" in found

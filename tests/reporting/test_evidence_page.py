@@ -72,11 +72,11 @@ def test_galleries_go_before_figures_and_the_page_says_so(
     rich_results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = sections(rich_results)[0].key
-    kinds = ("forest", "utility", "tradeoff", "classes", "trajectory", "losses")
+    kinds = ("forest", "utility", "tradeoff", "classes", "trajectory", "losses", "roc")
     drawn = {f"{kind}-{key}": f"<svg>{kind}</svg>" for kind in kinds}
     monkeypatch.setattr("mu.reporting.page.pictures", lambda *_: (drawn, True))
     whole = html_page(rich_results)
-    assert whole.count("<svg") == 6
+    assert whole.count("<svg") == 7
     monkeypatch.setattr("mu.reporting.page.PAGE_LIMIT", len(whole.encode()) - 100)
     page = html_page(rich_results)
     assert "<img" not in page
@@ -84,7 +84,7 @@ def test_galleries_go_before_figures_and_the_page_says_so(
     assert "Left out to keep this page small: galleries of images." in page
     monkeypatch.setattr("mu.reporting.page.PAGE_LIMIT", 1)
     smallest = html_page(rich_results)
-    assert "figures of classes and trajectories" in smallest
+    assert "figures of classes, attacks and trajectories" in smallest
     assert smallest.count("<svg") == 3
 
 
@@ -143,7 +143,7 @@ def test_many_scores_are_grouped_and_all_there(rich_results: Results) -> None:
     assert families == ["attacks"] * 3 + ["forgetting"] + ["distance"] * 3
     assert "<summary>All other scores (" in html_page(rich_results)
     assert "| attacks: value |" in markdown_table(rich_results)
-    assert "& avg\\_gap &" in latex_table(rich_results)
+    assert " & tow & avg\\_gap \\\\" in latex_table(rich_results)
 
 
 def test_latex_marks_verdicts(rich_results: Results) -> None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mu.reporting import figures
 from mu.reporting.canvas import drawing, looks, place_labels
+from mu.reporting.format import MINUS
 from mu.reporting.layout import sections, sequences
 
 Results = dict[str, Any]
@@ -81,3 +82,21 @@ def test_nothing_to_draw_draws_nothing(results: Results) -> None:
     style = looks(results)
     for draw in (figures.forest, figures.utility, figures.tradeoff):
         assert draw(section, style) == ""
+
+
+def test_what_would_flatten_the_others_is_a_number_at_the_edge(results: Results) -> None:
+    section = sections(results)[0]
+    row = section.rows["gradient_ascent", "mia"]
+    row.update(gap=-77920.0, gap_low=-2.4e5, gap_high=1.6e5)
+    found = texts(figures.forest(section, looks(results)))
+    assert f"← {MINUS}77920" in found
+    assert not any("200000" in text for text in found)
+
+
+def test_an_interval_is_drawn_as_far_as_its_score_reaches(results: Results) -> None:
+    section = sections(results)[0]
+    section.scores["ta"]["range"] = [0.0, 1.0]
+    section.rows["ssd", "ta"].update(low=0.5, high=1.4)
+    assert "1.2" not in texts(figures.utility(section, looks(results)))
+    section.scores["ta"]["range"] = None
+    assert "1.2" in texts(figures.utility(section, looks(results)))

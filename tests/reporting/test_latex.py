@@ -1,25 +1,95 @@
-"""LaTeX prints names as they are and draws with booktabs."""
+"""LaTeX prints names as they are, draws with booktabs, and its tables are whole."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mu.reporting.latex import latex_table
+from mu.reporting.report import read_results
 
 Results = dict[str, Any]
+Rename = Callable[[Results, str, str], Results]
+KEPT = Path(__file__).parents[2] / "experiments"
+COLUMNS = re.compile(r"\\begin\{tabular\}\{([lrc]+)\}")
+SPAN = re.compile(r"\\multicolumn\{(\d+)\}")
 
 
-def test_latex_escapes_and_uses_booktabs(
-    results: Results, rename: Callable[[Results, str, str], Results]
-) -> None:
+def depth(text: str) -> int:
+    """Open braces left at the end, escaped ones aside; comments do not count."""
+    plain = re.sub(r"\\.", "", re.sub(r"(?<!\\)%.*", "", text))
+    level = 0
+    for brace in re.findall(r"[{}]", plain):
+        level += 1 if brace == "{" else -1
+        assert level >= 0
+    return level
+
+
+def rows(text: str) -> list[tuple[int, int]]:
+    """For each row its number of cells, and the number of columns of its table."""
+    found, columns = [], 0
+    for line in text.splitlines():
+        if start := COLUMNS.search(line):
+            columns = len(start[1])
+        elif line.endswith(r"\\"):
+            plain = re.sub(r"\\.", "", line.removesuffix(r"\\"))
+            spanned = sum(int(n) - 1 for n in SPAN.findall(line))
+            found.append((plain.count("&") + 1 + spanned, columns))
+    return found
+
+
+def assert_whole(text: str) -> None:
+    assert depth(text) == 0
+    assert all(cells == columns > 1 for cells, columns in rows(text))
+    for kind in ("table", "tabular"):
+        assert text.count(rf"\begin{{{kind}}}") == text.count(rf"\end{{{kind}}}") > 0
+    rules = [text.count(rf"\{rule}") for rule in ("toprule", "midrule", "bottomrule")]
+    assert rules == [text.count(r"\begin{tabular}")] * 3
+    assert len(re.findall(r"(?<!\\)\$", text)) % 2 == 0
+    assert text.isascii()
+
+
+def test_tables_are_whole(results: Results, rename: Rename) -> None:
+    assert_whole(latex_table(results))
+    assert_whole(latex_table(rename(results, "ssd", r"[50%_&\input{x}$#^~ ±]")))
+
+
+def with_sums(results: Results) -> Results:
+    """The same results with two scores that sum up others beside five of the headline."""
+    scores = results["panel"]["images"]["scores"]
+    scores["kl_forget"]["headline"] = True
+    for name in ("avg_gap", "tow"):
+        scores[name] = scores["loss_auc"] | {"title": name.upper()}
+        copied = [r | {"metric": name} for r in results["rows"] if r["metric"] == "loss_auc"]
+        results["rows"] += copied
+    return results
+
+
+def test_what_sums_up_a_wide_headline_stands_below_it(results: Results) -> None:
+    before = latex_table(results).count(r"\begin{tabular}")
+    text = latex_table(with_sums(results))
+    assert_whole(text)
+    assert text.count(r"\begin{tabular}") == before + 4
+    assert text.count(r" & AVG\_GAP & TOW \\") == 4
+    first = text[: text.index(r"\end{table}")]
+    assert first.index(r"KL D\_f & passes & verdict") < first.index(r"AVG\_GAP")
+
+
+@pytest.mark.parametrize("name", ["quickstart", "cifar10_class"])
+def test_tables_of_kept_results_are_whole(name: str) -> None:
+    assert_whole(latex_table(read_results(KEPT / name)))
+
+
+def test_latex_escapes_and_uses_booktabs(results: Results, rename: Rename) -> None:
     text = latex_table(rename(results, "ssd", r"50%_&\input{x}$#^~"))
     assert r"random\_weights" in text
     assert r"50\%\_\&\textbackslash{}input\{x\}\$\#\textasciicircum{}\textasciitilde{}" in text
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 5
     assert r"\textbf{oracle}" in text
-    body = [line for line in text.splitlines() if line.endswith(r"\\") and "multi" not in line]
-    assert all(line.replace(r"\&", "").count("&") in (5, 6) for line in body)
 
 
 def test_latex_labels_are_distinct(results: Results) -> None:

@@ -16,7 +16,7 @@ from mu.reporting.page import html_page
 Results = dict[str, Any]
 LIMIT = 3_000_000
 PARTS = ("cards", "rows", "verdicts")
-VOID = {"meta", "br", "link", "img", "input", "hr"}
+VOID = {"meta", "br", "link", "img", "input", "hr", "wbr"}
 
 
 class Outline(HTMLParser):

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from mu.reporting.layout import sections
+from mu.reporting.report import json_text
+from mu.reporting.scores import tables
 from mu.reporting.table import COLUMNS, csv_text, markdown_table, write_csv
 
 Results = dict[str, Any]
@@ -68,3 +71,15 @@ def test_markdown_tables_are_rectangular(
     for block in text.split("\n\n"):
         lines = [line.replace("\\|", "") for line in block.splitlines() if line.startswith("|")]
         assert len({line.count("|") for line in lines}) <= 1
+
+
+def test_intervals_are_cut_where_they_are_shown_and_nowhere_else(results: Results) -> None:
+    results["panel"]["images"]["scores"]["ua"]["range"] = [0.0, 1.0]
+    row = next(r for r in results["rows"] if (r["method"], r["metric"]) == ("ssd", "ua"))
+    row.update(mean=0.9, low=0.67412, high=1.12588)
+    assert "0.900 [0.674, 1.000]" in markdown_table(results)
+    assert "0.9,0.67412,1.12588," in csv_text(results)
+    assert "1.12588" in json_text(results)
+    shown = tables(sections(results)[0]).shown[0]
+    cells = dict(shown.rows)["ssd"]
+    assert (shown.titles[0], cells[0].main, cells[0].sub) == ("UA", "0.900", "[0.674, 1.000]")

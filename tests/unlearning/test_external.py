@@ -40,7 +40,7 @@ def test_the_result_holds_the_files_weights_and_cost_nothing(learner, elsewhere)
         assert torch.equal(found.learner.state_dict()[f"network.{name}"], tensor)
     assert all(torch.equal(t, before[n]) for n, t in learner.state_dict().items())
     assert (found.meter.forward, found.meter.backward) == (0, 0)
-    assert found.facts == {"weights": "w.pt"}
+    assert found.facts == {"weights": "w.pt", "elsewhere": True}
     assert found.warnings == []
     assert not found.learner.training
 
