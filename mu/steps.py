@@ -17,6 +17,7 @@ from mu.words import placed
 
 NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")
+PLAIN_FIT = "mu.training.fit:step"  # a recipe's ``fit`` may name another step
 SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
 
 
@@ -112,12 +113,13 @@ class Steps:
         model = self.model
         if epochs is not None:
             recipe, checkpoint = recipe | {"epochs": epochs}, None
+            recipe.pop("fit", None)
             model = untrained(model)
         kept = self.run.facts(removed[-1])["kept"] if removed else self.facts["kept"]
         kind = role or ("untrained" if epochs == 0 else "oracle" if removed else "original")
         return await self.run.step(
             "fit",
-            "mu.training.fit:step",
+            (recipe.get("fit") or {}).get("step", PLAIN_FIT),
             key={
                 "data": self.data_key,
                 "kept": kept if recipe["epochs"] else "",
