@@ -38,7 +38,8 @@ def make_card(
     block, run = steps.block, steps.run
     selection = run.facts(request.selection, missing={}) if request else {}
     own = run.facts(state.learner, missing={}) if state else {}
-    options = block.methods.get(method, {"changed": [], "config": None})
+    options = block.methods.get(method, {"changed": []})
+    tuned = options.get("tuned", {}).get(steps.request, False)
     scores: Values = {}
     if found and found.values and request:
         scores = found.values | costs(steps, method, state, request.oracles)
@@ -58,7 +59,8 @@ def make_card(
         "method": method,
         "seed": steps.seed,
         "pair": steps.pair,
-        "defaults": not options["changed"],
+        "defaults": not (options["changed"] or tuned),
+        "tuned": tuned,
         "values": scores,
         "oracle": {name: [one[name] for one in floor] for name in (floor[0] if floor else {})},
         "oracle_recipe": "same" if block.original is None else "other",
@@ -67,7 +69,7 @@ def make_card(
         "facts": own.get("facts", {}),
         "warnings": own.get("warnings", []),
         "error": one_line(failure) if failure else None,
-        "method_config": options["config"],
+        "method_config": steps.method(method) if method in block.methods else None,
         "recipe_config": block.config["recipe"],
         **provenance(steps, request, state),
     }

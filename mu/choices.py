@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,19 @@ def summary(path: Path) -> str:
     """First comment line of a configuration file."""
     first = path.read_text(encoding="utf-8").split("\n", 1)[0]
     return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
+ABOUT = ("search", "tuned", "stored")  # keys of a method's YAML that are no options of it
+
+
+def options_of(method: Mapping[str, Any]) -> dict[str, Any]:
+    """A method's YAML without what only the pipeline and the tuner read.
+
+    Example:
+        >>> options_of({"_target_": "a.B", "lr": 0.1, "search": {"lr": {"low": 0, "high": 1}}})
+        {'_target_': 'a.B', 'lr': 0.1}
+    """
+    return {key: value for key, value in method.items() if key not in ABOUT}
 
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> UsageError:

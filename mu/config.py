@@ -2,13 +2,14 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mu.choices import choices, read_yaml, unknown
 from mu.compose import complete, composed
 from mu.errors import UsageError
+from mu.methods import chosen_rows, configured, rows_of
 from mu.variants import variants_of, varied
 from mu.words import FILTERS, check_type, count_of, parse_words, placed, seeds_of, words_of
 
@@ -22,6 +23,8 @@ NEEDED = ("data", "model", "recipe", "requests", "methods", "seeds")  # in every
 class Block:
     """One table of an experiment: a data set, a model, a recipe; requests × methods × seeds.
 
+    ``methods`` maps each row to its method and options (see `mu.methods.configured`).
+
     ``places`` holds the place of each seed among the block's own: what ``per_pair`` deals out stays
     with its seed when ``seeds=`` chooses some.
     """
@@ -34,6 +37,7 @@ class Block:
     oracles: int
     places: list[int]
     original: str | None = None
+    kinds: dict[str, str] = field(default_factory=dict)  # request → name of its first selector
 
 
 @dataclass
@@ -48,7 +52,7 @@ class Experiment:
     track: dict[str, Any]
 
 
-def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
+def load_experiment(name: str, words: Sequence[str] = (), tuning: bool = False) -> Experiment:
     """Compose every block of an experiment.
 
     Args:
@@ -56,6 +60,8 @@ def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
         words: ``methods=``, ``requests=``, ``seeds=``, ``oracles=`` choose; ``scale=`` and
             ``mode=`` take a variant; ``original=`` a file of weights; a group's name (``model=…``)
             replaces the choice of every block; any other key overrides every block that has it.
+        tuning: Take the seeds and requests that each block keeps for ``mu tune``, and the panel
+            that looks at no test data.
 
     Raises:
         UsageError: A name, key or value is wrong.
@@ -74,6 +80,8 @@ def load_experiment(name: str, words: Sequence[str] = ()) -> Experiment:
     variants = variants_of(raw, path, **variant)
     used: set[str] = set()
     all_blocks = [varied(copy.deepcopy(b), variants) for b in raw["blocks"]]
+    if tuning:
+        all_blocks = [for_tuning(block, path) for block in all_blocks]
     blocks = [_block(b, overrides, used, all_blocks) for b in all_blocks]
     blocks = [b for b in blocks if b.requests and (b.methods or "methods" not in overrides)]
     unused = [k for k in overrides if k not in used and k not in WORDS]
@@ -128,7 +136,7 @@ def _read(path: Path) -> dict[str, Any]:
         if not isinstance(block, dict):
             raise UsageError(f"{path}: a block is a mapping, not {block!r}")
         for key in block:
-            known = {*GROUPS, *NEEDED, "oracles", "original", "set"}
+            known = {*GROUPS, *NEEDED, "oracles", "original", "set", "tuning"}
             if key not in known:
                 raise unknown(f"key of a block in {path}", str(key), sorted(known))
         for key in NEEDED:
@@ -155,19 +163,18 @@ def _block(
     settings = dict(raw.get("set", {})) | raw["lenient"] | own
     config = composed(names, settings, used)
     count_of("recipe.epochs", config["recipe"].get("epochs", 0))
-    methods = {}
-    chosen_methods = _methods(raw["methods"], overrides.get("methods"), siblings)
-    if "method.weights" in overrides and "external" not in chosen_methods:
-        chosen_methods = [*chosen_methods, "external"]
-    for method in chosen_methods:
-        chosen = composed(names | {"method": method}, settings, used)
-        complete(chosen["method"], f"method {method}", "method")
-        methods[method] = {"config": chosen["method"], "changed": _changed(settings, chosen)}
     requests = {
         name: [_request(part, settings, used) for part in (r if isinstance(r, list) else [r])]
         for name, r in raw["requests"].items()
         if _wanted(name, overrides.get("requests"))
     }
+    kinds = {name: _kind(raw["requests"][name]) for name in requests}
+    rows = chosen_rows(
+        rows_of(raw["methods"]), overrides.get("methods"), [rows_of(b["methods"]) for b in siblings]
+    )
+    if "method.weights" in overrides:
+        rows.setdefault("external", ("external", {}))
+    methods = {name: configured(row, names, settings, kinds, used) for name, row in rows.items()}
     oracles = count_of("oracles", overrides.get("oracles", raw.get("oracles", 3)))
     if oracles < 1:
         raise UsageError("oracles=0: at least one retrained model is needed")
@@ -179,7 +186,7 @@ def _block(
     del names["track"]
     own_seeds = seeds_of(raw["seeds"])
     places = [own_seeds.index(s) if s in own_seeds else i for i, s in enumerate(seeds)]
-    return Block(names, config, requests, methods, seeds, oracles, places, original)
+    return Block(names, config, requests, methods, seeds, oracles, places, original, kinds)
 
 
 def _panel_of(data: str) -> str:
@@ -189,26 +196,33 @@ def _panel_of(data: str) -> str:
     return str(read_yaml(known[data]).get("panel", "classification"))
 
 
-def _changed(settings: dict[str, Any], chosen: dict[str, Any]) -> list[str]:
-    method = chosen["method"]
-    return sorted(k for k in settings if k.startswith("method.") and k.split(".")[1] in method)
+def _kind(request: Any) -> str:
+    """Name of the selector of a request, the first where there are several in a row."""
+    first = request[0] if isinstance(request, list) else request
+    return str(first["request"])
 
 
-def _methods(own: list[str], wanted: object, siblings: list[dict[str, Any]]) -> list[str]:
-    """Methods of a block: its own that are wanted, and wanted ones that no block names.
+def for_tuning(block: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The block with the seeds and requests that it keeps for ``mu tune``.
 
-    ``external`` alone is scored beside the block's own.
+    Raises:
+        UsageError: It keeps none, or names a request that it does not have.
     """
-    if wanted is None:
-        return own
-    if wanted == "external":
-        return [*own, "external"]
-    known, words = choices("method"), words_of(wanted)
-    for word in words:
-        if word not in known:
-            raise unknown("method", word, known)
-    named = {m for block in siblings for m in block.get("methods", [])}
-    return [w for w in words if w in own or w not in named]
+    own = block.get("tuning")
+    if not isinstance(own, dict) or "seeds" not in own:
+        raise UsageError(
+            f"{path}: a block has nothing to tune on; write tuning: {{seeds: [1000, 1001], "
+            "requests: {…}} with seeds and forget sets that no table reports"
+        )
+    requests = dict(block["requests"])
+    for name, options in (own.get("requests") or {}).items():
+        if name not in requests:
+            raise unknown("request under tuning", name, requests)
+        requests[name] = requests[name] | options
+    common = set(seeds_of(own["seeds"])) & set(seeds_of(block["seeds"]))
+    if common:
+        raise UsageError(f"{path}: tuning.seeds has {min(common)}, a seed that the table reports")
+    return block | {"seeds": own["seeds"], "requests": requests, "evaluation": "tuning"}
 
 
 def _wanted(name: str, wanted: object) -> bool:

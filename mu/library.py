@@ -1,12 +1,12 @@
 """Two calls on the user's own model and loaders: no store, no Hydra, no file written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from mu.choices import choices, read_yaml, unknown
+from mu.choices import choices, options_of, read_yaml, unknown
 from mu.errors import UsageError
 from mu.evaluation.score import Score
 from mu.evaluation.signals import Signals, Split
@@ -28,6 +28,7 @@ def unlearn(
     device: str = "cpu",
     precision: str = "32-true",
     progress: Progress | None = None,
+    stored: Mapping[str, Mapping[str, Tensor]] | None = None,
     **options: Any,
 ) -> nn.Module:
     """Forget the samples of a loader; the model handed in is not touched.
@@ -43,6 +44,8 @@ def unlearn(
         device: "cpu" or "cuda".
         precision: "32-true" or "bf16-mixed".
         progress: Called with (batches done, batches in all).
+        stored: What `mu.unlearning.stored.prepare` made of this model, by name, for methods that
+            read such things; a request then costs D_f only.
         options: Options of the method; what is not given is as in its YAML file.
 
     Returns:
@@ -70,9 +73,9 @@ def unlearn(
         raise UsageError(f"{type(unlearner).__name__} needs both forget= and retain= loaders")
     learner = net if isinstance(net, Learner) else Learner(net)
     context = Context(seed=seed, device=device, precision=precision, progress=progress)
-    found = apply(unlearner, learner, parts, context)
+    found = apply(unlearner, learner, parts, context, stored=stored)
     result: Any = found.learner if isinstance(net, Learner) else found.learner.network
-    result.unlearning = found.facts | found.meter.facts()
+    result.unlearning = found.facts | found.cost()
     return result  # type: ignore[no-any-return]
 
 
@@ -157,7 +160,7 @@ def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:
     known = choices("method")
     if method not in known:
         raise unknown("method", method, known)
-    config = read_yaml(known[method])
+    config = options_of(read_yaml(known[method]))
     for name in options:
         if name not in config:
             raise unknown(f"option of {method}", name, [k for k in config if k != "_target_"])

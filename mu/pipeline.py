@@ -61,7 +61,10 @@ class Cell:
             fits = await gather(*(do.fit(after, seed) for seed in do.oracle_seeds))
             oracles = [State(fit, after) for fit in fits]
             results = await gather(
-                *(attempt(do.unlearn(m, s, removed, selection)) for m, s in states.items())
+                *(
+                    attempt(do.unlearn(m, s, removed, selection, original))
+                    for m, s in states.items()
+                )
             )
             states = dict(zip(states, results, strict=True))
             rows = {"original": original, "random_weights": State(untrained, after), **states}

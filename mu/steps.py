@@ -191,13 +191,46 @@ class Steps:
 
         return list(await gather(*(one(n, half) for n, half in enumerate(halves))))
 
+    def method(self, row: str) -> dict[str, Any]:
+        """The options of a row for this request."""
+        options = self.block.methods[row]
+        return dict(options.get("configs", {}).get(self.request, options["config"]))
+
+    async def prepare(self, what: dict[str, Any], state: State) -> Ref:
+        """What a method computes once of a state, from all that the state was trained on."""
+        recipe = {k: v for k, v in self.config["recipe"].items() if k in RUNTIME}
+        return await self.run.step(
+            "prepare",
+            "mu.unlearning.stored:step",
+            key={
+                "data": self.data_key,
+                "state": state.learner[1],
+                "model": self.model,
+                "stored": what,
+                "recipe": recipe,
+                "seed": self.seed,
+            },
+            config=self.given(stored=what, recipe=recipe, seed=self.seed),
+            inputs={"state": state.learner, "removed": list(state.removed)},
+            label=f"prepare {what['_target_'].rpartition('.')[2]}, seed {self.seed}",
+        )
+
     async def unlearn(
-        self, name: str, state: State | CellFailed, before: Sequence[Ref], selection: Ref
+        self,
+        name: str,
+        state: State | CellFailed,
+        before: Sequence[Ref],
+        selection: Ref,
+        original: State,
     ) -> State:
         """The state after one request, by one method; its view is the retained one."""
         if isinstance(state, CellFailed):
             raise state
-        method = dict(self.block.methods[name]["config"])
+        method = self.method(name)
+        stored = method.pop("stored", {})
+        if state != original and not method.get("stale"):
+            stored = {}
+        prepared = await gather(*(self.prepare(what, original) for what in stored.values()))
         if "weights" in method:
             step = len(before) + 1
             method["weights"] = placed(str(method["weights"]), self.pair, self.request, step)
@@ -216,9 +249,21 @@ class Steps:
                 "forget": [self.run.facts(ref)["forget_digest"] for ref in removed],
                 "recipe": {k: recipe.get(k) for k in RUNTIME},
                 "seed": self.seed,
+                "stored": {part: ref[1] for part, ref in zip(stored, prepared, strict=True)},
             },
-            config=self.given(method=method, recipe=recipe, seed=self.seed, trajectory=trajectory),
-            inputs={"state": state.learner, "before": list(before), "selection": selection},
+            config=self.given(
+                method=method,
+                recipe=recipe,
+                seed=self.seed,
+                trajectory=trajectory,
+                stored=list(stored),
+            ),
+            inputs={
+                "state": state.learner,
+                "before": list(before),
+                "selection": selection,
+                "stored": list(prepared),
+            },
             label=f"unlearn {self.request} by {name}, seed {self.seed}",
         )
         return State(learner, removed)

@@ -20,7 +20,7 @@ from mu.words import parse_words
 FACTS = {
     "in_channels": 1,
     "num_classes": 3,
-    "image_size": 8,
+    "image_size": 32,
     "in_features": 5,
     "out_features": 3,
     "name": "test_resnet",

@@ -80,7 +80,7 @@ def fit(removed=(), seed=4, epochs=None):
 
 def unlearn(name="m", learner="1", before=(), selection=A):
     state = State(("fit", learner))
-    return lambda steps: steps.unlearn(name, state, before, selection)
+    return lambda steps: steps.unlearn(name, state, before, selection, state)
 
 
 def predict(learner="1", removed=()):
@@ -188,7 +188,7 @@ def test_unlearning_is_decided_by_state_method_and_what_is_forgotten():
 
 def test_a_failed_state_is_not_unlearned_further():
     async def further(steps):
-        await steps.unlearn("m", CellFailed("why"), [], A)
+        await steps.unlearn("m", CellFailed("why"), [], A, State(("fit", "1")))
 
     with pytest.raises(CellFailed, match="why"):
         asked(further)
@@ -287,7 +287,7 @@ def test_a_checkpoint_to_score_counts_by_content(tmp_path):
 
     async def call(steps):
         steps.block.methods.update(external)
-        await steps.unlearn("external", State(("fit", "1")), [], A)
+        await steps.unlearn("external", State(("fit", "1")), [], A, State(("fit", "1")))
 
     first = asked(call)
     path.write_bytes(b"2")
@@ -304,7 +304,7 @@ def test_any_file_a_method_names_counts_by_content(tmp_path):
 
     async def call(steps):
         steps.block.methods["mine"] = {"config": method}
-        await steps.unlearn("mine", State(("fit", "1")), [], A)
+        await steps.unlearn("mine", State(("fit", "1")), [], A, State(("fit", "1")))
 
     first = asked(call)
     path.write_bytes(b"2")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-KEYS = ("forward", "backward", "seconds_setup", "seconds_request")
+SETUP = ("forward_setup", "backward_setup")  # of forward and backward: what serves many requests
+KEYS = ("forward", "backward", *SETUP, "seconds_setup", "seconds_request")
 
 Cost = Mapping[str, float]
 
@@ -44,7 +45,10 @@ def relative_passes(cost: Cost, retrain_cost: Cost) -> float:
 
 
 def cost_values(cost: Cost, retrain_cost: Cost | None = None) -> dict[str, float]:
-    """Return the cost scores of one request: `cost/passes` and the two `cost/seconds_*`.
+    """Return the cost scores of one request: `cost/passes*` and the two `cost/seconds_*`.
+
+    `cost/passes` holds everything; `cost/passes_request` leaves out the set-up, which is computed
+    once and serves many requests.
 
     Args:
         cost: of the method.
@@ -54,8 +58,15 @@ def cost_values(cost: Cost, retrain_cost: Cost | None = None) -> dict[str, float
         ValueError: for an unknown key or a negative count.
     """
     relative = float("nan") if retrain_cost is None else relative_passes(cost, retrain_cost)
+    own = dict(cost)
+    for name in SETUP:
+        own[name.removesuffix("_setup")] = own.get(name.removesuffix("_setup"), 0) - own.pop(
+            name, 0
+        )
+    request = float("nan") if retrain_cost is None else relative_passes(own, retrain_cost)
     return {
         "cost/passes": relative,
+        "cost/passes_request": request,
         "cost/seconds_request": float(cost.get("seconds_request", float("nan"))),
         "cost/seconds_setup": float(cost.get("seconds_setup", float("nan"))),
     }

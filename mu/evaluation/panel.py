@@ -33,6 +33,7 @@ def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     costs = {
         "weight_distance": ("‖Δθ‖", "cost"),
         "cost/passes": ("passes", "cost"),
+        "cost/passes_request": ("passes, request", "cost"),
         "cost/seconds_request": ("seconds", "cost"),
         "cost/seconds_setup": ("set-up s", "cost"),
     }

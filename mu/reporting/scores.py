@@ -89,7 +89,7 @@ def _cell(section: Section, method: str, metric: str) -> Cell:
     row = section.row(method, metric)
     if row is None or finite(row["mean"]) is None:
         return Cell(number(None))
-    if metric == "cost/passes":
+    if metric.startswith("cost/passes"):
         return Cell(share(row["mean"]))
     bounds = interval(*shown_interval(row, section.limits(metric)))
     if section.kind(metric) == "cost" or finite(row["gap"]) is None or method == "oracle":

@@ -20,6 +20,7 @@ SUMMARIES = ("avg_gap", "tow")  # one number for several scores
 OTHER = "oracle (other recipe)"
 COST_TITLES = {
     "cost/passes": "passes",
+    "cost/passes_request": "passes, request",
     "cost/flops_solve": "FLOPs of the solve",
     "cost/seconds_setup": "seconds, set-up",
     "cost/seconds_request": "seconds, request",

@@ -138,7 +138,7 @@ def _gap(section: Section, method: str, metric: str) -> str:
 
 def _cost(section: Section, method: str, metric: str) -> str:
     row = section.row(method, metric)
-    if metric == "cost/passes":
+    if metric.startswith("cost/passes"):
         return share(row["mean"] if row else None)
     return _value(section, method, metric)
 

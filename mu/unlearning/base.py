@@ -3,81 +3,37 @@
 import copy
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from mu.data.base import Batch, Data, Ids, View
+from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.training.fit import Counted, Meter, Progress, train, use_channels_last
+from mu.unlearning.parts import DataPart, LoaderPart, Part, move
 from mu.unlearning.probe import Probe
 
+if TYPE_CHECKING:
+    from mu.unlearning.stored import Stored
 
-class Part(Protocol):
-    """A set of samples handed to a method."""
-
-    def batches(
-        self,
-        *,
-        batch_size: int | None = None,
-        train: bool = False,
-        shuffle: bool = False,
-        seed: int = 0,
-        augment: str | None = None,
-    ) -> Any:
-        """Re-iterable batches; see `mu.data.base.Data.loader`."""
-        ...
-
-
-@dataclass(frozen=True)
-class DataPart:
-    """Ids of a data set seen through a view."""
-
-    data: Data
-    ids: Ids
-    view: View
-
-    def batches(
-        self,
-        *,
-        batch_size: int | None = None,
-        train: bool = False,
-        shuffle: bool = False,
-        seed: int = 0,
-        augment: str | None = None,
-    ) -> Any:
-        """Batches of these ids; ``shuffle`` fixes an order, ``train`` draws one each epoch."""
-        ids = self.ids
-        if shuffle:
-            generator = torch.Generator().manual_seed(seed)
-            ids = ids[torch.randperm(len(ids), generator=generator).numpy()]
-        return self.data.loader(
-            ids, self.view, batch_size=batch_size, train=train, seed=seed, augment=augment
-        )
-
-
-@dataclass(frozen=True)
-class LoaderPart:
-    """A user's own loaders, one after the other; their batch size and order are kept."""
-
-    loaders: tuple[Iterable[Any], ...]
-
-    def __len__(self) -> int:
-        return sum(len(loader) for loader in self.loaders)  # type: ignore[arg-type,misc]
-
-    def __iter__(self) -> Iterator[Any]:
-        for loader in self.loaders:
-            yield from loader
-
-    def batches(self, **options: Any) -> Any:
-        """The loaders as they are."""
-        return self
+__all__ = [
+    "Context",
+    "DataPart",
+    "Finetuning",
+    "LoaderPart",
+    "Part",
+    "Unlearned",
+    "Unlearner",
+    "apply",
+    "move",
+]
 
 
 @dataclass
@@ -101,7 +57,11 @@ class Context:
 
 @dataclass
 class Unlearned:
-    """What a method leaves: a plain Learner, what it remembers, and what it cost."""
+    """What a method leaves: a plain Learner, what it remembers, and what it cost.
+
+    Attributes:
+        upfront: How many of the meter's passes serve many requests.
+    """
 
     learner: Learner
     meter: Meter
@@ -109,6 +69,11 @@ class Unlearned:
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     trajectory: dict[str, list[Any]] = field(default_factory=dict)
+    upfront: dict[str, int] = field(default_factory=dict)
+
+    def cost(self) -> dict[str, Any]:
+        """Passes and seconds; those that serve many requests also apart, as set-up."""
+        return self.meter.facts() | {f"{k}_setup": n for k, n in self.upfront.items()}
 
 
 class Unlearner(pl.LightningModule):
@@ -127,6 +92,7 @@ class Unlearner(pl.LightningModule):
         gradient_view: The graph its gradients see: ``trained`` (with what is forgotten) or
             ``retained``. Says nothing for images.
         files: Options that name a file of the user's.
+        stale: An option of some: whether what is stored with the original may serve later states.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain"})
@@ -141,6 +107,8 @@ class Unlearner(pl.LightningModule):
     parts: Mapping[str, Part]
     context: Context
     memory: dict[str, Tensor]
+    stored: Mapping[str, Mapping[str, Tensor]]
+    stale: bool = False
 
     def attach(
         self,
@@ -148,11 +116,13 @@ class Unlearner(pl.LightningModule):
         parts: Mapping[str, Part],
         context: Context,
         memory: dict[str, Tensor],
+        stored: Mapping[str, Mapping[str, Tensor]] = MappingProxyType({}),
     ) -> None:
         """Take what one request needs; called by `apply`, before `solve` or training."""
         self.learner = copy.deepcopy(learner)
-        self.parts, self.context, self.memory = parts, context, memory
+        self.parts, self.context, self.memory, self.stored = parts, context, memory, stored
         self.meter = Meter()
+        self.upfront = {"forward": 0, "backward": 0}
         self.facts: dict[str, Any] = {}
         self.said: list[str] = []
         self.probe: Probe | None = None
@@ -164,10 +134,31 @@ class Unlearner(pl.LightningModule):
 
     @contextmanager
     def setup_cost(self) -> Iterator[None]:
-        """Time spent inside serves many requests and is reported apart."""
-        start = time.perf_counter()
+        """What is spent inside serves many requests and is reported apart."""
+        meter, start = self.meter, time.perf_counter()
+        forward, backward = meter.forward, meter.backward
         yield
-        self.meter.seconds["setup"] += time.perf_counter() - start
+        meter.seconds["setup"] += time.perf_counter() - start
+        self.upfront["forward"] += meter.forward - forward
+        self.upfront["backward"] += meter.backward - backward
+
+    def prepared(self, name: str, make: "Stored") -> dict[str, Tensor]:
+        """What was stored with the original under a name; where it was not, computed as set-up.
+
+        Args:
+            name: As under ``stored`` in the method's YAML.
+            make: Computes it of the model and all it was trained on (the part ``full``).
+
+        Raises:
+            UsageError: What was stored belongs to other weights or other samples.
+        """
+        from mu.unlearning.stored import unsealed
+
+        if name in self.stored:
+            part = self.parts.get("full")
+            return unsealed(name, self.stored[name], self.learner, part, self.stale)
+        with self.setup_cost():
+            return make(self.learner, lambda **options: self.batches("full", **options))
 
     def batches(self, part: str, **options: Any) -> Iterator[Batch]:
         """Batches of a part, on the device, counted, with progress; for `solve`."""
@@ -191,21 +182,13 @@ class Unlearner(pl.LightningModule):
         return self.learner
 
 
-def move(batch: Batch, device: str) -> Batch:
-    """The batch on a device; nothing is copied where it is there already."""
-    if device == "cpu":
-        return batch
-    weight = None if batch.weight is None else batch.weight.to(device)
-    x = batch.x.to(device)
-    return Batch(x, batch.y.to(device), batch.index.to(device), weight, batch.units)
-
-
 def apply(
     method: Unlearner,
     learner: Learner,
     parts: Mapping[str, Part],
     context: Context,
     memory: dict[str, Tensor] | None = None,
+    stored: Mapping[str, Mapping[str, Tensor]] | None = None,
 ) -> Unlearned:
     """Run a method on one request.
 
@@ -215,6 +198,7 @@ def apply(
         parts: At least what ``method.needs`` names; the rest is withheld.
         context: Seed, device, precision.
         memory: What the method left at its last request.
+        stored: Name → tensors that `mu.unlearning.stored.prepare` made of the original.
 
     Raises:
         UsageError: A needed part is missing.
@@ -224,7 +208,8 @@ def apply(
         raise UsageError(f"{type(method).__name__} needs {', '.join(missing)}")
     pl.seed_everything(context.seed, workers=False, verbose=False)
     watched, context = context.watched, replace(context, watched={})  # not for the method's eyes
-    method.attach(learner, {n: parts[n] for n in method.needs}, context, memory or {})
+    handed = {n: parts[n] for n in method.needs}
+    method.attach(learner, handed, context, dict(memory or {}), stored or {})
     if context.channels_last:
         use_channels_last(method.learner)
     start = time.perf_counter()
@@ -245,7 +230,8 @@ def apply(
     aside = method.meter.seconds["setup"] + (probe.seconds if probe else 0.0)
     method.meter.seconds["request"] = total - aside
     found, seen = method.result().eval(), probe.trajectory if probe else {}
-    return Unlearned(found, method.meter, method.memory, method.facts, method.said, seen)
+    left = method.memory, method.facts, method.said
+    return Unlearned(found, method.meter, *left, seen, method.upfront)
 
 
 class Finetuning(Unlearner):

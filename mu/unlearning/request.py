@@ -42,10 +42,22 @@ def watched(data: Data, view: View, selection: Artifact, samples: int) -> dict[s
     return found
 
 
+def with_stored(cost: dict[str, Any], stored: list[Artifact]) -> dict[str, Any]:
+    """The cost of a request, with the set-up that was stored with the original."""
+    for artifact in stored:
+        spent = artifact.facts["cost"]
+        for name in ("forward", "backward"):
+            cost[name] += spent[name]
+            cost[f"{name}_setup"] += spent[name]
+        cost["seconds_setup"] += spent["seconds_setup"]
+    return cost
+
+
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
     """Run a method on the state before the request.
 
-    ``inputs``: ``state`` (a learner), ``before`` (earlier selections), ``selection`` (this one).
+    ``inputs``: ``state`` (a learner), ``before`` (earlier selections), ``selection`` (this one),
+    ``stored`` (what the method reads of the original, named by ``config["stored"]``).
     """
     method: Unlearner = build(config["method"])
     selection = inputs["selection"]
@@ -73,7 +85,9 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         progress=progress,
     )
     parts = parts_for(data, method, inputs["before"], selection)
-    found = apply(method, learner, parts, context, memory)
+    stored = dict(zip(config.get("stored", []), inputs.get("stored", []), strict=True))
+    tensors_of = {name: artifact.tensors for name, artifact in stored.items()}
+    found = apply(method, learner, parts, context, memory, tensors_of)
     with torch.no_grad():
         finite = all(bool(torch.isfinite(p).all()) for p in found.learner.parameters())
     if not finite:
@@ -81,7 +95,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     tensors = dict(found.learner.state_dict())
     tensors |= {f"{MEMORY}{name}": tensor for name, tensor in found.memory.items()}
     facts = {
-        "cost": found.meter.facts(),
+        "cost": with_stored(found.cost(), list(stored.values())),
         "facts": found.facts,
         "warnings": found.warnings,
         "trajectory": found.trajectory,

@@ -67,7 +67,7 @@ class Number:
 
 def is_cost(score: str) -> bool:
     """Whether a score depends on the machine: shown, not judged."""
-    return score.startswith("cost/") and score != "cost/passes"
+    return score.startswith("cost/seconds")
 
 
 def compare(old: Results, new: Results, tolerance: Tolerance) -> list[Number]:

@@ -12,8 +12,19 @@ from mu.runner import Runner, Waiting
 from mu.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of
 
-STEPS = ["describe", "halves", "select", "load", "fit", "unlearn", "predict", "score", "gallery"]
-RARE = ("halves", "load", "gallery")
+STEPS = [
+    "describe",
+    "halves",
+    "select",
+    "load",
+    "fit",
+    "prepare",
+    "unlearn",
+    "predict",
+    "score",
+    "gallery",
+]
+RARE = ("halves", "load", "prepare", "gallery")
 
 
 def command(words: list[str]) -> int:

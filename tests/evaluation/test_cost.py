@@ -20,6 +20,7 @@ def test_values_are_named_cost() -> None:
     values = cost_values({"forward": 18, "seconds_request": 0.5, "seconds_setup": 2}, RETRAIN)
     assert values == {
         "cost/passes": 0.01,
+        "cost/passes_request": 0.01,
         "cost/seconds_request": 0.5,
         "cost/seconds_setup": 2.0,
     }
@@ -31,3 +32,10 @@ def test_nonsense_is_refused() -> None:
         relative_passes({"forwards": 1}, RETRAIN)
     with pytest.raises(ValueError, match="negative"):
         relative_passes({"forward": -1}, RETRAIN)
+
+
+def test_passes_that_serve_many_requests_are_counted_apart() -> None:
+    cost = {"forward": 90, "backward": 90, "forward_setup": 80, "backward_setup": 80}
+    values = cost_values(cost, RETRAIN)
+    assert values["cost/passes"] == 0.1
+    assert abs(values["cost/passes_request"] - 20 / 1800) < 1e-12

@@ -9,7 +9,7 @@ import torch
 import yaml
 from hydra.utils import get_class
 
-from mu.choices import choices
+from mu.choices import choices, options_of
 from mu.data.build import build
 from mu.errors import UsageError
 from mu.models.base import Learner
@@ -31,7 +31,7 @@ def case(name):
 
 
 def method(name):
-    return build(yaml.safe_load(METHODS[name].read_text()))
+    return build(options_of(yaml.safe_load(METHODS[name].read_text())))
 
 
 def serves(name, kind):
