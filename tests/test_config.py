@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mu.choices import choices, summary, unknown
+from mu.choices import choices, options_of, summary, unknown
 from mu.config import load_experiment
 from mu.data.build import build
 from mu.data.facts import data_files, data_root, resolved
 from mu.errors import UsageError
 from mu.evaluation.panel import describe_panel
+from mu.methods import rows_of
 from mu.models.base import Learner, build_learner
 from mu.pool import LocalPool, make_pool
 from mu.store import Store
@@ -84,7 +85,8 @@ def test_every_data_set_is_built(path):
 
 @pytest.mark.parametrize("path", every("method"))
 def test_every_method_is_built(path):
-    method = build(plain(path) | ({"weights": "mine.pt"} if path.stem == "external" else {}))
+    given = {"weights": "mine.pt"} if path.stem == "external" else {}
+    method = build(options_of(plain(path) | given))
     assert method.needs <= {"forget", "retain", "full"}
 
 
@@ -123,7 +125,7 @@ def test_every_experiment_composes(path):
     raw = plain(path)
     assert len(experiment.blocks) == len(raw["blocks"])
     for block, written in zip(experiment.blocks, raw["blocks"], strict=True):
-        assert list(block.methods) == written["methods"]
+        assert list(block.methods) == list(rows_of(written["methods"]))
         assert list(block.requests) == list(written["requests"])
         assert block.seeds == list(range(written["seeds"]))
         assert block.config["data"]["_target_"]

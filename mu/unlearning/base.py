@@ -157,8 +157,9 @@ class Unlearner(pl.LightningModule):
         if name in self.stored:
             part = self.parts.get("full")
             return unsealed(name, self.stored[name], self.learner, part, self.stale)
+        seed = {"seed": self.context.seed}
         with self.setup_cost():
-            return make(self.learner, lambda **options: self.batches("full", **options))
+            return make(self.learner, lambda **options: self.batches("full", **(seed | options)))
 
     def batches(self, part: str, **options: Any) -> Iterator[Batch]:
         """Batches of a part, on the device, counted, with progress; for `solve`."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from mu.data.base import Batch, Data, Ids, View
@@ -20,6 +21,7 @@ class Part(Protocol):
         shuffle: bool = False,
         seed: int = 0,
         augment: str | None = None,
+        by_class: bool = False,
     ) -> Any:
         """Re-iterable batches; see `mu.data.base.Data.loader`."""
         ...
@@ -41,9 +43,16 @@ class DataPart:
         shuffle: bool = False,
         seed: int = 0,
         augment: str | None = None,
+        by_class: bool = False,
     ) -> Any:
-        """Batches of these ids; ``shuffle`` fixes an order, ``train`` draws one each epoch."""
+        """Batches of these ids in their order.
+
+        ``shuffle`` draws another one, once; ``by_class`` takes class after class; ``train`` draws
+        one each epoch.
+        """
         ids = self.ids
+        if by_class:
+            ids = ids[np.argsort(self.data.targets(ids), kind="stable")]
         if shuffle:
             generator = torch.Generator().manual_seed(seed)
             ids = ids[torch.randperm(len(ids), generator=generator).numpy()]

@@ -1,157 +1,77 @@
 """Selective Synaptic Dampening (Foster, Schoepf and Brintrup, arXiv 2308.07707)."""
 
-from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+import time
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from mu.data.base import Batch, Ids
 from mu.errors import UsageError
-from mu.models.base import Learner
+from mu.models.base import Learner, as_batch
 from mu.unlearning.base import Unlearner
-from mu.unlearning.curvature import mean_over_gradients
+from mu.unlearning.dampening import (
+    adaptive_alpha,
+    alpha_of_share,
+    check_constants,
+    dampen,
+    shares_by_tensor,
+)
+from mu.unlearning.importance import (
+    Fisher,
+    FullImportance,
+    ImportanceLoss,
+    Order,
+    downdate,
+    importance,
+    importances,
+)
+from mu.unlearning.ratios import Importance, check_importance, pooled, ratios
+from mu.unlearning.stored import Read
+from mu.unlearning.sweep import sweep
 
-Fisher = Literal["batch", "per_sample"]
-ImportanceLoss = Literal["cross_entropy", "logit_norm"]
+__all__ = [
+    "SSD",
+    "FullImportance",
+    "adaptive_alpha",
+    "alpha_of_share",
+    "dampen",
+    "downdate",
+    "importance",
+    "importances",
+    "ratios",
+    "sweep",
+]
 
-
-def importance(
-    model: nn.Module,
-    batches: Iterable[Any],
-    fisher: Fisher = "batch",
-    loss: ImportanceLoss = "cross_entropy",
-) -> dict[str, Tensor]:
-    r"""Importance of each parameter on a set: the diagonal of the empirical Fisher.
-
-    ``per_sample`` is the paper's quantity, ``batch`` what the published code computes:
-
-    .. math::
-        I_i = \frac{1}{N} \sum_n \Big(\frac{\partial \ell_n}{\partial \theta_i}\Big)^2
-        \qquad
-        I_i = \frac{1}{B} \sum_b \Big(\frac{\partial}{\partial \theta_i}
-        \frac{1}{|b|} \sum_{n \in b} \ell_n\Big)^2
-
-    In the batch form a short last batch counts as a full one, and the value depends on batch size
-    and order. ``logit_norm`` is the label-free variant (arXiv 2402.19308): the loss is the squared
-    norm of the logits and importance the mean *absolute* gradient.
-
-    Args:
-        model: Returns logits (n, C); evaluation mode inside, restored afterwards.
-        batches: Iterable of ``(x, y)``.
-        fisher: "batch" or "per_sample".
-        loss: "cross_entropy" or "logit_norm".
-
-    Returns:
-        Name → tensor of the parameter's shape; frozen parameters are absent.
-
-    Raises:
-        UsageError: Unknown ``fisher`` or ``loss``.
-        ValueError: There are no batches.
-
-    Example:
-        >>> model = nn.Linear(1, 1, bias=False)
-        >>> _ = model.weight.data.fill_(0.0)
-        >>> found = importance(model, [(torch.tensor([[2.0]]), torch.tensor([1]))])
-        >>> found["weight"].item()   # the gradient is (sigmoid(0) - 1) * 2 = -1
-        1.0
-    """
-    if fisher not in ("batch", "per_sample"):
-        raise UsageError(f"fisher={fisher!r} is neither 'batch' nor 'per_sample'")
-    if loss == "logit_norm":
-        return mean_over_gradients(
-            model, batches, torch.abs, fisher == "per_sample", lambda z, _: z.square().sum(-1)
-        )
-    if loss != "cross_entropy":
-        raise UsageError(f"loss={loss!r} is neither 'cross_entropy' nor 'logit_norm'")
-    learner = model if isinstance(model, Learner) else Learner(model)
-    return mean_over_gradients(
-        model,
-        batches,
-        torch.square,
-        fisher == "per_sample",
-        lambda z, y: learner.loss(z, y, reduction="none"),
-    )
-
-
-def ratios(
-    importance_full: dict[str, Tensor], importance_forget: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """I_Df / I_D in float64: 0 where I_Df is 0, infinite where only I_D is."""
-    found = {}
-    for name, forget in importance_forget.items():
-        ratio = forget.double() / importance_full[name].double()
-        found[name] = torch.where(forget == 0, 0.0, ratio)
-    return found
-
-
-def alpha_of_share(
-    importance_full: dict[str, Tensor], importance_forget: dict[str, Tensor], share: float
-) -> float:
-    """The α that selects the share of parameters with the largest ratio I_Df / I_D.
-
-    Raises:
-        UsageError: ``share`` is not in (0, 1].
-    """
-    if not 0 < share <= 1:
-        raise UsageError(f"share={share} is not between 0 and 1")
-    pool = torch.cat([r.flatten() for r in ratios(importance_full, importance_forget).values()])
-    wanted = round(share * len(pool))
-    if wanted >= len(pool):
-        return 0.0
-    # Selection is strict, so the first ratio that stays out is the threshold.
-    return float(pool.kthvalue(len(pool) - wanted).values)
-
-
-@torch.no_grad()
-def dampen(
-    model: nn.Module,
-    importance_full: dict[str, Tensor],
-    importance_forget: dict[str, Tensor],
-    alpha: float,
-    lam: float,
-) -> int:
-    r"""Shrink the parameters that matter more to D_f than to D, in place.
-
-    .. math::
-        \theta_i \leftarrow \min(\lambda I_{D,i} / I_{D_f,i},\, 1)\, \theta_i
-        \quad \text{where} \quad I_{D_f,i} > \alpha I_{D,i}
-
-    Args:
-        model: Its parameters are changed; buffers are not.
-        importance_full: From `importance` on D; names absent from it are left alone.
-        importance_forget: From `importance` on D_f.
-        alpha: Selection threshold α ≥ 0.
-        lam: Dampening constant λ ≥ 0.
-
-    Returns:
-        Number of selected parameters (single numbers, not tensors).
-    """
-    if alpha < 0 or lam < 0:
-        raise UsageError(f"alpha={alpha} and lam={lam} must not be negative")
-    selected = 0
-    for name, parameter in model.named_parameters():
-        if name not in importance_full or name not in importance_forget:
-            continue
-        full, forget = importance_full[name], importance_forget[name]
-        chosen = forget > alpha * full
-        factor = (lam * full / forget).clamp(max=1.0)
-        parameter.copy_(torch.where(chosen, parameter * factor, parameter))
-        selected += int(chosen.sum())
-    return selected
+Rule = Literal["share", "assd"]
+OWN = "importance/"  # what SSD hands to its own next request
 
 
 class SSD(Unlearner):
     """Dampen the parameters that are disproportionately important to D_f.
 
+    The model is in evaluation mode throughout, so no running statistic changes.
+
     Args:
-        alpha: Selection threshold α, or None to choose it by ``share``.
-        share: Share of parameters to select when ``alpha`` is None. No single α works from class
-            to class on balanced data; a share does.
+        alpha: Selection threshold α, or None to choose it by ``rule``. No single α works from class
+            to class on balanced data.
+        share: Share of parameters to select with ``rule="share"``.
+        rule: "share", or "assd" for the percentile of arXiv 2402.10098.
         lam: Dampening constant λ.
         fisher: "batch" (published code) or "per_sample" (paper); never share an α between them.
         loss: "cross_entropy", or "logit_norm" for the label-free variant.
         batch_size: Part of the method in the batch form.
-        shuffle: Whether D and D_f are shuffled once (seeded) or taken in the order of their ids.
+        order: Part of the method in the batch form: "shuffled" (once, seeded), "ids", or "classes"
+            (class after class, as the published code reads its class and sub-class tasks).
+        stale: Reuse the importances of the original at later requests of a sequence: an
+            approximation, since they change with the weights. In the per-sample form the samples of
+            the first request, forgotten at those weights, are taken out of them.
+        memory_mb: Bound on the memory of per-sample gradients.
+
+    Raises:
+        UsageError: An option out of range; when it is applied: importances that are negative, not
+            finite, zero everywhere or of another model, or a D_f that is no part of D.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "full"})
@@ -160,46 +80,154 @@ class SSD(Unlearner):
         self,
         alpha: float | None = None,
         share: float = 0.01,
+        rule: Rule = "share",
         lam: float = 1.0,
         fisher: Fisher = "batch",
         loss: ImportanceLoss = "cross_entropy",
         batch_size: int | None = 64,
-        shuffle: bool = True,
+        order: Order = "shuffled",
+        stale: bool = False,
+        memory_mb: int = 64,
     ) -> None:
         super().__init__()
-        self.alpha, self.share, self.lam = alpha, share, lam
-        self.fisher, self.importance_loss = fisher, loss
-        self.batch_size, self.shuffle = batch_size, shuffle
-
-    def _importance(self, part: str) -> dict[str, Tensor]:
-        batches = self.batches(
-            part, batch_size=self.batch_size, shuffle=self.shuffle, seed=self.context.seed
-        )
-        return importance(self.learner, batches, self.fisher, self.importance_loss)
+        check_constants(0.0 if alpha is None else alpha, lam)
+        if not 0 < share <= 1:
+            raise UsageError(f"share={share} is not between 0 and 1")
+        if rule not in ("share", "assd"):
+            raise UsageError(f"rule={rule!r} is neither 'share' nor 'assd'")
+        self.alpha, self.share, self.rule, self.lam = alpha, share, rule, lam
+        self.stale = stale
+        self.full = FullImportance(fisher, loss, batch_size, order, memory_mb)
 
     def solve(self) -> None:
-        with self.setup_cost():
-            full = self._importance("full")
-        forget = self._importance("forget")
-        alpha = self.alpha
-        if alpha is None:
-            alpha = alpha_of_share(full, forget, self.share)
-        largest = max(float(r.max()) for r in ratios(full, forget).values())
+        self.counts: dict[str, int] = {}
+        self.check_parts()
+        own = {n.removeprefix(OWN): t for n, t in self.memory.items() if n.startswith(OWN)}
+        reused = own if self.stale else {}
+        full, forget = self.both(reused)
+        check_importance("I_D", full)
+        check_importance("I_Df", forget, full)
+        found = ratios(full, forget)
+        alpha = self.threshold(full, forget)
         selected = dampen(self.learner, full, forget, alpha, self.lam)
-        size = sum(t.numel() for t in full.values())
+        largest = float(pooled(found).max())
+        known = self.ids("full") is not None
         self.facts = {
             "alpha": alpha,
             "lambda": self.lam,
-            "fisher": self.fisher,
-            "batch_size": self.batch_size,
-            "shuffle": self.shuffle,
+            "fisher": self.full.fisher,
+            "loss": self.full.loss,
+            "batch_size": self.full.batch_size if known else "of the loader",
+            "order": self.full.order if known else "of the loader",
             "selected": selected,
-            "selected_share": selected / size,
+            "selected_share": selected / sum(ratio.numel() for ratio in found.values()),
             "largest_ratio": largest,
+            "stale": bool(reused),
+            "layers": shares_by_tensor(found, alpha),
         }
+        self.caution(alpha, selected, largest, bool(reused))
+        self.remember(full, forget, reused)
+
+    def ids(self, part: str) -> Ids | None:
+        """Ids of a part; a user's own loader has none."""
+        found: Ids | None = getattr(self.parts[part], "ids", None)
+        return found
+
+    def size(self, part: str) -> int:
+        """Number of samples of a part; a loader that has not been read yet is read for it."""
+        ids = self.ids(part)
+        if ids is not None:
+            return len(ids)
+        if part not in self.counts:
+            self.counts[part] = sum(len(as_batch(b)) for b in self.parts[part].batches())
+        return self.counts[part]
+
+    def check_parts(self) -> None:
+        """Refuse a D_f that is no part of D, where both have ids."""
+        forget, full = self.ids("forget"), self.ids("full")
+        if forget is None or full is None:
+            return
+        if not len(forget):
+            raise UsageError("there is no sample to forget: D_f is empty")
+        outside = set(forget.tolist()) - set(full.tolist())
+        if outside:
+            raise UsageError(f"sample {min(outside)} is to be forgotten but was not trained on")
+
+    def both(self, reused: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """I_D and I_Df: I_D as stored or reused where it is, both in one pass where possible."""
+        gone, known = self.ids("forget"), self.ids("full") is not None
+        at_hand = bool(reused) or "importance" in self.stored
+        if self.full.fisher == "per_sample" and gone is not None and known and not at_hand:
+            return self.one_pass(torch.from_numpy(gone))
+        full = reused or self.prepared("importance", self.make)
+        batches = self.batches("forget", seed=self.context.seed, **self.full.reading)
+        forget = importance(self.learner, self.counted("forget", batches), **self.full.form)
+        device = self.context.device
+        return {name: tensor.to(device) for name, tensor in full.items()}, forget
+
+    def make(self, learner: Learner, read: Read) -> dict[str, Tensor]:
+        """I_D where it was not stored."""
+        return self.full(learner, lambda **options: self.counted("full", read(**options)))
+
+    def counted(self, part: str, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches, with a note of how many samples there were."""
+        count = 0
+        for batch in batches:
+            yield batch
+            count += len(batch)
+        self.counts[part] = count
+
+    def one_pass(self, gone: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Both importances from D alone; the share of D_f in it is booked to the request."""
+        before, start = dict(self.upfront), time.perf_counter()
+        with self.setup_cost():
+            batches = self.batches("full", seed=self.context.seed, **self.full.reading)
+            loss, memory_mb = self.full.loss, self.full.memory_mb
+            found = importances(self.learner, batches, gone, loss, memory_mb)
+        share = self.size("forget") / self.size("full")
+        self.meter.seconds["setup"] -= share * (time.perf_counter() - start)
+        for name, passes in before.items():
+            self.upfront[name] -= round(share * (self.upfront[name] - passes))
+        return found
+
+    def threshold(self, full: Importance, forget: Importance) -> float:
+        """α: given, by share, or by the rule of ASSD."""
+        if self.alpha is not None:
+            return self.alpha
+        if self.rule == "share":
+            return alpha_of_share(full, forget, self.share)
+        return adaptive_alpha(full, forget, self.size("forget") / self.size("full"))
+
+    def caution(self, alpha: float, selected: int, largest: float, reused: bool) -> None:
+        """Say what a reader of the result must know."""
+        if reused:
+            self.warn(
+                "SSD reused the importances of the original, an approximation: the weights have "
+                "changed since; stale=false computes them anew"
+            )
+        if self.alpha is not None and self.full.fisher == "per_sample" and not reused:
+            cap = self.size("full") / self.size("forget")
+            if alpha >= cap:
+                self.warn(
+                    f"SSD cannot select anything: alpha={alpha:g}, but per sample I_Df/I_D is at "
+                    f"most |D|/|D_f| = {cap:.3g}; lower alpha or use share"
+                )
+                return
         if selected == 0:
             self.warn(
                 f"SSD selected nothing: alpha={alpha:g}, but no parameter has I_Df/I_D above "
-                f"{largest:.3g} (per sample the ratio cannot exceed |D|/|D_f|); "
-                "lower alpha or use share"
+                f"{largest:.3g}; lower alpha or raise share"
             )
+
+    def remember(self, full: Importance, forget: Importance, reused: Importance) -> None:
+        """Hand I_D to the next request if it may be stale, without what was forgotten.
+
+        Only importances of the same weights may be subtracted, so this ends with the first request.
+        """
+        if not self.stale:
+            self.memory = {}
+            return
+        left = full
+        if self.full.fisher == "per_sample" and not reused:
+            left = downdate(full, forget, self.size("full"), self.size("forget"))
+        self.memory = {f"{OWN}{name}": tensor.cpu() for name, tensor in left.items()}

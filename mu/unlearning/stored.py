@@ -30,7 +30,7 @@ class Stored(Protocol):
 
         Args:
             learner: The original, in evaluation mode.
-            read: ``read(batch_size=…, shuffle=…, seed=…)`` yields batches of D, counted.
+            read: ``read(batch_size=…, shuffle=…)`` yields batches of D, counted.
         """
         ...
 
@@ -40,6 +40,7 @@ def prepare(
     learner: Learner,
     part: Part,
     *,
+    seed: int = 0,
     device: str = "cpu",
     precision: str = "32-true",
     progress: Progress | None = None,
@@ -50,6 +51,7 @@ def prepare(
         make: What to compute.
         learner: The original; not changed.
         part: Everything it was trained on.
+        seed: Of an order that is drawn.
         device: "cpu" or "cuda".
         precision: "32-true" or "bf16-mixed".
         progress: Called with (batches done, batches in all).
@@ -61,7 +63,7 @@ def prepare(
     seen: list[Tensor] = []
 
     def read(**options: Any) -> Iterator[Batch]:
-        loader = part.batches(**options)
+        loader = part.batches(**({"seed": seed} | options))
         total = len(loader) if hasattr(loader, "__len__") else 0
         seen.clear()
         for batch in Counted(loader, meter, total, progress):
@@ -133,6 +135,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         build(config["stored"]),
         learner,
         DataPart(data, kept.ids, kept.view),
+        seed=config["seed"],
         device=config["device"],
         precision=recipe["precision"],
         progress=progress,

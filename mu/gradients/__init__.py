@@ -1,0 +1,1 @@
+"""Gradients of many samples and what is solved with them."""

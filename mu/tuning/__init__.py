@@ -1,0 +1,1 @@
+"""Choosing the options of methods on validation forget sets."""

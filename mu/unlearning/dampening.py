@@ -1,0 +1,161 @@
+"""Selection and dampening of parameters by two importances (SSD)."""
+
+from collections.abc import Mapping
+from math import inf, log
+
+import torch
+from torch import Tensor, nn
+
+from mu.errors import UsageError
+from mu.unlearning.ratios import Importance, check_importance, pooled, ratios
+
+
+def alpha_of_share(
+    importance_full: Importance, importance_forget: Importance, share: float
+) -> float:
+    """The α that selects the share of parameters with the largest ratio I_Df / I_D.
+
+    Selection is strict, so parameters whose ratio ties with the first one left out stay out too.
+
+    Raises:
+        UsageError: ``share`` is not in (0, 1].
+    """
+    if not 0 < share <= 1:
+        raise UsageError(f"share={share} is not between 0 and 1")
+    pool = pooled(ratios(importance_full, importance_forget))
+    wanted = round(share * len(pool))
+    if wanted >= len(pool):
+        return 0.0
+    return float(pool.kthvalue(len(pool) - wanted).values)
+
+
+def adaptive_alpha(
+    importance_full: Importance, importance_forget: Importance, forget_share: float
+) -> float:
+    r"""The α of ASSD (arXiv 2402.10098): a percentile of the ratios, by the share forgotten.
+
+    .. math:: q = 100 - \ln(1 + 100 \, N_f / N)
+
+    The pool leaves out what is 0/0 or x/0 in I_Df / I_D, as the published code does.
+
+    Args:
+        importance_full: On D.
+        importance_forget: On D_f.
+        forget_share: N_f / N, in (0, 1].
+
+    Raises:
+        UsageError: ``forget_share`` is out of range, or no ratio is finite.
+    """
+    if not 0 < forget_share <= 1:
+        raise UsageError(f"|D_f| / |D| = {forget_share} is not between 0 and 1")
+    found = {
+        name: importance_forget[name].double() / full.double()
+        for name, full in importance_full.items()
+    }
+    pool = pooled(found)
+    pool = pool[torch.isfinite(pool)].sort().values
+    if not len(pool):
+        raise UsageError("no parameter has a finite ratio of importances")
+    place = (1 - log(1 + 100 * forget_share) / 100) * (len(pool) - 1)
+    low, high = pool[int(place)], pool[min(int(place) + 1, len(pool) - 1)]
+    return float(low + (place - int(place)) * (high - low))  # linear, as numpy's percentile
+
+
+def check_constants(alpha: float, lam: float) -> None:
+    """Refuse constants out of range; an infinite α selects nothing.
+
+    Raises:
+        UsageError: α is negative, or λ negative or not finite.
+    """
+    if not alpha >= 0:
+        raise UsageError(f"alpha={alpha} must not be negative")
+    if not 0 <= lam < inf:
+        raise UsageError(f"lam={lam} must be finite and not negative")
+
+
+def parameters_of(
+    model: nn.Module, full: Importance, forget: Importance
+) -> dict[str, nn.Parameter]:
+    """The parameters that two importances are of, after a look at both.
+
+    Raises:
+        UsageError: The importances cannot be dampened by, or are not of this model.
+    """
+    parameters = dict(model.named_parameters())
+    absent = [name for name in full if name not in parameters]
+    if absent:
+        raise UsageError(f"I_D belongs to another model: this one has no parameter {absent[0]}")
+    check_importance("I_D", full, {name: parameters[name] for name in full})
+    check_importance("I_Df", forget, full)
+    return {name: parameters[name] for name in full}
+
+
+def dampened(parameter: Tensor, full: Tensor, forget: Tensor, chosen: Tensor, lam: float) -> Tensor:
+    """A parameter with its chosen places multiplied by min(λ I_D / I_Df, 1)."""
+    factor = (lam * full / forget).clamp(max=1.0)
+    return torch.where(chosen, parameter * factor, parameter)
+
+
+@torch.no_grad()
+def dampen(
+    model: nn.Module,
+    importance_full: Importance,
+    importance_forget: Importance,
+    alpha: float,
+    lam: float,
+) -> int:
+    r"""Shrink the parameters that matter more to D_f than to D, in place.
+
+    .. math::
+        \theta_i \leftarrow \min(\lambda I_{D,i} / I_{D_f,i},\, 1)\, \theta_i
+        \quad \text{where} \quad I_{D_f,i} > \alpha I_{D,i}
+
+    Args:
+        model: Its parameters are changed; buffers, and parameters without importances, are not.
+        importance_full: From `importance` on D.
+        importance_forget: From `importance` on D_f.
+        alpha: Selection threshold α ≥ 0.
+        lam: Dampening constant λ ≥ 0.
+
+    Returns:
+        Number of selected parameters (single numbers, not tensors).
+
+    Raises:
+        UsageError: α or λ out of range, importances that are negative, not finite, zero everywhere
+            or of another model; nothing is changed then.
+
+    Example:
+        >>> model = nn.Linear(3, 1, bias=False)
+        >>> _ = model.weight.data.fill_(1.0)
+        >>> full = {"weight": torch.tensor([[1.0, 1.0, 1.0]])}
+        >>> forget = {"weight": torch.tensor([[1.0, 4.0, 8.0]])}
+        >>> dampen(model, full, forget, alpha=4.0, lam=1.0), model.weight.tolist()
+        (1, [[1.0, 1.0, 0.125]])
+    """
+    check_constants(alpha, lam)
+    selected = 0
+    parameters = parameters_of(model, importance_full, importance_forget)
+    for name, ratio in ratios(importance_full, importance_forget).items():
+        chosen, full, forget = ratio > alpha, importance_full[name], importance_forget[name]
+        count = int(chosen.count_nonzero())
+        if count:
+            parameters[name].copy_(dampened(parameters[name], full, forget, chosen, lam))
+        selected += count
+    return selected
+
+
+def shares_by_tensor(found: Mapping[str, Tensor], alpha: float) -> dict[str, float]:
+    """Share of each parameter tensor that a threshold selects.
+
+    Args:
+        found: From `ratios`.
+        alpha: Selection threshold.
+
+    Example:
+        >>> shares_by_tensor({"w": torch.tensor([1.0, 3.0]), "b": torch.tensor([2.0])}, 2.0)
+        {'w': 0.5, 'b': 0.0}
+    """
+    return {
+        name: int((ratio > alpha).count_nonzero()) / max(ratio.numel(), 1)
+        for name, ratio in found.items()
+    }

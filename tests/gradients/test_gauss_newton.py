@@ -1,0 +1,71 @@
+import pytest
+import torch
+from influence_case import Attention, Squares, golden_batches, golden_learner, regression, relative
+from torch import nn
+
+from mu.errors import UsageError
+from mu.gradients.gauss_newton import gauss_newton_product
+from mu.gradients.hessian import hessian_product
+from mu.gradients.vectors import to_named, trained
+from mu.models.base import Learner
+
+
+def dense(learner, x, loss_hessian):
+    """Jᵀ H J / n from the Jacobian of torch.func."""
+    parameters = trained(learner)
+
+    def logits(vector):
+        return torch.func.functional_call(learner, to_named(vector, parameters), (x,))
+
+    point = torch.cat([p.detach().flatten() for p in parameters.values()])
+    jacobian = torch.func.jacrev(logits)(point)
+    return torch.einsum("nci,ncd,ndj->ij", jacobian, loss_hessian(logits(point)), jacobian) / len(x)
+
+
+def softmax_hessian(z):
+    p = z.softmax(1)
+    return torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+
+
+def columns(learner, batches, size):
+    unit = torch.eye(size, dtype=torch.float64)
+    return torch.stack([gauss_newton_product(learner, batches, row) for row in unit])
+
+
+@pytest.mark.parametrize("network", ["perceptron", "attention"])
+def test_it_is_the_dense_matrix_and_positive(network):
+    torch.manual_seed(0)
+    if network == "attention":
+        learner, x = Learner(Attention().double()), torch.randn(5, 4, 4).double()
+    else:
+        layers = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+        learner, x = Learner(layers), torch.randn(5, 3).double()
+    y = torch.tensor([0, 1, 1, 0, 1])
+    size = sum(p.numel() for p in learner.parameters())
+    found = columns(learner, [(x[:2], y[:2]), (x[2:], y[2:])], size)
+    torch.testing.assert_close(found, dense(learner, x, softmax_hessian), rtol=1e-9, atol=1e-12)
+    assert float(torch.linalg.eigvalsh(found)[0]) > -1e-12
+
+
+def test_another_library_finds_the_same():
+    curvlinops = pytest.importorskip("curvlinops", reason="curvlinops is not installed")
+    learner, batches = golden_learner(), golden_batches("remain", 20)
+    wanted = curvlinops.GGNLinearOperator(
+        learner.network, nn.CrossEntropyLoss(), list(learner.network.parameters()), batches
+    )
+    torch.manual_seed(0)
+    v = torch.randn(wanted.shape[1], dtype=torch.float64)
+    assert relative(gauss_newton_product(learner, batches, v), wanted @ v) < 1e-10
+
+
+def test_of_a_linear_network_it_is_the_hessian():
+    x, y, learner = regression()
+    assert isinstance(learner, Squares)
+    v = torch.arange(4.0).double()
+    found = gauss_newton_product(learner, [(x, y)], v)
+    assert relative(found, hessian_product(learner, [(x, y)], v)) < 1e-12
+
+
+def test_no_samples_are_refused():
+    with pytest.raises(UsageError, match="no samples"):
+        gauss_newton_product(golden_learner(), [], torch.ones(526))
