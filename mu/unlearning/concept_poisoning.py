@@ -1,0 +1,237 @@
+"""Class unlearning by concepts and poisoning (Chang et al., arXiv 2405.15662), for images."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from mu.concepts.concept_map import ConceptMap, places_of, read_maps
+from mu.concepts.edit import EDITS, Edit, Places, edited
+from mu.data.base import Batch
+from mu.errors import UsageError
+from mu.unlearning.frozen_trunk import FrozenTrunk, head_inputs, last_stage, output_layer
+from mu.unlearning.parts import DataPart, Part, move
+from mu.unlearning.relabelling import LABELS, Labels, nearest_donor, poisoned_labels
+from mu.unlearning.rows import Rows, balanced, gathered, held, joined, rows_of
+from mu.unlearning.whole_classes import labels_of, whole_classes
+
+Trainable = Literal["head", "last_stage", "all"]
+TRAINABLE = ("head", "last_stage", "all")
+DONORS = ("nearest", "concept")
+TRUNK = 0.3  # of the head's learning rate, as published for variants that train more
+
+
+class ConceptPoisoning(FrozenTrunk):
+    r"""Paste another class's concept into images of a class, label them wrongly, train the head.
+
+    .. math:: \min_{W, b} \; \mathbb{E}_{(x, y) \in D_r \cup D'} \, \ell(W h(x) + b, y), \qquad
+        D' = \{(\mathrm{paste}(x, \text{patch of } d), \, y') : x \in D_f\}
+
+    With ``edit="none"`` it is plain relabelling, which by the authors' own ablation forgets as
+    completely. The model is in evaluation mode whatever is trained, so running statistics never
+    move and a frozen trunk stays bit-identical; no augmentation is used. Donors and random labels
+    are classes with samples in D_r, so classes forgotten earlier are never among them.
+
+    Args:
+        edit: "none", "localized" (needs ``concepts``), "center", "random_place" or "full"; see
+            `mu.concepts.edit.edited`.
+        labels: See `poisoned_labels`.
+        donor: A class, "nearest" (the largest mean wrong logit before the request), or "concept"
+            (of ``concepts``).
+        trainable: "head", "last_stage" (with the head) or "all".
+        share: Of each class of D_r and of D_f that is trained on; published are 1 and 0.5.
+        window: Fraction of the image's sides that is pasted; None for the published one.
+        concepts: File of `mu.concepts.concept_map.write_maps`, or such maps by class.
+        epochs: Passes over D_r and the poisoned images.
+        lr: Learning rate of the head.
+        trunk_lr: Learning rate of everything else; None for 0.3 ``lr``.
+        batch_size: Samples a batch.
+        cached: With "head", whether features are computed once. Off, every epoch costs a pass
+            through the trunk, for features that do not fit into memory.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay.
+        optimizer: "sgd" or "adam".
+
+    Raises:
+        UsageError: An option out of range, or concepts that are needed and not given. When it is
+            applied: a donor that is not kept, a concept map that does not fit, inputs that are no
+            images, or a network that does not end in one linear layer.
+        NotApplicable: D_f does not consist of whole classes.
+    """
+
+    requests: ClassVar[frozenset[str]] = frozenset({"samples"})
+
+    def __init__(
+        self,
+        edit: Edit = "none",
+        labels: Labels = "targeted",
+        donor: int | str = "nearest",
+        trainable: Trainable = "head",
+        share: float = 1.0,
+        window: float | None = None,
+        concepts: str | Mapping[int, ConceptMap] | None = None,
+        epochs: int = 10,
+        lr: float = 0.005,
+        trunk_lr: float | None = None,
+        batch_size: int | None = 32,
+        cached: bool = True,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        optimizer: str = "sgd",
+    ) -> None:
+        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
+        given = {"edit": edit, "labels": labels, "trainable": trainable}
+        for (name, value), known in zip(given.items(), (EDITS, LABELS, TRAINABLE), strict=True):
+            if value not in known:
+                raise UsageError(f"{name}={value!r} is not one of {', '.join(known)}")
+        if isinstance(donor, bool) or (isinstance(donor, str) and donor not in DONORS):
+            raise UsageError(f"donor={donor!r} is neither a class nor one of {', '.join(DONORS)}")
+        sizes = {"share": share, "window": window, "trunk_lr": trunk_lr}
+        for name, size in sizes.items():
+            if size is not None and not 0 < size <= (float("inf") if name == "trunk_lr" else 1):
+                raise UsageError(f"{name}={size} is out of range: share and window are at most 1")
+        if concepts is None and (edit == "localized" or donor == "concept"):
+            raise UsageError(
+                f"edit={edit}, donor={donor} need concepts: a file of mu.concepts (write_maps)"
+            )
+        self.edit, self.labels, self.donor, self.trainable = edit, labels, donor, trainable
+        self.share, self.window, self.concepts = share, window, concepts
+        self.trunk_lr = TRUNK * lr if trunk_lr is None else trunk_lr
+        self.cached = cached and trainable == "head"
+
+    def solve(self) -> None:
+        gone = whole_classes(self.parts["forget"], self.parts["retain"], "ConceptPoisoning")
+        allowed = [int(label) for label in torch.unique(labels_of(self.parts["retain"]))]
+        self.head = output_layer(self.learner.network)
+        self.maps = self.read_concepts(gone)
+        forget, retain = (
+            balanced(self.parts[name], self.share, self.batch_size, self.context.seed)
+            for name in ("forget", "retain")
+        )
+        poison = self.poison(gone, allowed, forget, retain)
+        if self.cached:
+            clean = self.features_of(self.forward_only(retain, batch_size=self.batch_size))
+            self.rows = joined(self.features_of(self.in_batches(poison)), clean)
+        else:
+            self.rows = joined(poison, rows_of(retain))
+        self.choose(self.trained())
+
+    def read_concepts(self, gone: Sequence[int]) -> Mapping[int, ConceptMap]:
+        """The concept maps, one for each class to forget where they are used.
+
+        Raises:
+            UsageError: The file cannot be read, or holds no map of a class to forget.
+        """
+        if self.edit != "localized" and self.donor != "concept":
+            return {}
+        named = not isinstance(self.concepts, Mapping)
+        maps: Any = read_maps(str(self.concepts)) if named else self.concepts
+        for label in gone:
+            if label not in maps:
+                raise UsageError(
+                    f"concepts: there is no map of class {label}, only of {sorted(maps)}"
+                )
+        return {label: maps[label] for label in gone}
+
+    def poison(
+        self, gone: Sequence[int], allowed: Sequence[int], forget: Part, retain: Part
+    ) -> Rows:
+        """Images of D_f with their pixels and labels changed, in memory."""
+        x, y, index = gathered(forget)
+        used = self.edit != "none" or self.labels == "targeted"
+        donors = self.donors(gone, allowed, held(x, y)) if used else {}
+        generator = torch.Generator().manual_seed(self.context.seed)
+        labels = poisoned_labels(y, self.labels, donors, allowed, generator)
+        changed = x if self.edit == "none" else x.clone()
+        for label, donor in donors.items():
+            if self.edit != "none":
+                rows = (y == label).nonzero()[:, 0]
+                changed[rows] = self.edited(label, donor, x[rows], index[rows], retain, generator)
+        self.facts |= {"edit": self.edit, "labels": self.labels, "poisoned": len(y)}
+        self.facts |= {"donors": {str(label): donor for label, donor in donors.items()}}
+        self.facts |= {"concepts": {str(t): found.concept for t, found in self.maps.items()}}
+        return held(changed, labels)
+
+    def donors(self, gone: Sequence[int], allowed: Sequence[int], own: Rows) -> dict[int, int]:
+        """Class → the class that lends its label and its concept.
+
+        Raises:
+            UsageError: A donor that has no samples in D_r.
+        """
+        if self.donor == "nearest":
+            logits = self.logits_of(own)
+            return {label: nearest_donor(logits[own.y == label], allowed) for label in gone}
+        found = {
+            t: self.maps[t].donor if self.donor == "concept" else int(self.donor) for t in gone
+        }
+        for donor in found.values():
+            if donor not in allowed:
+                raise UsageError(
+                    f"donor={donor} has no samples to retain; classes that have are {allowed}"
+                )
+        return found
+
+    @torch.no_grad()
+    def logits_of(self, rows: Rows) -> Tensor:
+        """(n, C) logits before the request, one pass over the rows."""
+        found = [head_inputs(self.learner, b, self.head)[1] for b in self.in_batches(rows)]
+        return torch.cat(found).float().cpu()
+
+    def in_batches(self, rows: Rows) -> Iterator[Batch]:
+        """Rows in their order on the device, each batch counted as one forward pass."""
+        order = torch.split(torch.arange(len(rows)), self.batch_size or len(rows))
+        batches = ((rows.read(some), rows.y[some]) for some in order)
+        for batch in self.meter.count(batches, backward=False):
+            yield move(batch, self.context.device)
+
+    def edited(
+        self,
+        label: int,
+        donor: int,
+        x: Tensor,
+        index: Tensor,
+        retain: Part,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Images of a class with a window of the donor's images pasted into them."""
+        lent, lent_index = images_of(retain, donor)
+        found = self.maps.get(label) if self.edit == "localized" else None
+        if found is not None:
+            if found.donor != donor:
+                raise UsageError(
+                    f"donor={donor}, but concepts were located in class {found.donor}; "
+                    "set donor=concept"
+                )
+            there = torch.isin(lent_index, torch.from_numpy(found.donor_index))
+            lent, lent_index = lent[there], lent_index[there]
+            if not len(lent):
+                raise UsageError(f"concepts name no image of class {donor} that is retained")
+        drawn = torch.randint(len(lent), (len(x),), generator=generator)
+        places = None
+        if found is not None:
+            own = places_of(index, found.index, found.peaks)
+            theirs = places_of(lent_index[drawn], found.donor_index, found.donor_peaks)
+            places = Places(own, theirs)
+        return edited(x, lent[drawn], self.edit, self.window, places, generator)
+
+    def trained(self) -> list[tuple[list[nn.Module], float]]:
+        """Modules to train, the head first, each with its learning rate."""
+        network = self.learner.network
+        rest: list[nn.Module] = [network] if self.trainable == "all" else []
+        if self.trainable == "last_stage":
+            rest = last_stage(network, self.head)
+        return [([self.head], self.lr), (rest, self.trunk_lr)]
+
+
+def images_of(part: Part, label: int) -> tuple[Tensor, Tensor]:
+    """Images of one class in a part and their ids (−1 where unknown), in memory.
+
+    Raises:
+        UsageError: It has none.
+    """
+    if isinstance(part, DataPart):
+        ids = part.ids[part.data.targets(part.ids) == label]
+        part = DataPart(part.data, ids, part.view)
+    x, y, index = gathered(part)
+    return x[y == label], index[y == label]

@@ -1,0 +1,88 @@
+"""Deleting the head's row of a class: the cheapest way to make a model never name it."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from mu.errors import NotApplicable, UsageError
+from mu.models.base import as_batch
+from mu.unlearning.base import Unlearner
+from mu.unlearning.frozen_trunk import head_inputs, output_layer
+from mu.unlearning.parts import move
+from mu.unlearning.whole_classes import whole_classes
+
+
+@torch.no_grad()
+def drop_rows(head: nn.Linear, classes: Sequence[int], logit: float) -> None:
+    r"""Make the logits of classes the same low number for every input, in place.
+
+    .. math:: w_t \leftarrow 0, \qquad b_t \leftarrow -L
+
+    Args:
+        head: With a bias and at least two outputs.
+        classes: Rows to drop; at least one must be left.
+        logit: −L, a negative finite number.
+
+    Raises:
+        NotApplicable: There is no row of its own to drop, no bias, or no class would be left.
+        UsageError: A class has no row, or ``logit`` is not negative and finite.
+
+    Example:
+        >>> head = nn.Linear(2, 3)
+        >>> drop_rows(head, [1], -100.0)
+        >>> head(torch.tensor([[5.0, 7.0]]))[0, 1].item()
+        -100.0
+    """
+    if not -float("inf") < logit < 0:
+        raise UsageError(f"logit={logit} must be negative and finite")
+    rows = sorted(set(classes))
+    if head.out_features < 2 or head.bias is None:
+        raise NotApplicable(
+            f"not applicable: a head of {head.out_features} outputs "
+            f"{'without' if head.bias is None else 'with'} a bias has no row that can be dropped"
+        )
+    if rows and not (rows[0] >= 0 and rows[-1] < head.out_features):
+        raise UsageError(f"classes {rows} are not all among the {head.out_features} of the head")
+    if len(rows) == head.out_features:
+        raise NotApplicable("not applicable: no class would be left")
+    head.weight[rows] = 0.0
+    head.bias[rows] = logit
+
+
+class DropClass(Unlearner):
+    """Delete the rows of the forgotten classes from the last linear layer.
+
+    A control for methods that edit the head: it costs nothing, the answers for all other classes
+    keep their order, and the trunk keeps all it knows. The architecture is kept too: the row is
+    zero and its bias a large negative number, so the class's probability is 0 in float32. The loss
+    on D_f is then about −``logit``, far above that of any retrained model.
+
+    Args:
+        logit: What the logit of a dropped class is for every input; negative and finite.
+
+    Raises:
+        UsageError: ``logit`` is not negative and finite; when it is applied: a network that does
+            not end in one linear layer.
+        NotApplicable: D_f does not consist of whole classes, the head has no bias or one output
+            only, or no class would be left.
+    """
+
+    requests: ClassVar[frozenset[str]] = frozenset({"samples"})
+
+    def __init__(self, logit: float = -1e4) -> None:
+        super().__init__()
+        if not -float("inf") < logit < 0:
+            raise UsageError(f"logit={logit} must be negative and finite")
+        self.logit = logit
+
+    def solve(self) -> None:
+        classes = whole_classes(self.parts["forget"], self.parts["retain"], "DropClass")
+        head = output_layer(self.learner.network)
+        first = as_batch(next(iter(self.parts["forget"].batches(batch_size=1))))
+        self.meter.forward += first.units
+        with torch.no_grad():
+            head_inputs(self.learner, move(first, self.context.device), head)
+        drop_rows(head, classes, self.logit)
+        self.facts = {"dropped": classes, "logit": self.logit}
