@@ -1,0 +1,122 @@
+"""Random labels: the forgotten samples are learnt anew with labels that are wrong."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mu.data.base import Batch
+from mu.models.base import as_batch
+from mu.unlearning.base import Finetuning
+from mu.unlearning.mixed import mixed
+from mu.unlearning.parts import DataPart, LoaderPart, Part
+
+
+def wrong_labels(labels: Tensor, draws: Tensor, classes: int) -> Tensor:
+    """Labels drawn uniformly over all classes but the true one.
+
+    Args:
+        labels: (n,) true classes.
+        draws: (n,) uniform on [0, 1).
+        classes: C ≥ 2.
+
+    Returns:
+        (n,) of the labels' type.
+
+    Example:
+        >>> wrong_labels(torch.tensor([0, 1, 2]), torch.tensor([0.0, 0.6, 0.99]), 3)
+        tensor([1, 0, 1])
+    """
+    steps = 1 + (draws * (classes - 1)).long().clamp(max=classes - 2)
+    return ((labels.long() + steps) % classes).to(labels.dtype)
+
+
+def held(part: Part) -> LoaderPart:
+    """A user's own batches held in memory and numbered, so that each sample keeps its draw."""
+    found: list[Batch] = []
+    start = 0
+    for batch in map(as_batch, part.batches()):
+        found.append(replace(batch, index=torch.arange(start, start + len(batch))))
+        start += len(batch)
+    return LoaderPart((found,))
+
+
+class Draws:
+    """One uniform number for each sample, whatever batch it comes in.
+
+    Args:
+        part: D_f: of mu's data, or from `held`.
+        seed: The same seed gives the same numbers.
+    """
+
+    def __init__(self, part: Part, seed: int) -> None:
+        if isinstance(part, DataPart):
+            self.ids = torch.from_numpy(part.ids).sort().values
+        else:
+            self.ids = torch.arange(sum(len(batch) for batch in part.batches()))
+        self.seed = seed
+        self.draw()
+
+    def draw(self, epoch: int = 0) -> None:
+        """Draw all numbers anew."""
+        generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
+        self.values = torch.rand(len(self.ids), generator=generator)
+
+    def of(self, index: Tensor) -> Tensor:
+        """(n,) numbers of samples with these ids, all of which are in D_f."""
+        return self.values[torch.searchsorted(self.ids, index.cpu())].to(index.device)
+
+
+class RandomLabels(Finetuning):
+    r"""Train on D_r as it is and on D_f with wrong labels (Graves et al., arXiv 2010.10981).
+
+    .. math:: \min_\theta \; \mathbb{E}_{D_r \cup D_f} \ell(f_\theta(x), \tilde y), \qquad
+        \tilde y = y \text{ on } D_r, \; \tilde y \sim U(\{1 \dots C\} \setminus \{y\})
+        \text{ on } D_f
+
+    C is the number of the model's outputs, and the true class is never drawn. A sample's label
+    depends on the seed and on the sample, not on the order of batches. Batches mix D_f and D_r, so
+    running statistics see both in the proportions of the training data.
+
+    Args:
+        epochs: Passes over D_f and D_r.
+        lr: Learning rate.
+        redraw: Draw labels anew in each epoch, not once.
+        batch_size, momentum, weight_decay, optimizer: As for `Finetuning`.
+    """
+
+    def __init__(
+        self,
+        epochs: int = 3,
+        lr: float = 0.005,
+        redraw: bool = False,
+        batch_size: int | None = 64,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        optimizer: str = "sgd",
+    ) -> None:
+        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
+        self.redraw = redraw
+
+    def train_batches(self) -> Any:
+        forget = self.parts["forget"]
+        if not isinstance(forget, DataPart):
+            forget = held(forget)
+        self.draws = Draws(forget, self.context.seed)
+        parts = {"forget": forget, "retain": self.parts["retain"]}
+        return mixed(parts, self.batch_size, self.context.seed, augment=self.context.augment)
+
+    def on_train_epoch_start(self) -> None:
+        if self.redraw:
+            self.draws.draw(self.current_epoch)
+
+    def training_step(self, batch: Any, index: int) -> Tensor:
+        logits, targets = self.learner.outputs(batch)
+        gone = batch.forget.to(targets.device)
+        if bool(gone.any()):
+            classes = max(2, logits.shape[-1])
+            draws = self.draws.of(batch.index[gone])
+            targets = targets.clone()
+            targets[gone] = wrong_labels(targets[gone], draws, classes)
+        return self.learner.loss(logits, targets)
