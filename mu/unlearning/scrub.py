@@ -1,0 +1,113 @@
+"""SCRUB: stay near the original on D_r and leave it on D_f."""
+
+import torch
+from torch import Tensor
+
+from mu.data.base import Batch
+from mu.errors import UsageError
+from mu.models.base import Learner
+from mu.unlearning.base import Finetuning
+from mu.unlearning.distillation import divergence, teacher_of
+
+
+def min_loss(
+    student: Learner, teacher: Tensor, batch: Batch, gamma: float, alpha: float, temperature: float
+) -> Tensor:
+    r"""Loss on retained samples, to be minimised (arXiv 2302.09880, equation 3).
+
+    .. math:: \gamma \, \ell(f_\theta(x), y) + \alpha \, T^2
+        \mathrm{KL}(f_{\theta_0}(x) \,\|\, f_\theta(x))
+
+    Args:
+        student: The model that is changed.
+        teacher: (n, C) logits of the original.
+        batch: Retained samples.
+        gamma: γ, weight of the loss.
+        alpha: α, weight of the divergence.
+        temperature: T.
+    """
+    logits, targets = student.outputs(batch)
+    distance = divergence(logits, teacher, temperature).mean()
+    return gamma * student.loss(logits, targets) + alpha * distance
+
+
+class SCRUB(Finetuning):
+    r"""Alternate max steps on D_f and min steps on D_r (Kurmanji et al., arXiv 2302.09880).
+
+    The first ``max_epochs`` epochs begin with a pass over D_f that ascends
+    :math:`T^2 \mathrm{KL}(f_{\theta_0} \| f_\theta)`; *every* epoch then descends `min_loss` on a
+    pass over D_r. One optimiser serves both. The original is the teacher, in evaluation mode. D_f
+    goes through the student in evaluation mode, so that its batch statistics do not reach the
+    running ones; min steps are in training mode.
+
+    Args:
+        epochs: Passes over D_r.
+        lr: Learning rate.
+        max_epochs: Epochs that begin with a max step phase.
+        alpha: Weight of the divergence in min steps.
+        gamma: Weight of the loss in min steps.
+        temperature: T of both.
+        batch_size: Samples a batch of min steps.
+        forget_batch_size: Samples a batch of max steps.
+        momentum, weight_decay, optimizer: As for `Finetuning`.
+
+    Raises:
+        UsageError: A negative weight, ``max_epochs`` outside [0, epochs], or ``temperature`` ≤ 0.
+    """
+
+    def __init__(
+        self,
+        epochs: int = 5,
+        lr: float = 0.0005,
+        max_epochs: int = 2,
+        alpha: float = 0.001,
+        gamma: float = 0.99,
+        temperature: float = 4.0,
+        batch_size: int | None = 64,
+        forget_batch_size: int | None = 64,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        optimizer: str = "adam",
+    ) -> None:
+        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
+        if alpha < 0 or gamma < 0 or temperature <= 0:
+            raise UsageError(
+                f"alpha={alpha} and gamma={gamma} must not be negative, and "
+                f"temperature={temperature} must be positive"
+            )
+        if not 0 <= max_epochs <= epochs:
+            raise UsageError(f"max_epochs={max_epochs} must be in [0, epochs={epochs}]")
+        self.passes, self.epochs = epochs, 0  # `solve` trains, not the Trainer
+        self.max_epochs, self.alpha, self.gamma = max_epochs, alpha, gamma
+        self.temperature, self.forget_batch_size = temperature, forget_batch_size
+
+    def solve(self) -> None:
+        teacher = teacher_of(self.learner)
+        optimizer = self.configure_optimizers()
+        read = {"train": True, "augment": self.context.augment}
+        for epoch in range(self.passes):
+            given = read | {"seed": self.context.seed + epoch}
+            if epoch < self.max_epochs:
+                self.learner.eval()
+                for batch in self.batches("forget", batch_size=self.forget_batch_size, **given):
+                    target = self.taught(teacher, batch)
+                    away = divergence(self.learner.outputs(batch)[0], target, self.temperature)
+                    self.descend(optimizer, -away.mean())
+            self.learner.train()
+            for batch in self.batches("retain", batch_size=self.batch_size, **given):
+                target = self.taught(teacher, batch)
+                weights = self.gamma, self.alpha, self.temperature
+                self.descend(optimizer, min_loss(self.learner, target, batch, *weights))
+        optimizer.zero_grad()
+
+    def taught(self, teacher: Learner, batch: Batch) -> Tensor:
+        """Logits of the teacher: one more forward pass."""
+        self.meter.forward += batch.units
+        with torch.no_grad():
+            return teacher.outputs(batch)[0]
+
+    def descend(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """One step."""
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()

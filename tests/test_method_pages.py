@@ -1,0 +1,23 @@
+"""Every method has a page that names its options and how to run it."""
+
+from pathlib import Path
+
+import pytest
+
+from mu.choices import choices, options_of, read_yaml
+
+PAGES = Path(__file__).parents[1] / "docs" / "methods"
+
+
+@pytest.mark.parametrize("name", choices("method"))
+def test_it_has_a_page_that_names_every_option(name):
+    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    options = [key for key in options_of(read_yaml(choices("method")[name])) if key != "_target_"]
+    missing = [option for option in options if f"`{option}`" not in text]
+    assert not missing, f"docs/methods/{name}.md says nothing of {', '.join(missing)}"
+    assert "mu run " in text
+
+
+def test_no_page_is_of_a_method_that_is_gone():
+    assert {path.stem for path in PAGES.glob("*.md")} <= set(choices("method"))
