@@ -5,6 +5,7 @@ import sys
 VERBS = {
     "run": "mu.verbs.run",
     "plan": "mu.verbs.plan",
+    "tune": "mu.verbs.tune",
     "list": "mu.verbs.listing",
     "report": "mu.verbs.report",
     "reproduce": "mu.verbs.reproduce",
@@ -17,6 +18,7 @@ mu: did this method make this model forget these data, and at what cost?
 
   mu run experiment=NAME [key=value ...] [out=DIR]   run it, print the table
   mu plan experiment=NAME [key=value ...]            what is cached, what is to run
+  mu tune experiment=NAME [methods=a,b] [trials=20]  options from validation sets
   mu list methods|metrics|datasets|models|recipes|requests|experiments|modes
   mu report DIR                                      write the report of a run anew
   mu reproduce DIR                                   run again, compare every number

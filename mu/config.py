@@ -38,6 +38,7 @@ class Block:
     places: list[int]
     original: str | None = None
     kinds: dict[str, str] = field(default_factory=dict)  # request → name of its first selector
+    settings: dict[str, Any] = field(default_factory=dict)  # what was set by file or command line
 
 
 @dataclass
@@ -186,7 +187,8 @@ def _block(
     del names["track"]
     own_seeds = seeds_of(raw["seeds"])
     places = [own_seeds.index(s) if s in own_seeds else i for i, s in enumerate(seeds)]
-    return Block(names, config, requests, methods, seeds, oracles, places, original, kinds)
+    last = (original, kinds, settings)
+    return Block(names, config, requests, methods, seeds, oracles, places, *last)
 
 
 def _panel_of(data: str) -> str:

@@ -52,7 +52,7 @@ class SCRUB(Finetuning):
         momentum, weight_decay, optimizer: As for `Finetuning`.
 
     Raises:
-        UsageError: A negative weight, ``max_epochs`` outside [0, epochs], or ``temperature`` ≤ 0.
+        UsageError: A negative weight, a negative ``max_epochs``, or ``temperature`` ≤ 0.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class SCRUB(Finetuning):
                 f"alpha={alpha} and gamma={gamma} must not be negative, and "
                 f"temperature={temperature} must be positive"
             )
-        if not 0 <= max_epochs <= epochs:
-            raise UsageError(f"max_epochs={max_epochs} must be in [0, epochs={epochs}]")
+        if max_epochs < 0:
+            raise UsageError(f"max_epochs={max_epochs} must not be negative")
         self.passes, self.epochs = epochs, 0  # `solve` trains, not the Trainer
         self.max_epochs, self.alpha, self.gamma = max_epochs, alpha, gamma
         self.temperature, self.forget_batch_size = temperature, forget_batch_size

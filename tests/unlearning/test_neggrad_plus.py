@@ -12,7 +12,7 @@ from torch import nn
 
 from mu.data.base import Batch
 from mu.errors import UsageError
-from mu.models.base import Learner, evaluation_mode
+from mu.models.base import Learner
 from mu.models.predict import predict
 from mu.unlearning import neggrad_plus
 from mu.unlearning.base import Context, apply

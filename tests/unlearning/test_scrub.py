@@ -135,7 +135,7 @@ def test_it_serves_a_users_loaders_and_runs_its_functions(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{"max_epochs": 6}, {"temperature": 0.0}, {"alpha": -1.0}, {"gamma": -0.1}]
+    "options", [{"max_epochs": -1}, {"temperature": 0.0}, {"alpha": -1.0}, {"gamma": -0.1}]
 )
 def test_bad_options_are_refused(options):
     ((name, value),) = options.items()

@@ -1,0 +1,68 @@
+"""One round: a trial of every search, run as ordinary cells of the pipeline."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mu.card import Card
+from mu.config import Block, Experiment
+from mu.methods import configured
+from mu.pipeline import Cell, run_cells
+from mu.runner import Runner
+from mu.tuning.study import WORST, Search, Tried
+
+REFUSED = "not applicable"
+
+
+async def run_round(experiment: Experiment, searches: Sequence[Search], runner: Runner) -> None:
+    """Ask every search for options, run them side by side, tell what came of it."""
+    open_ = [search for search in searches if search.refused is None]
+    asked = {id(search): search.ask() for search in open_}
+    cells = []
+    for index, block in enumerate(experiment.blocks):
+        for request in block.requests:
+            methods = {
+                search.method: trial_row(block, search.method, asked[id(search)])
+                for search in open_
+                if serves(search, block, request)
+            }
+            if not methods:
+                continue
+            own = replace(block, methods=methods)
+            pairs = range(len(block.seeds))
+            cells += [Cell(runner, index, own, request, pair) for pair in pairs]
+    cards = await run_cells(cells)
+    by_search: Mapping[tuple[str, ...], list[Card]] = defaultdict(list)
+    for card in cards:
+        block = experiment.blocks[card["block"]]
+        kind = block.kinds[card["request"]]
+        by_search[card["method"], kind, card["data"], card["model"]].append(card)
+    for search in open_:
+        own_cards = by_search[search.method, search.kind, search.data, search.model]
+        outcome = tried(asked[id(search)], own_cards)
+        if outcome.error and outcome.error.startswith(REFUSED):
+            search.refused = outcome.error
+        else:
+            search.tell(outcome)
+
+
+def serves(search: Search, block: Block, request: str) -> bool:
+    """Whether a search is about this request of a block."""
+    place = search.kind, search.data, search.model
+    return place == (block.kinds[request], block.names["data"], block.names["model"])
+
+
+def trial_row(block: Block, method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a method with the options of a trial."""
+    row = (method, dict(options))
+    return configured(row, block.names, block.settings, block.kinds, set())
+
+
+def tried(options: dict[str, Any], cards: Sequence[Card]) -> Tried:
+    """The objective: mean of the average gap over all requests and pairs."""
+    errors = [card["error"] for card in cards if card["error"]]
+    gaps = [card["values"].get("avg_gap") for card in cards]
+    if errors or not gaps or any(gap is None for gap in gaps):
+        return Tried(options, WORST, errors[0] if errors else "no score")
+    return Tried(options, sum(gaps) / len(gaps))

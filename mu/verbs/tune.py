@@ -1,0 +1,134 @@
+"""``mu tune``: options of methods from validation forget sets that no table reports."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mu.choices import choices, read_yaml
+from mu.config import Experiment, load_experiment
+from mu.errors import UsageError
+from mu.pool import make_pool
+from mu.reporting.progress import Display
+from mu.runner import Runner
+from mu.store import Store, default_root
+from mu.tuning.record import check_writable, record_of, write_best
+from mu.tuning.space import check_space
+from mu.tuning.study import Search
+from mu.tuning.trial import run_round
+from mu.verbs.run import commit, folder_for
+from mu.words import count_of, parse_words
+
+OWN = ("experiment", "out", "trials", "write")
+HELP = """\
+usage: mu tune experiment=NAME [methods=a,b] [trials=20] [write=true] [out=DIR]
+               [key=value ...]
+
+Tries options of each method that has a section 'search' in its YAML, on the
+seeds and forget sets under 'tuning' of the experiment, and writes the best for
+each data set, model and kind of request into the method's YAML (section
+'tuned', which mu run then uses) and every trial into DIR/tuning.json.
+"""
+
+
+def command(words: list[str]) -> int:
+    """``mu tune``: search, the table, the record; 1 when nothing could be tuned."""
+    if {"-h", "--help"} & set(words):
+        print(HELP, end="")
+        return 0
+    given = parse_words(words)
+    if "experiment" not in given:
+        raise UsageError("name an experiment: mu tune experiment=NAME")
+    trials = count_of("trials", given.get("trials", 20))
+    if trials < 1:
+        raise UsageError("trials=0: at least one is needed")
+    write = given.get("write", True)
+    if not isinstance(write, bool):
+        raise UsageError(f"write={write} must be true or false")
+    others = [word for word in words if word.partition("=")[0] not in OWN]
+    experiment = load_experiment(given["experiment"], others, tuning=True)
+    searches = searches_of(experiment)
+    if write:
+        check_writable(sorted({search.method for search in searches}))
+    out = Path(given.get("out") or Path("results") / experiment.name)
+    with folder_for(out):
+        run(experiment, searches, trials)
+    done = [search for search in searches if search.tried]
+    about = {"experiment": experiment.name, "seeds": experiment.blocks[0].seeds}
+    record = record_of(searches, about | {"objective": "avg_gap", **commit()})
+    path = out / "tuning.json"
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    for search in done if write else []:
+        write_best(search, about)
+    show(searches)
+    print(f"every trial: {path}")
+    return 0 if done else 1
+
+
+def searches_of(experiment: Experiment) -> list[Search]:
+    """One search for each method, data set, model and kind of request.
+
+    Raises:
+        UsageError: No method of the experiment has anything to search.
+    """
+    found: dict[tuple[str, ...], Search] = {}
+    for block in experiment.blocks:
+        for name in dict.fromkeys(entry["base"] for entry in block.methods.values()):
+            config = read_yaml(choices("method")[name])
+            space = check_space(name, config)
+            fixed = [key for key in space if f"method.{key}" in block.settings]
+            space = {key: given for key, given in space.items() if key not in fixed}
+            for kind in dict.fromkeys(block.kinds.values()) if space else ():
+                place = (name, kind, block.names["data"], block.names["model"])
+                found.setdefault(place, Search(*place, config, space))
+    if not found:
+        raise UsageError("no method of the experiment has a section 'search' in its YAML")
+    return list(found.values())
+
+
+def run(experiment: Experiment, searches: Sequence[Search], trials: int) -> None:
+    """All trials, a round at a time; what is in the store is not run again."""
+    errors = Console(stderr=True)
+    names = sorted({search.method for search in searches})
+    kinds = sorted({search.kind for search in searches})
+    errors.print(
+        f"{trials} trials of {len(names)} methods on requests of kind {', '.join(kinds)}",
+        highlight=False,
+    )
+    store = Store(default_root())
+    pool = make_pool(store, experiment.compute)
+
+    async def rounds(display: Display) -> None:
+        runner = Runner(store, pool, display)
+        for number in range(1, trials + 1):
+            await run_round(experiment, searches, runner)
+            if display.show:
+                errors.print(f"trial {number} of {trials} done", highlight=False)
+
+    try:
+        with Display(errors, experiment.compute["progress"]) as display:
+            asyncio.run(rounds(display))
+    finally:
+        pool.close()
+
+
+def show(searches: Sequence[Search]) -> None:
+    """The table: default and best objective, and the options behind the best."""
+    table = Table("method", "request", "default", "best", "options", box=None, pad_edge=False)
+    for search in searches:
+        if search.tried:
+            numbers = [f"{one.objective:.3f}" for one in (search.tried[0], search.best)]
+            options = ", ".join(f"{k}={short(v)}" for k, v in search.best.options.items())
+        else:
+            numbers, options = ["–", "–"], search.refused or ""
+        table.add_row(search.method, search.kind, *numbers, options)
+    Console(highlight=False).print("Average gap to the oracles on the tuning forget sets", table)
+
+
+def short(value: Any) -> str:
+    """A value in few characters."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
