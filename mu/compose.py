@@ -19,7 +19,8 @@ def composed(names: dict[str, str], settings: dict[str, Any], used: set[str]) ->
         if name not in choices(group):
             raise unknown(label.get(group, group), str(name), choices(group))
     folders = tuple(config_folders())
-    config = OmegaConf.merge(*(_choice(g, n, folders) for g, n in names.items()))
+    written = {g: choices(g)[n].stat().st_mtime_ns for g, n in names.items()}
+    config = OmegaConf.merge(*(_choice(g, n, folders, written[g]) for g, n in names.items()))
     for key, value in settings.items():
         if not has(config, key):
             continue
@@ -34,8 +35,11 @@ def composed(names: dict[str, str], settings: dict[str, Any], used: set[str]) ->
 
 
 @lru_cache(maxsize=256)
-def _choice(group: str, name: str, folders: tuple[Path, ...]) -> Any:
-    """One choice of a group, composed by Hydra; of two files of a name the first folder's wins."""
+def _choice(group: str, name: str, folders: tuple[Path, ...], written: int) -> Any:
+    """One choice of a group, composed by Hydra; of two files of a name the first folder's wins.
+
+    ``written`` is when its file was: a file that changes is read again.
+    """
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException

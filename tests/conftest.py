@@ -73,7 +73,7 @@ def call(words: list[str], store: Path, out: Path, **environment: Any) -> Outcom
     """``mu`` in this process, in an environment of its own."""
     from mu.__main__ import main
 
-    words = [*words, f"out={out}"] if words and words[0] == "run" else words
+    words = [*words, f"out={out}"] if words and words[0] in ("run", "tune") else words
     said, complained = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         for name in OWN:

@@ -14,6 +14,7 @@ from mu.choices import choices
 TOP = Path(__file__).parents[1]
 TEXT = (TOP / "README.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = [str(path.relative_to(TOP)) for path in sorted((TOP / "docs").rglob("*.md"))]
 LIST = re.compile(r"<!-- list:(\w+) -->\n(.*?)<!-- /list -->", re.DOTALL)
 
 
@@ -50,14 +51,16 @@ def test_the_lists_name_only_what_there_is():
     lists = LIST.findall(TEXT)
     assert {group for group, _ in lists} == {"method", "request", "data", "model", "experiment"}
     for group, text in lists:
-        named = re.findall(r"^- `(\w+)`", text, re.MULTILINE)
+        named = re.findall(r"^- \[?`(\w+)`", text, re.MULTILINE)
         assert named, f"the list of {group} is empty: make docs"
         assert set(named) <= set(choices(group))
 
 
-def test_links_lead_to_files():
-    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT):
-        assert (TOP / target).exists(), target
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *PAGES])
+def test_links_lead_to_files(page):
+    path = TOP / page
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
 
 
 def test_generated_parts_are_filled_and_stay_as_they_are(generate, tiny, tmp_path):
@@ -76,3 +79,5 @@ def test_generated_parts_are_filled_and_stay_as_they_are(generate, tiny, tmp_pat
     assert "| ssd | " in filled
     assert "(experiments/tiny/class.svg)" in filled
     assert generate.generated(filled, tmp_path) == filled
+    below = generate.generated(once, tmp_path, tmp_path / "docs")
+    assert "(../experiments/tiny/class.svg)" in below

@@ -17,6 +17,7 @@ from mu.reporting.pictures import CAPTIONS, KINDS, pictures
 from mu.reporting.scores import tables
 from mu.reporting.section import REFERENCES, Section
 from mu.reporting.setting import options, settings, versions
+from mu.reporting.tuning import tuning
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -103,6 +104,7 @@ def context(results: Results) -> dict[str, Any]:
         "complete": complete,
         "failures": _failures(parts),
         "shared_notes": shared_notes(parts),
+        "tuning": searched(results),
         "settings": settings(parts),
         "options": options(parts),
         "versions": versions(results),
@@ -110,6 +112,13 @@ def context(results: Results) -> dict[str, Any]:
             dict.fromkeys(printable(c["command"]) for c in results["cards"] if c.get("command"))
         ),
     }
+
+
+def searched(results: Results) -> dict[str, Any] | None:
+    """Seeds and picture of the search for options, where the results hold its record."""
+    record = results.get("tuning")
+    picture = tuning(record) if record else ""
+    return {"seeds": record["seeds"], "picture": picture} if record and picture else None
 
 
 def _tried(parts: Sequence[Section]) -> list[str]:

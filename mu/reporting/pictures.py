@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mu.reporting import classes, figures, roc, trajectory
+from mu.reporting import classes, figures, layers, roc, trajectory
 from mu.reporting.canvas import Look, looks
 from mu.reporting.layout import Results, sequences
 from mu.reporting.section import Section
@@ -19,6 +19,7 @@ MAIN: dict[str, Draw] = {
 }
 MORE: dict[str, Draw] = {
     "classes": classes.classes,
+    "layers": layers.layers,
     "trajectory": trajectory.trajectory,
     "losses": trajectory.losses,
     "roc": roc.roc,
@@ -37,6 +38,9 @@ CAPTIONS = {
     "trajectory": "Accuracy during unlearning, on a fixed sample of each part, for methods that "
     "train. Thick: mean over the pairs; thin: each pair. Horizontal lines: original and oracle on "
     "the whole part, where a score measures it.",
+    "layers": "Where a method selected parameters: per cent of each tensor, in the order of the "
+    "network. Line: mean over the pairs; band, where few methods are drawn: all pairs. Linear "
+    "below 0.1 %, logarithmic above.",
     "losses": "Loss during unlearning, drawn like the accuracy.",
     "roc": "The loss attack: how many forgotten samples it calls members (up), where it wrongly "
     "calls so many unseen samples of the same classes (across); both axes logarithmic. The target "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ ATTACKS = (
 )
 SUMMARIES = ("avg_gap", "tow")  # one number for several scores
 OTHER = "oracle (other recipe)"
+NUMBER = re.compile(r"\d[\d.e+-]*")
 COST_TITLES = {
     "cost/passes": "passes",
     "cost/passes_request": "passes, request",
@@ -192,6 +194,12 @@ class Section:
         return tuple(m for m in self.methods if m in marked and m not in REFERENCES)
 
     @property
+    def tuned(self) -> tuple[str, ...]:
+        """Methods whose options a search on other forget sets has chosen."""
+        marked = {card["method"] for card in self.cards if card.get("tuned")}
+        return tuple(m for m in self.methods if m in marked)
+
+    @property
     def notes(self) -> list[str]:
         """What a reader must know beside the numbers: part failures, warnings, tuning, sharing."""
         failed = Counter(
@@ -199,19 +207,22 @@ class Section:
             for card in self.cards
             if failure(card) and not self.error(card["method"])
         )
-        warned = Counter(
-            (card["method"], printable(text))
-            for card in self.cards
-            for text in card.get("warnings") or ()
-        )
+        warned: dict[tuple[str, str], list[str]] = {}
+        for card in self.cards:
+            for text in map(printable, card.get("warnings") or ()):
+                alike = (card["method"], NUMBER.sub("#", text))  # pairs may differ in numbers only
+                warned.setdefault(alike, []).append(text)
         notes = [
             f"{printable(name)}: failed on {plural(n, 'pair')}: {why}"
             for (name, why), n in failed.items()
         ]
-        notes += [
-            f"{printable(name)}: {text}" + (f" ({plural(n, 'pair')})" if n > 1 else "")
-            for (name, text), n in warned.items()
-        ]
+        for (name, _), texts in warned.items():
+            other = ", each with its own numbers" if len(set(texts)) > 1 else ""
+            more = f" ({plural(len(texts), 'pair')}{other})" if len(texts) > 1 else ""
+            notes.append(f"{printable(name)}: {texts[0]}{more}")
+        if self.tuned:
+            names = ", ".join(map(printable, self.tuned))
+            notes.append(f"options tuned on other forget sets and seeds: {names}")
         if self.untuned:
             notes.append(f"{self._untuned_names()} ran with default settings, not tuned")
         if self.other_recipe:

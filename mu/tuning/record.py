@@ -82,7 +82,7 @@ def with_section(text: str, entries: list[dict[str, Any]]) -> str:
     """
     lines, inside = [], False
     for line in text.splitlines():
-        if line and not line[0].isspace() and not line.startswith(("-", "#")):
+        if line and not line[0].isspace() and not line.startswith("-"):
             inside = line.startswith("tuned:")
         if not inside:
             lines.append(line)

@@ -16,13 +16,14 @@ def command(words: list[str]) -> int:
     """
     from mu.reporting.report import print_report, read_results, write_report
     from mu.reporting.results import tabulated
+    from mu.reporting.tuning import with_tuning
 
     parser = Parser(prog="mu report")
     parser.add_argument("folder", nargs="?", default="")
     folder = parser.parse_args(words).folder
     if not folder:
         raise UsageError("name the folder of a run: mu report DIR")
-    results = tabulated(read_results(Path(folder)))
+    results = with_tuning(tabulated(read_results(Path(folder))), Path(folder))
     write_report(results, Path(folder))
     print_report(results, Console())
     return 0

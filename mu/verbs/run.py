@@ -28,6 +28,7 @@ def command(words: list[str]) -> int:
     """``mu run``: every step, the table, the report; 1 when a cell failed."""
     from mu.reporting.report import print_report, write_report
     from mu.reporting.results import collect
+    from mu.reporting.tuning import with_tuning
 
     experiment, out = experiment_of(words)
     command = "mu run " + shlex.join(w for w in words if not w.startswith(("out=", "compute")))
@@ -46,6 +47,7 @@ def command(words: list[str]) -> int:
     for card in cards:
         card.update(command=command, **made_by)
     results = collect(experiment, cards, command) | {"classes": classes_of(store, cards)}
+    results = with_tuning(results, out)
     write_forget_sets(store, cards, out / "forget_sets")
     write_report(results, out)
     print_report(results, Console())

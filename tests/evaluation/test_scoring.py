@@ -81,7 +81,7 @@ def test_titles_are_short_and_differ_and_margins_name_scores(name) -> None:
     facts = describe_panel(config)["scores"]
     titles = [one["title"] for one in facts.values()]
     assert len(set(titles)) == len(titles)
-    assert max(map(len, titles)) <= 12
+    assert max(map(len, titles)) <= 15
     assert {*config["headline"], *config["margins"]} <= set(facts)
 
 
