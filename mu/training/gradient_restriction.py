@@ -13,6 +13,7 @@ from mu.training import fit
 from mu.training.fit import Progress
 
 Norm = Literal["tensor", "whole"]
+BLOCKED = "torch::autograd::Error"  # stands in the graph for what `once_differentiable` forbids
 
 
 def gradient_restriction_loss(
@@ -70,25 +71,32 @@ def check_second_derivative(penalty: Tensor, learner: Learner) -> None:
     """Refuse a network with an operation that can be differentiated only once.
 
     Raises:
-        UsageError: Naming the operation.
+        UsageError: Naming the operation, or where PyTorch cannot name it, what it says.
     """
-    seen, queue = set(), [penalty.grad_fn]
-    while queue:
-        node = queue.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        queue += [following for following, _ in node.next_functions]
-    if not any("NotImplemented" in node.name() for node in seen):
-        return
+    hint = "take another network, for instance one without fused attention"
+    if BLOCKED in operations(penalty):  # autograd would pass it by and leave its part out
+        raise UsageError(
+            "gradient restriction needs second derivatives, but the network has an operation that "
+            f"is marked to be differentiated once only; {hint}"
+        )
     trained = [p for p in learner.parameters() if p.requires_grad]
     try:
         torch.autograd.grad(penalty, trained, allow_unused=True, retain_graph=True)
     except RuntimeError as error:
         raise UsageError(
-            f"gradient restriction needs second derivatives, but: {error}; take another network, "
-            "for instance one without fused attention"
+            f"gradient restriction needs second derivatives, but: {error}; {hint}"
         ) from error
+
+
+def operations(value: Tensor) -> set[str]:
+    """Names of the operations that a value was computed by, as autograd calls them."""
+    seen, queue = set(), [value.grad_fn]
+    while queue:
+        node = queue.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            queue += [following for following, _ in node.next_functions]
+    return {node.name() for node in seen}
 
 
 def _not_negative(alpha: float) -> float:
