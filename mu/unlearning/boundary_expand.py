@@ -9,25 +9,7 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.unlearning.base import OPTIMIZERS, Finetuning
-
-
-def head_of(network: nn.Module) -> nn.Linear:
-    """The last linear layer in the order of definition.
-
-    Raises:
-        UsageError: There is none, or it has a single output, beside which no class can stand.
-
-    Example:
-        >>> head_of(nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 3))).out_features
-        3
-    """
-    linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
-    if not linear or linear[-1].out_features < 2:
-        raise UsageError(
-            f"{type(network).__name__} does not end in a linear layer with two classes or more, "
-            "which boundary expand adds a class to"
-        )
-    return linear[-1]
+from mu.unlearning.output_layer import output_layer
 
 
 def shadow_of(head: nn.Linear) -> nn.Linear:
@@ -91,7 +73,12 @@ class BoundaryExpand(Finetuning):
     train_part: ClassVar[str] = "forget"
 
     def solve(self) -> None:
-        self.head = head_of(self.learner.network)
+        self.head = output_layer(self.learner.network)
+        if self.head.out_features < 2:
+            raise UsageError(
+                f"{type(self.learner.network).__name__} has a single output, beside which no class "
+                "can stand; boundary expand needs two classes or more"
+            )
         self.shadow = shadow_of(self.head)
 
     def train_batches(self) -> object:

@@ -18,6 +18,7 @@ from mu.unlearning.logistic_head import (
     residual_bound,
     train_head,
 )
+from mu.unlearning.output_layer import output_layer
 from mu.unlearning.parts import move
 
 __all__ = ["CertifiedRemoval", "budget", "removal_update", "residual_bound", "train_head"]
@@ -90,7 +91,7 @@ class CertifiedRemoval(Unlearner):
 
     @torch.no_grad()
     def solve(self) -> None:
-        head = linear_head(self.learner.network)
+        head = output_layer(self.learner.network)
         first = "weights" not in self.memory
         if first:
             with self.setup_cost():
@@ -142,7 +143,7 @@ class CertifiedRemoval(Unlearner):
         return Heads.train(rows, y, self.lam, self.sigma, self.context.seed, draws, radius)
 
     def _bias(self) -> bool:
-        return linear_head(self.learner.network).bias is not None
+        return output_layer(self.learner.network).bias is not None
 
     def _recalled(self, rows: int) -> Heads:
         heads = Heads.recall(self.memory)
@@ -178,18 +179,6 @@ class CertifiedRemoval(Unlearner):
         head.weight.copy_(weight)
         if bias is not None:
             head.bias.copy_(bias)
-
-
-def linear_head(network: nn.Module) -> nn.Linear:
-    """The last linear layer of a network.
-
-    Raises:
-        UsageError: There is none.
-    """
-    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
-    if not layers:
-        raise UsageError(f"{type(network).__name__} has no linear layer to certify")
-    return layers[-1]
 
 
 def check_head(logits: Tensor, features: Tensor, head: nn.Linear) -> None:

@@ -10,49 +10,11 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner
 from mu.unlearning.base import OPTIMIZERS, Finetuning
+from mu.unlearning.output_layer import head_inputs
 from mu.unlearning.parts import Part, move
 from mu.unlearning.rows import Rows, Shuffled, held
 
 MOST = 0.9  # of the trunk's parameters: what holds more is no stage of it, but contains the stages
-
-
-def output_layer(network: nn.Module) -> nn.Linear:
-    """The last linear layer in the order of definition.
-
-    Raises:
-        UsageError: There is none.
-
-    Example:
-        >>> output_layer(nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 3))).out_features
-        3
-    """
-    found = [module for module in network.modules() if isinstance(module, nn.Linear)]
-    if not found:
-        raise UsageError(
-            f"{type(network).__name__} has no linear layer, so it has no head to tell from a trunk"
-        )
-    return found[-1]
-
-
-def head_inputs(learner: Learner, batch: Batch, head: nn.Linear) -> tuple[Tensor, Tensor, Tensor]:
-    """What the head reads (n, d), the logits (n, C) it makes of it, and the targets (n,).
-
-    Raises:
-        UsageError: The logits are not the outputs of the head.
-    """
-    seen: list[tuple[Tensor, Tensor]] = []
-    hook = head.register_forward_hook(lambda _, inputs, output: seen.append((inputs[0], output)))
-    try:
-        logits, targets = learner.outputs(batch)
-    finally:
-        hook.remove()
-    if len(seen) != 1 or seen[0][1].shape != logits.shape or not torch.equal(seen[0][1], logits):
-        raise UsageError(
-            f"the logits of {type(learner.network).__name__} are not the outputs of its last "
-            f"linear layer ({head.in_features} → {head.out_features}); the method needs a network "
-            "that ends in one linear layer"
-        )
-    return seen[0][0].detach(), logits, targets
 
 
 def last_stage(network: nn.Module, head: nn.Linear) -> list[nn.Module]:

@@ -16,7 +16,8 @@ from mu.models.timm import TimmModel
 from mu.models.vision import CifarResNet
 from mu.unlearning import boundary_expand
 from mu.unlearning.base import Context, LoaderPart, apply
-from mu.unlearning.boundary_expand import BoundaryExpand, expanded_outputs, head_of, shadow_of
+from mu.unlearning.boundary_expand import BoundaryExpand, expanded_outputs, shadow_of
+from mu.unlearning.output_layer import output_layer
 
 
 def widened(network, head, shadow):
@@ -32,7 +33,7 @@ def widened(network, head, shadow):
 def test_the_shadow_class_is_one_more_output_of_the_head():
     case = CASES["images"]()
     (batch,) = list(case.parts()["forget"].batches())
-    head = head_of(case.learner.network)
+    head = output_layer(case.learner.network)
     shadow = shadow_of(head)
     logits, targets = expanded_outputs(case.learner, batch, head, shadow)
     torch.testing.assert_close(logits, widened(case.learner.network, head, shadow)(batch.x))
@@ -93,7 +94,7 @@ def test_the_function_is_what_runs(monkeypatch):
 def test_networks_without_a_linear_head_are_refused():
     batch = Batch(torch.zeros(2, 3), torch.tensor([0, 1]), torch.arange(2))
     parts = {"forget": LoaderPart(([batch],))}
-    with pytest.raises(UsageError, match="Linear does not end in a linear layer with two classes"):
+    with pytest.raises(UsageError, match="Linear has a single output"):
         apply(BoundaryExpand(epochs=1, lr=0.1), Learner(nn.Linear(3, 1)), parts, Context())
     with pytest.raises(UsageError, match=r"logits \(2, 2\) are not the outputs of the last linear"):
         apply(BoundaryExpand(epochs=1, lr=0.1), Learner(Folded()), parts, Context())

@@ -12,7 +12,8 @@ from mu.models.resnet import ResNet18
 from mu.models.timm import TimmModel
 from mu.models.vgg import VGG16BN
 from mu.models.vision import CifarResNet, SmallCNN
-from mu.unlearning.frozen_trunk import head_inputs, last_stage, output_layer
+from mu.unlearning.frozen_trunk import last_stage
+from mu.unlearning.output_layer import head_inputs, output_layer
 
 NETWORKS = {
     "lenet": lambda: LeNet5(1, 4, 16),
