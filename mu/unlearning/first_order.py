@@ -16,6 +16,7 @@ from mu.gradients.vectors import trained
 from mu.models.base import as_batch, evaluation_mode
 from mu.unlearning.base import Unlearner
 from mu.unlearning.disjoint import Seen, distinct
+from mu.unlearning.relabelling import wrong_labels
 
 Replacement = Literal["none", "random_labels", "zero_features"]
 REPLACEMENTS = ("none", "random_labels", "zero_features")
@@ -76,9 +77,8 @@ def with_random_labels(batches: Iterable[Any], classes: int, seed: int) -> Itera
     """
     rng = np.random.default_rng(seed)
     for batch in map(as_batch, batches):
-        offset = 1 + (rng.random(len(batch)) * (classes - 1)).astype(np.int64)
-        moved = batch.y.long() + torch.from_numpy(offset).to(batch.y.device)
-        yield replace(batch, y=(moved % classes).to(batch.y.dtype))
+        draws = torch.from_numpy(rng.random(len(batch))).to(batch.y.device)
+        yield replace(batch, y=wrong_labels(batch.y, draws, classes))
 
 
 def with_zero_features(batches: Iterable[Any]) -> Iterator[Batch]:

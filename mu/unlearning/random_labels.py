@@ -11,25 +11,7 @@ from mu.models.base import as_batch
 from mu.unlearning.base import Finetuning
 from mu.unlearning.mixed import mixed
 from mu.unlearning.parts import DataPart, LoaderPart, Part
-
-
-def wrong_labels(labels: Tensor, draws: Tensor, classes: int) -> Tensor:
-    """Labels drawn uniformly over all classes but the true one.
-
-    Args:
-        labels: (n,) true classes.
-        draws: (n,) uniform on [0, 1).
-        classes: C ≥ 2.
-
-    Returns:
-        (n,) of the labels' type.
-
-    Example:
-        >>> wrong_labels(torch.tensor([0, 1, 2]), torch.tensor([0.0, 0.6, 0.99]), 3)
-        tensor([1, 0, 1])
-    """
-    steps = 1 + (draws * (classes - 1)).long().clamp(max=classes - 2)
-    return ((labels.long() + steps) % classes).to(labels.dtype)
+from mu.unlearning.relabelling import wrong_labels
 
 
 def held(part: Part) -> LoaderPart:

@@ -1,4 +1,4 @@
-"""Wrong labels for samples of classes that are forgotten."""
+"""Wrong labels for samples that are forgotten."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -58,3 +58,22 @@ def poisoned_labels(
     for label, donor in donors.items():
         found[labels == label] = donor
     return found
+
+
+def wrong_labels(labels: Tensor, draws: Tensor, classes: int) -> Tensor:
+    """Labels drawn uniformly over all classes but the true one.
+
+    Args:
+        labels: (n,) true classes.
+        draws: (n,) uniform on [0, 1).
+        classes: C ≥ 2.
+
+    Returns:
+        (n,) of the labels' type.
+
+    Example:
+        >>> wrong_labels(torch.tensor([0, 1, 2]), torch.tensor([0.0, 0.6, 0.99]), 3)
+        tensor([1, 0, 1])
+    """
+    steps = 1 + (draws * (classes - 1)).long().clamp(max=classes - 2)
+    return ((labels.long() + steps) % classes).to(labels.dtype)

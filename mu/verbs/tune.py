@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -105,9 +106,15 @@ def run(experiment: Experiment, searches: Sequence[Search], trials: int) -> None
     async def rounds(display: Display) -> None:
         runner = Runner(store, pool, display)
         for number in range(1, trials + 1):
+            start, before = time.monotonic(), runner.counts["run"].total()
             await run_round(experiment, searches, runner)
-            if display.show:
-                errors.print(f"trial {number} of {trials} done", highlight=False)
+            if not display.show:
+                continue
+            minutes, left = (time.monotonic() - start) / 60, trials - number
+            text = f"trial {number} of {trials} done"
+            if left and runner.counts["run"].total() > before:
+                text += f" in {minutes:.1f} minutes; about {left * minutes:.0f} more"
+            errors.print(text, highlight=False)
 
     try:
         with Display(errors, experiment.compute["progress"]) as display:

@@ -1,34 +1,15 @@
 """The sum of single gradients: golden numbers, batches of any size, what is refused."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iau_case import GOLDEN, arrays, net
 from torch import nn
 
 from mu.errors import UsageError
 from mu.gradients.mean_gradient import gradient_sum
 from mu.models.base import Learner
-
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "iau_official_small.npz")
-
-
-def arrays(prefix):
-    return {
-        key.removeprefix(prefix): torch.from_numpy(GOLDEN[key])
-        for key in GOLDEN.files
-        if key.startswith(prefix)
-    }
-
-
-def net():
-    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
-    model = nn.Sequential(*layers, nn.Linear(36, 10), nn.ReLU(), nn.Linear(10, 4)).double()
-    model.load_state_dict(arrays("init/"))
-    return model
 
 
 def samples(*parts):

@@ -1,10 +1,9 @@
 """Restricted gradients: the published loss, its training, and what cannot be restricted."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from iau_case import GOLDEN, arrays, net
 from torch import nn
 from torch.nn import functional
 
@@ -18,23 +17,6 @@ from mu.training.gradient_restriction import (
     gradient_restriction_loss,
     parts_of,
 )
-
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "iau_official_small.npz")
-
-
-def arrays(prefix):
-    return {
-        key.removeprefix(prefix): torch.from_numpy(GOLDEN[key])
-        for key in GOLDEN.files
-        if key.startswith(prefix)
-    }
-
-
-def net():
-    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
-    model = nn.Sequential(*layers, nn.Linear(36, 10), nn.ReLU(), nn.Linear(10, 4)).double()
-    model.load_state_dict(arrays("init/"))
-    return model
 
 
 def retained():

@@ -1,7 +1,6 @@
 """IAU against the authors' numbers, its algebra, sequences of requests and what it refuses."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import torch
 from cases import CASES, RECIPE
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iau_case import GOLDEN, arrays, net
 from torch import nn
 
 from mu.data.base import Batch, TensorData
@@ -22,23 +22,6 @@ from mu.unlearning import iau
 from mu.unlearning.base import Context, DataPart, LoaderPart, apply
 from mu.unlearning.iau import IAU, GradientSum, direction_of_sums, update_direction
 from mu.unlearning.stored import prepare
-
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "iau_official_small.npz")
-
-
-def arrays(prefix):
-    return {
-        key.removeprefix(prefix): torch.from_numpy(GOLDEN[key])
-        for key in GOLDEN.files
-        if key.startswith(prefix)
-    }
-
-
-def net():
-    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
-    model = nn.Sequential(*layers, nn.Linear(36, 10), nn.ReLU(), nn.Linear(10, 4)).double()
-    model.load_state_dict(arrays("init/"))
-    return model
 
 
 def samples(part):
