@@ -75,6 +75,11 @@ def make_card(
     }
 
 
+def refused(error: str) -> bool:
+    """Whether a card's error says that the method does not serve such requests: no failure."""
+    return error.startswith("not applicable")
+
+
 def costs(steps: Steps, method: str, state: State | None, oracles: Sequence[State]) -> Values:
     """Cost scores: passes relative to the mean of the oracles' trainings, and seconds."""
     trainings = [steps.run.facts(o.learner)["cost"] for o in oracles]

@@ -5,14 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mu.card import Card
+from mu.card import Card, refused
 from mu.config import Block, Experiment
 from mu.methods import configured
 from mu.pipeline import Cell, run_cells
 from mu.runner import Runner
 from mu.tuning.study import WORST, Search, Tried
-
-REFUSED = "not applicable"
 
 
 async def run_round(experiment: Experiment, searches: Sequence[Search], runner: Runner) -> None:
@@ -41,7 +39,7 @@ async def run_round(experiment: Experiment, searches: Sequence[Search], runner: 
     for search in open_:
         own_cards = by_search[search.method, search.kind, search.data, search.model]
         outcome = tried(asked[id(search)], own_cards)
-        if outcome.error and outcome.error.startswith(REFUSED):
+        if outcome.error and refused(outcome.error):
             search.refused = outcome.error
         else:
             search.tell(outcome)

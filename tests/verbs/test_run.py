@@ -51,6 +51,13 @@ def snapshot(folder: Path) -> dict:
     }
 
 
+def test_a_method_that_does_not_serve_a_request_is_no_failure(mu):
+    found = mu("run", QUICK, "requests=random_20", "methods=drop_class", *ONE)
+    assert found.code == 0, found.err
+    assert "not applicable" in found.out
+    assert found.card("drop_class")["error"].startswith("not applicable")
+
+
 @pytest.fixture
 def refused(mu, tmp_path):
     """Call ``mu``, which must refuse: exit code 2, one line, no file changed."""
