@@ -11,6 +11,7 @@ from mu.data.build import build, build_data
 from mu.errors import NotApplicable, StepFailed
 from mu.training.fit import MEMORY, Progress, rebuild
 from mu.unlearning.base import Context, DataPart, Unlearner, apply
+from mu.unlearning.failing import failing_the_row
 
 
 def parts_for(
@@ -87,7 +88,8 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     parts = parts_for(data, method, inputs["before"], selection)
     stored = dict(zip(config.get("stored", []), inputs.get("stored", []), strict=True))
     tensors_of = {name: artifact.tensors for name, artifact in stored.items()}
-    found = apply(method, learner, parts, context, memory, tensors_of)
+    with failing_the_row():
+        found = apply(method, learner, parts, context, memory, tensors_of)
     with torch.no_grad():
         finite = all(bool(torch.isfinite(p).all()) for p in found.learner.parameters())
     if not finite:

@@ -16,6 +16,7 @@ from mu.data.build import build, build_data
 from mu.errors import UsageError
 from mu.models.base import Learner, evaluation_mode
 from mu.training.fit import Counted, Meter, Progress, rebuild, use_channels_last
+from mu.unlearning.failing import failing_the_row
 from mu.unlearning.parts import DataPart, Part, move
 
 Read = Callable[..., Iterator[Batch]]
@@ -131,13 +132,15 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     if recipe["channels_last"]:
         use_channels_last(learner)
     kept = data.without(removed_elements(inputs["removed"]))
-    tensors, meter = prepare(
-        build(config["stored"]),
-        learner,
-        DataPart(data, kept.ids, kept.view),
-        seed=config["seed"],
-        device=config["device"],
-        precision=recipe["precision"],
-        progress=progress,
-    )
+    make: Stored = build(config["stored"])
+    with failing_the_row():
+        tensors, meter = prepare(
+            make,
+            learner,
+            DataPart(data, kept.ids, kept.view),
+            seed=config["seed"],
+            device=config["device"],
+            precision=recipe["precision"],
+            progress=progress,
+        )
     return Artifact({"cost": meter.facts()}, tensors=tensors)

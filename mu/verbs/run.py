@@ -25,7 +25,7 @@ from mu.verbs.cells import cells_of, experiment_of
 
 
 def command(words: list[str]) -> int:
-    """``mu run``: every step, the table, the report; 1 when a cell failed, not where none applies."""
+    """``mu run``: every step, the table, the report; 1 when a cell failed."""
     from mu.reporting.report import print_report, write_report
     from mu.reporting.results import collect
     from mu.reporting.tuning import with_tuning
