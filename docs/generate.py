@@ -1,10 +1,11 @@
-"""Writes the generated parts of README.md anew: lists of what is in, and tables of results.
+"""Writes the generated parts of README.md and docs/results.md anew: lists of what is in, tables.
 
 A part stands between two comments. ``<!-- list:method -->`` … ``<!-- /list -->`` gets the choices
 of ``configs/method``. ``<!-- results:NAME -->`` … ``<!-- /results -->`` gets the headline scores of
 ``experiments/NAME/results.json`` and the pictures beside it; without that file it stays as it is.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -18,19 +19,25 @@ from mu.reporting.results import tabulated
 from mu.reporting.section import Section
 
 TOP = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/results.md")
 PART = re.compile(r"(<!-- (list|results):(\w+) -->\n)(.*?)(<!-- /\2 -->)", re.DOTALL)
 
 
 def catalogue(group: str) -> str:
     """One line for each choice of a configuration group."""
     lines = [
-        f"- `{name}`: {summary(path).removeprefix(f'{name}: ')}"
+        f"- {linked(group, name)}: {summary(path).removeprefix(f'{name}: ')}"
         for name, path in choices(group).items()
     ]
     return "\n".join(lines) + "\n"
 
 
-def headline(section: Section, folder: Path, top: Path) -> str:
+def linked(group: str, name: str) -> str:
+    """The name of a choice; of a method with a link to its page."""
+    return f"[`{name}`](docs/methods/{name}.md)" if group == "method" else f"`{name}`"
+
+
+def headline(section: Section, folder: Path, here: Path) -> str:
     """Headline scores, cost and verdict of each method on one request, with its picture."""
     titles = [section.title(metric) for metric in section.headline]
     rows = [["", *titles, "passes", "verdict"], ["---"] * (len(titles) + 3)]
@@ -46,39 +53,45 @@ def headline(section: Section, folder: Path, top: Path) -> str:
     text = f"**{section.name}**: {section.subject}; {section.size}.\n\n{table}\n"
     picture = folder / f"{section.name.replace(' ', '_')}.svg"
     if picture.is_file():
-        text += f"\n![Gaps to the oracle: {section.name}]({picture.relative_to(top).as_posix()})\n"
+        text += f"\n![Gaps to the oracle: {section.name}]({relative(picture, here)})\n"
     return text
 
 
-def outcome(name: str, top: Path) -> str | None:
-    """The tables of one experiment; None where its results are not there."""
+def relative(path: Path, here: Path) -> str:
+    """The path as seen from a folder."""
+    return Path(os.path.relpath(path, here)).as_posix()
+
+
+def outcome(name: str, top: Path, here: Path) -> str | None:
+    """The tables of one experiment for a page in a folder; None where its results are not there."""
     folder = top / "experiments" / name
     if not (folder / "results.json").is_file():
         return None
     results: dict[str, Any] = tabulated(read_results(folder))
-    parts = [headline(section, folder, top) for section in shown(sections(results))]
-    everything = f"[all scores and gaps](experiments/{name}/table.md)"
+    parts = [headline(section, folder, here) for section in shown(sections(results))]
+    everything = f"[all scores and gaps]({relative(folder / 'table.md', here)})"
     return "\n".join([*parts, f"Made by `{results.get('command', '')}`; {everything}.\n"])
 
 
-def generated(text: str, top: Path = TOP) -> str:
-    """The text with its generated parts as they should be."""
+def generated(text: str, top: Path = TOP, here: Path | None = None) -> str:
+    """The text of a page in the folder ``here`` with its generated parts as they should be."""
 
     def part(match: re.Match[str]) -> str:
         start, kind, name, old, end = match.groups()
-        new = catalogue(name) if kind == "list" else outcome(name, top)
+        new = catalogue(name) if kind == "list" else outcome(name, top, here or top)
         return start + (old if new is None else new) + end
 
     return PART.sub(part, text)
 
 
 def main() -> int:
-    """Rewrite README.md."""
-    path = TOP / "README.md"
-    old = path.read_text(encoding="utf-8")
-    new = generated(old)
-    path.write_text(new, encoding="utf-8")
-    print("README.md was up to date" if new == old else "README.md rewritten")
+    """Rewrite the pages."""
+    for name in PAGES:
+        path = TOP / name
+        old = path.read_text(encoding="utf-8")
+        new = generated(old, TOP, path.parent)
+        path.write_text(new, encoding="utf-8")
+        print(f"{name} was up to date" if new == old else f"{name} rewritten")
     return 0
 
 

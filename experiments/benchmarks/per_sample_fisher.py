@@ -172,7 +172,7 @@ def measure(name):
     x, y = batches[0][0][:few], batches[0][1][:few]
     for title, other in {"loop": loop, "vmap": mapped, "unfold + bmm": unfolded}.items():
         title = f"{name}: {title} ÷ plain, {few} samples"
-        compare(title, lambda o=other: o(learner, x, y), lambda: plain(floor, [(x, y)]), n=1)
+        compare(title, lambda o=other: o(learner, x, y), lambda: plain(floor, [(x, y)]))
     base = memory(name, "nothing")
     used = {form: memory(name, form) - base for form in ("plain", "ours")}
     print(f"{name}: peak beside model and data {used['plain']:.0f} MiB plain, {used['ours']:.0f}")

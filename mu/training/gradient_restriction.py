@@ -126,8 +126,8 @@ class RestrictedLearner(Learner):
         return loss + self.alpha * penalty
 
 
-def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
-    """Step ``fit`` with restricted gradients: ``recipe.fit`` holds ``alpha`` and ``norm``.
+def as_plain_fit(config: dict[str, Any]) -> dict[str, Any]:
+    """The same training as step ``fit`` of `mu.training.fit` does it, with a restricted learner.
 
     Raises:
         UsageError: An option that there is not, or a learner with a loss of its own.
@@ -144,9 +144,17 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     if unknown:
         raise UsageError(f"unknown key recipe.fit.{unknown[0]}; there are: alpha, norm")
     restricting = "mu.training.gradient_restriction.RestrictedLearner"
-    config = config | {"model": model | {"_target_": restricting, **options}, "recipe": recipe}
+    return config | {"model": model | {"_target_": restricting, **options}, "recipe": recipe}
+
+
+def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
+    """Step ``fit`` with restricted gradients: ``recipe.fit`` holds ``alpha`` and ``norm``.
+
+    Raises:
+        UsageError: As `as_plain_fit`.
+    """
     # A second backward pass goes through every first one; the meter counts batches only.
-    found = fit.step(config, inputs, progress)
+    found = fit.step(as_plain_fit(config), inputs, progress)
     cost = found.facts["cost"]
     cost["backward"] *= 2
     return found

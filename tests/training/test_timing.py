@@ -51,3 +51,13 @@ def test_the_first_batches_are_an_epoch_of_their_own(config):
     assert (len(first), list(first), list(first)) == (2, [1, 2], [1, 2])
     assert len(First([1], 5)) == 1
     assert callable(fit)
+
+
+def test_restricted_training_is_timed_as_such(config, monkeypatch):
+    trained = []
+    monkeypatch.setattr("mu.training.timing.fit", lambda learner, *_, **__: trained.append(learner))
+    own = {"step": "mu.training.gradient_restriction:step", "alpha": 0.5, "norm": "whole"}
+    expected_seconds(config | {"recipe": config["recipe"] | {"fit": own}})
+    assert [(type(one).__name__, one.alpha, one.norm) for one in trained] == [
+        ("RestrictedLearner", 0.5, "whole")
+    ] * 3

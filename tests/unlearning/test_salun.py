@@ -75,8 +75,8 @@ def test_what_is_not_salient_stays_the_same_bits(optimizer):
 
 def test_all_parameters_are_random_labels():
     case = CASES["images"]()
-    whole = apply(SalUn(share=1.0), case.learner, case.parts(), Context(seed=2)).learner
-    plain = apply(RandomLabels(), case.learner, case.parts(), Context(seed=2)).learner
+    whole = apply(SalUn(share=1.0, lr=0.01), case.learner, case.parts(), Context(seed=2)).learner
+    plain = apply(RandomLabels(lr=0.01), case.learner, case.parts(), Context(seed=2)).learner
     for (name, a), (_, b) in zip(
         whole.state_dict().items(), plain.state_dict().items(), strict=True
     ):
