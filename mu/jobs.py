@@ -1,5 +1,6 @@
 """Steps as jobs: what a job is, and how a process runs one and serves others."""
 
+import gc
 import os
 import sys
 import threading
@@ -111,6 +112,18 @@ def serve(pipe: Connection, store: Store) -> None:
             pipe.send(("error", transferable(error)))
         else:
             pipe.send(("done", None))
+        tidy()
+
+
+def tidy() -> None:
+    """Free what a job left in reference cycles, a trainer and its batches for instance.
+
+    Python looks for old cycles once the objects grow by a quarter. Beside the half million objects
+    of torch those of a job are few, but hold large tensors: workers would grow for hours.
+    """
+    gc.collect()
+    if not gc.get_freeze_count():  # what the libraries made stays, and need not be looked at again
+        gc.freeze()
 
 
 class Reporter:

@@ -1,13 +1,31 @@
-"""Jobs: run once, and errors in a form that crosses process borders."""
+"""Jobs: run once, errors in a form that crosses process borders, nothing left in a worker."""
+
+import gc
+import threading
+from importlib import import_module
+from multiprocessing import Pipe
 
 import pytest
 
 from mu.errors import MuError, NotApplicable, StepFailed, UsageError
-from mu.jobs import Job, execute, one_line, transferable
+from mu.jobs import Job, execute, one_line, serve, transferable
 from mu.store import CorruptArtifact, Store
 
 STEPS = """
+import weakref
+
 from mu.artifact import Artifact
+
+LEFT = []
+
+class Ring:
+    def __init__(self):
+        self.own = self
+        LEFT.append(weakref.ref(self))
+
+def ring(config, inputs, progress):
+    Ring()
+    return Artifact({})
 
 def step(config, inputs, progress):
     return Artifact({"n": config["n"] + sum(a.facts["n"] for a in inputs.get("many", []))})
@@ -61,3 +79,21 @@ def test_errors_that_cannot_cross_become_their_reason():
     for kind in (UsageError, NotApplicable):
         assert type(transferable(kind("word"))) is kind
         assert str(transferable(kind("word"))) == "word"
+
+
+def test_a_worker_keeps_nothing_of_a_job(store):
+    ours, theirs = Pipe()
+    worker = threading.Thread(target=serve, args=(theirs, store))
+    gc.disable()
+    try:
+        worker.start()
+        for key in ("a", "b", "c"):
+            ours.send(Job("fit", key, "jobsteps:ring", {}))
+            assert ours.recv() == ("done", None)
+        ours.close()
+        worker.join(timeout=60)
+        assert not worker.is_alive()
+        assert [ring() for ring in import_module("jobsteps").LEFT] == [None] * 3
+    finally:
+        gc.enable()
+        gc.unfreeze()
