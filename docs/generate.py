@@ -51,7 +51,7 @@ def headline(section: Section, folder: Path, here: Path) -> str:
         rows.append([method, *values, cost, section.outcome(method).word])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     text = f"**{section.name}**: {section.subject}; {section.size}.\n\n{table}\n"
-    picture = folder / f"{section.name.replace(' ', '_')}.svg"
+    picture = folder / f"{section.key}.svg"
     if picture.is_file():
         text += f"\n![Gaps to the oracle: {section.name}]({relative(picture, here)})\n"
     return text

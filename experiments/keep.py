@@ -41,12 +41,13 @@ def keep(folder: Path) -> Path:
     out.mkdir(exist_ok=True)
     (out / "results.json").write_text(json_text(results), encoding="utf-8")
     (out / "table.md").write_text(markdown_table(results), encoding="utf-8")
+    for old in out.glob("*.svg"):
+        old.unlink()
     for section in sections(results):
         drawn = forest(section, looks(results)).replace(
             "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1
         )
-        picture = out / f"{section.name.replace(' ', '_')}.svg"
-        picture.write_text(drawn, encoding="utf-8")
+        (out / f"{section.key}.svg").write_text(drawn, encoding="utf-8")
     keep_forget_sets(folder / "forget_sets", out / "forget_sets")
     script = out / "reproduce.sh"
     script.write_text(script_text(results), encoding="utf-8")

@@ -73,11 +73,11 @@ def test_generated_parts_are_filled_and_stay_as_they_are(generate, tiny, tmp_pat
     assert once.endswith("<!-- results:tiny -->\n<!-- /results -->"), "nothing to show yet"
     for name in ("results.json", "table.md"):
         (folder / name).write_bytes((tiny.folder / name).read_bytes())
-    (folder / "class.svg").touch()
+    (folder / "b0-class-1.svg").touch()
     filled = generate.generated(once, tmp_path)
     assert "**class**: scikit-learn digits, small_cnn; 1 pair, 2 oracles each" in filled
     assert "| ssd | " in filled
-    assert "(experiments/tiny/class.svg)" in filled
+    assert "(experiments/tiny/b0-class-1.svg)" in filled
     assert generate.generated(filled, tmp_path) == filled
     below = generate.generated(once, tmp_path, tmp_path / "docs")
-    assert "(../experiments/tiny/class.svg)" in below
+    assert "(../experiments/tiny/b0-class-1.svg)" in below

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
-# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX2, commit 14b554b
+# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX2, commit 0291ff6
 #   by: mu run experiment=iau_cifar10_ratio scale=small
 # Data: cifar10_small: bffcf18903d44bc8ef8ce1d1976748b2
 # Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
