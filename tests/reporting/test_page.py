@@ -116,6 +116,23 @@ def test_verdicts_come_before_the_evidence(
     assert "mu run experiment=quickstart" in page
 
 
+def test_many_methods_stand_below_each_other(
+    results: Results, page_of: Callable[[Results], str]
+) -> None:
+    def table_of(page: str) -> str:
+        return page[page.index('<table class="verdicts">') :].split("</table>")[0]
+
+    assert '<th scope="col">request</th><th scope="col">' in table_of(page_of(results))
+    some = [card for card in results["cards"] if card["method"] not in ("original", "oracle")]
+    for part in PARTS:
+        for record in [r for r in results[part] if r["method"] == some[0]["method"]]:
+            results[part] += [record | {"method": f"row_{n}"} for n in range(9)]
+    turned = table_of(page_of(results))
+    assert '<th scope="col">method</th>' in turned
+    assert turned.count('<th scope="row">row_') == 9
+    assert turned.count("<a href=") == page_of(results).count('<h2 id="b')
+
+
 def test_escapes_a_hostile_name(
     results: Results, rename: Callable[[Results, str, str], Results]
 ) -> None:
