@@ -188,10 +188,15 @@ class Section:
         return Outcome(printable(verdict["verdict"] or ""), printable(verdict.get("reason") or ""))
 
     @property
+    def _tried(self) -> tuple[str, ...]:
+        """Methods with a result for any pair."""
+        return tuple(m for m in self.methods if m not in REFERENCES and not self.error(m))
+
+    @property
     def untuned(self) -> tuple[str, ...]:
         """Methods that ran with their default settings."""
         marked = {card["method"] for card in self.cards if card.get("defaults")}
-        return tuple(m for m in self.methods if m in marked and m not in REFERENCES)
+        return tuple(m for m in self._tried if m in marked)
 
     @property
     def tuned(self) -> tuple[str, ...]:
@@ -235,8 +240,7 @@ class Section:
         return notes
 
     def _untuned_names(self) -> str:
-        tried = [m for m in self.methods if m not in REFERENCES]
-        if list(self.untuned) == tried:
+        if self.untuned == self._tried:
             return "every method"
         return ", ".join(map(printable, self.untuned))
 

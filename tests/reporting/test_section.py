@@ -54,3 +54,14 @@ def test_tuned_methods_are_not_called_untuned(results: Results) -> None:
     for card in results["cards"]:
         card["defaults"] = card["method"] == "ssd"
     assert "ssd ran with default settings, not tuned" in sections(results)[0].notes
+
+
+def test_a_method_without_any_result_is_not_called_untuned(results: Results) -> None:
+    for card in results["cards"]:
+        card["defaults"] = True
+        if card["method"] == "ssd":
+            card["error"] = "not applicable: edges only"
+    section = sections(results)[0]
+    assert "ssd" in section.methods
+    assert "ssd" not in section.untuned
+    assert "every method ran with default settings, not tuned" in section.notes
