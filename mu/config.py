@@ -224,7 +224,9 @@ def for_tuning(block: dict[str, Any], path: Path) -> dict[str, Any]:
     common = set(seeds_of(own["seeds"])) & set(seeds_of(block["seeds"]))
     if common:
         raise UsageError(f"{path}: tuning.seeds has {min(common)}, a seed that the table reports")
-    return block | {"seeds": own["seeds"], "requests": requests, "evaluation": "tuning"}
+    panel = _panel_of(block["data"])
+    looked_at = "tuning" if panel == "classification" else f"tuning_{panel}"
+    return block | {"seeds": own["seeds"], "requests": requests, "evaluation": looked_at}
 
 
 def _wanted(name: str, wanted: object) -> bool:

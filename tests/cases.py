@@ -1,5 +1,6 @@
 """Tiny problems that every method is run on: a learner trained on them, their parts, a request."""
 
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytorch_lightning as pl
 import torch
 
 from mu.data.base import Data, TensorData
-from mu.data.graphs import LinkData, NodeData
+from mu.data.build import build
+from mu.data.graphs import NodeData
+from mu.data.links import LinkData
 from mu.models.base import Learner
 from mu.models.graph import GCN
 from mu.models.vision import SmallCNN
@@ -32,6 +35,7 @@ class Case:
     learner: Learner
     forget: np.ndarray
     removed: dict
+    model: dict
 
     def parts(self, view="trained"):
         kept = self.data.without(self.removed)
@@ -41,6 +45,8 @@ class Case:
             "forget": DataPart(self.data, self.forget, seen),
             "retain": DataPart(self.data, retain, seen),
             "full": DataPart(self.data, self.data.parts["train"], seen),
+            "kept": DataPart(self.data, kept.ids, kept.view),
+            "validation": DataPart(self.data, self.data.parts["validation"], seen),
         }
 
 
@@ -54,7 +60,8 @@ def images() -> Case:
     ids = np.arange(160)
     data = TensorData(x, y, train=ids[:100], validation=ids[100:120], test=ids[120:])
     forget = ids[:100][y[:100].numpy() == 2]
-    return _case("images", "samples", data, SmallCNN(1, 4, 8, 4, 8), forget, {"samples": forget})
+    network = network_of(SmallCNN, 1, 4, 8, 4, 8)
+    return _case("images", "samples", data, network, forget, {"samples": forget})
 
 
 def nodes() -> Case:
@@ -67,14 +74,14 @@ def nodes() -> Case:
     }
     forget = np.arange(4)
     data = NodeData(x, y, edges, parts)
-    return _case("nodes", "nodes", data, GCN(8, 2, 16), forget, {"nodes": forget})
+    return _case("nodes", "nodes", data, network_of(GCN, 8, 2, 16), forget, {"nodes": forget})
 
 
 def links() -> Case:
     """Links of the two communities; ten edges are forgotten."""
     data = LinkData(*_communities(), validation=0.1, test=0.1)
     forget = np.arange(0, 50, 5)
-    return _case("links", "edges", data, GCN(8, 8, 16), forget, {"edges": forget})
+    return _case("links", "edges", data, network_of(GCN, 8, 8, 16), forget, {"edges": forget})
 
 
 def _communities():
@@ -87,7 +94,15 @@ def _communities():
     return x, y, np.stack([rows[chosen], columns[chosen]], axis=1)
 
 
-def _case(name, kind, data, network, forget, removed):
+def network_of(cls, *arguments):
+    """Configuration of a network."""
+    names = list(inspect.signature(cls).parameters)
+    target = {"_target_": f"{cls.__module__}.{cls.__name__}"}
+    return target | dict(zip(names, arguments, strict=False))
+
+
+def _case(name, kind, data, config, forget, removed):
+    network = build(config)
     pl.seed_everything(0, verbose=False)
     for module in network.modules():
         if hasattr(module, "reset_parameters"):
@@ -96,7 +111,8 @@ def _case(name, kind, data, network, forget, removed):
     batch_size = 32 if kind == "samples" else None
     kept = data.without({})
     fit(learner, data.loader(kept.ids, kept.view, batch_size=batch_size, train=True), RECIPE)
-    return Case(name, kind, data, learner, forget, removed)
+    model = {"_target_": "mu.models.base.Learner", "network": config}
+    return Case(name, kind, data, learner, forget, removed, model)
 
 
 CASES = {"images": images, "nodes": nodes, "links": links}

@@ -27,6 +27,7 @@ FACTS = {
     "name": "test_resnet",
 }
 REQUIRED = {
+    "near_test": {"share": 0.1},
     "class": {"label": 0},
     "subclass": {"label": 0},
     "random": {"share": 0.1},
@@ -78,7 +79,7 @@ def test_every_data_set_is_built(path):
     if files and not data_files(files):
         pytest.skip(f"{path.stem} needs {', '.join(files)} under MU_DATA_ROOT ({data_root()})")
     data = build({k: v for k, v in config.items() if k not in ("title", "panel", "files")})
-    assert len(data.parts["train"]) > 100
+    assert len(data.parts["train"]) > 10
     assert config["panel"] in choices("evaluation")
     assert config["title"]
 
@@ -87,7 +88,7 @@ def test_every_data_set_is_built(path):
 def test_every_method_is_built(path):
     given = {"weights": "mine.pt"} if path.stem == "external" else {}
     method = build(options_of(plain(path) | given))
-    assert method.needs <= {"forget", "retain", "full"}
+    assert method.needs <= {"forget", "retain", "full", "kept", "validation"}
 
 
 @pytest.mark.parametrize("path", every("request"))

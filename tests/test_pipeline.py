@@ -212,7 +212,7 @@ def test_withdrawn_features_keep_every_id_and_are_zero_in_training(mu, tmp_path,
 def test_equal_sets_share_their_models_however_chosen(mu, tiny, without, tmp_path):
     store = without()
     card = tiny.card("ssd", request="class")
-    (selected,) = (
+    selected = next(
         folder
         for folder in (store / "select").iterdir()
         if json.loads((folder / "facts.json").read_text())["forget_digest"] == card["forget_digest"]

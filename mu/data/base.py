@@ -186,6 +186,14 @@ class Data(pl.LightningDataModule):
             raise UsageError(f"{type(self).__name__} has no labelling {level!r}; it has {known}")
         return self.levels[level]
 
+    def unasked(self, removed: Mapping[str, Ids]) -> Ids:
+        """Held-out samples that scores must not ask about once ``removed`` is gone."""
+        return np.empty(0, np.int64)
+
+    def pairs_of_ids(self) -> NDArray[np.int64] | None:
+        """(N, 2) nodes of every id where a sample is a pair of nodes, else None."""
+        return None
+
     def thumbnails(self, ids: Ids) -> NDArray[np.uint8] | None:
         """(n, H, W, 3 or 1) small pictures of the samples, or None where there are none."""
         return None

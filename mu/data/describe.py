@@ -21,4 +21,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
         "class_names": data.class_names,
         "levels": sorted(data.levels),
     }
-    return Artifact(facts, {f"part/{name}": ids for name, ids in data.parts.items()})
+    arrays = {f"part/{name}": ids for name, ids in data.parts.items()}
+    if (pairs := data.pairs_of_ids()) is not None:
+        arrays["pairs"] = pairs
+    return Artifact(facts, arrays)

@@ -1,18 +1,22 @@
-"""Graph data sets: node classes and links on one undirected graph."""
+"""Undirected graphs with features: what models see of them, and node classes."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mu.data.base import Batch, Batches, Data, Ids, Kept, View
+from mu.data.base import Batch, Batches, Data, Ids, Kept, View, check_parts
 from mu.errors import UsageError
+
+Edges = NDArray[np.int64]
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -20,56 +24,174 @@ class GraphInput:
     """What a graph model takes: a view of the graph and what is asked of it.
 
     Attributes:
-        features: (N, f) node features.
+        features: (N, f) node features, dense or sparse CSR.
         adjacency: (N, N) symmetric sparse CSR matrix of ones, without self-loops.
         nodes: (n,) nodes to classify, or None.
         pairs: (2, n) node pairs to score, or None.
+        made: What models derived of this view, such as a normalised adjacency; shared by all
+            inputs that `dataclasses.replace` makes of this one by asking something else.
     """
 
     features: Tensor
     adjacency: Tensor
     nodes: Tensor | None = None
     pairs: Tensor | None = None
+    made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What ``make`` returns, computed at the first call under this name for this view."""
+        what = (self.features, self.adjacency)
+        known = self.made.get("of", what)
+        if not all(one is other for one, other in zip(known, what, strict=True)):
+            self.made = {}  # the features or edges were replaced
+        self.made["of"] = what
+        if name not in self.made:
+            # What is made while predicting must also serve training.
+            with torch.inference_mode(False), torch.no_grad():
+                self.made[name] = make()
+        found: Made = self.made[name]
+        return found
 
     def to(self, device: torch.device | str, **options: Any) -> "GraphInput":
-        """Copy on another device."""
-        moved = {k: v.to(device) for k, v in vars(self).items() if v is not None}
-        return replace(self, **moved)
+        """The input on a device; itself where it is there already."""
+        if self.adjacency.device == torch.empty(0, device=device).device:
+            return self
+        tensors = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, made={}, **tensors)
 
 
-def adjacency(edges: NDArray[np.int64], num_nodes: int) -> Tensor:
+def adjacency(edges: Edges, num_nodes: int) -> Tensor:
     """(N, N) CSR matrix with both directions of each edge of ``edges`` (E, 2)."""
-    both = np.concatenate([edges, edges[:, ::-1]])
-    with_both = torch.sparse_coo_tensor(
-        torch.from_numpy(both.T.copy()), torch.ones(len(both)), (num_nodes, num_nodes)
-    )
-    return with_both.coalesce().to_sparse_csr()
+    from scipy.sparse import coo_matrix
+
+    rows, columns = np.concatenate([edges, edges[:, ::-1]]).T
+    ones = np.ones(len(rows), np.float32)
+    found = coo_matrix((ones, (rows, columns)), (num_nodes, num_nodes)).tocsr()
+    return csr_tensor(found)
+
+
+def csr_tensor(matrix: Any) -> Tensor:
+    """A sparse CSR tensor from a SciPy matrix."""
+    columns = torch.from_numpy(matrix.indices.astype(np.int64))
+    starts = torch.from_numpy(matrix.indptr.astype(np.int64))
+    values, shape = torch.from_numpy(matrix.data), matrix.shape
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(starts, columns, values, shape, check_invariants=False)
+
+
+def scipy_csr(matrix: Tensor) -> Any:
+    """A SciPy CSR matrix that shares the memory of a sparse CSR tensor on the CPU."""
+    from scipy.sparse import csr_matrix
+
+    parts = (matrix.values(), matrix.col_indices(), matrix.crow_indices())
+    return csr_matrix(tuple(part.numpy() for part in parts), tuple(matrix.shape))
+
+
+def undirected_edges(edge_index: Tensor | Edges, num_nodes: int) -> Edges:
+    """(E, 2) sorted edges with row < col of an edge list with both directions.
+
+    Self-loops are dropped and repeated columns count once.
+
+    Args:
+        edge_index: (2, m) node numbers, each edge in both directions.
+        num_nodes: N.
+
+    Raises:
+        UsageError: A node is out of range, or an edge is given in one direction only.
+
+    Example:
+        >>> undirected_edges(np.array([[2, 0, 1, 1], [0, 2, 1, 1]]), 3)
+        array([[0, 2]])
+    """
+    pairs = np.asarray(edge_index).T.astype(np.int64)
+    if pairs.ndim != 2 or (pairs.size and pairs.shape[1] != 2):
+        raise UsageError(f"edge_index has shape {np.asarray(edge_index).shape}, not (2, m)")
+    check_nodes(pairs, num_nodes)
+    codes = np.unique(pairs[pairs[:, 0] != pairs[:, 1]] @ np.array([num_nodes, 1]))
+    rows, columns = np.divmod(codes, num_nodes)
+    missing = np.setdiff1d(codes, columns * num_nodes + rows, assume_unique=True)
+    if len(missing):
+        u, v = divmod(int(missing[0]), num_nodes)
+        raise UsageError(
+            f"the graph is directed: it has the edge {u} → {v} and not {v} → {u} "
+            f"({len(missing)} such); torch_geometric.utils.to_undirected adds what is missing"
+        )
+    up = rows < columns
+    return np.stack([rows[up], columns[up]], axis=1)
+
+
+def check_nodes(nodes: Edges, num_nodes: int) -> None:
+    """Refuse node numbers outside 0 … N − 1.
+
+    Raises:
+        UsageError: Naming the first.
+    """
+    outside = nodes[(nodes < 0) | (nodes >= num_nodes)]
+    if outside.size:
+        raise UsageError(f"node {outside[0]} is not there: the nodes are 0 to {num_nodes - 1}")
+
+
+def neighbourhood(columns: Edges, nodes: Ids, hops: int, num_nodes: int) -> NDArray[np.bool_]:
+    """(N,) which nodes are at most ``hops`` steps from some nodes.
+
+    A step goes from the second to the first node of a column, so a list with both directions is
+    walked both ways.
+
+    Args:
+        columns: (2, m) edges.
+        nodes: (n,) where the walks start.
+        hops: Number of steps.
+        num_nodes: N.
+
+    Example:
+        >>> neighbourhood(np.array([[0, 1], [1, 2]]), np.array([2]), 1, 4).tolist()
+        [False, True, True, False]
+    """
+    inside = np.zeros(num_nodes, bool)
+    inside[nodes] = True
+    for _ in range(hops):
+        inside[columns[0][inside[columns[1]]]] = True
+    return inside
 
 
 class GraphData(Data):
     """An undirected graph with node features and labels.
 
     Element kinds: ``edges`` (ids into ``edges``), ``nodes`` (the node loses its edges and its
-    samples leave training) and ``features`` (the node's features become zero; every id stays).
+    samples leave training) and ``features`` (the node's features become zero; every id stays). The
+    class of an edge is that of its end points where they agree, and −1 where they do not.
 
     Args:
-        x: (N, f) node features.
+        x: (N, f) node features, dense or sparse CSR.
         y: (N,) node classes.
         edges: (E, 2) edges with row < col that messages pass along, sorted.
+
+    Raises:
+        UsageError: Lengths differ, a node is out of range, or the edges are not sorted pairs with
+            row < col (`undirected_edges` makes them).
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset({"edges", "nodes", "features"})
 
-    def __init__(self, x: Tensor, y: Tensor, edges: NDArray[np.int64]) -> None:
+    def __init__(self, x: Tensor, y: Tensor, edges: Edges) -> None:
         super().__init__()
+        if x.shape[0] != len(y):
+            raise UsageError(f"{x.shape[0]} rows of features and {len(y)} labels: one for a node")
+        check_edges(edges, len(y))
         self.x, self.y, self.edges = x, y, edges
-        self.sizes = {"edges": len(edges), "nodes": len(x), "features": len(x)}
-        self.model_facts = {"in_features": x.shape[1]}
+        self.num_nodes = len(y)
+        self.sizes = {"edges": len(edges), "nodes": len(y), "features": len(y)}
+        self.model_facts = {"in_features": x.shape[1], "num_nodes": len(y)}
         self._graph = lru_cache(maxsize=4)(self._build_graph)
 
     def fingerprint(self) -> str:
         value = blake2b(digest_size=16)
-        arrays = (self.x.numpy(), self.y.numpy(), self.edges, *self.parts.values())
+        x = self.x
+        features = [x] if x.layout == torch.strided else [x.crow_indices(), x.col_indices()]
+        if x.layout != torch.strided:
+            features.append(x.values())
+        arrays = (*(f.numpy() for f in features), self.y.numpy(), self.edges, *self.parts.values())
         for array in arrays:
             value.update(str((array.dtype, array.shape)).encode())
             value.update(np.ascontiguousarray(array).data)
@@ -77,7 +199,27 @@ class GraphData(Data):
 
     def incident(self, nodes: Ids) -> Ids:
         """Ids of the edges with an end point among ``nodes``."""
-        return np.flatnonzero(np.isin(self.edges, nodes).any(axis=1))
+        named = np.zeros(self.num_nodes, bool)
+        named[nodes] = True
+        found: Ids = np.flatnonzero(named[self.edges].any(axis=1))
+        return found
+
+    def edge_ids(self, pairs: Edges) -> Ids:
+        """(n,) ids of trained edges named by their end points, in either direction.
+
+        Raises:
+            UsageError: A node is out of range, or a pair is no trained edge.
+        """
+        check_nodes(pairs, self.num_nodes)
+        base = np.array([self.num_nodes, 1])
+        known, wanted = self.edges @ base, np.sort(pairs, axis=1) @ base
+        places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        wrong = np.flatnonzero(known[places] != wanted)
+        if len(wrong):
+            u, v = pairs[wrong[0]]
+            raise UsageError(f"there is no trained edge between nodes {u} and {v}")
+        found: Ids = places.astype(np.int64)
+        return found
 
     def view_without(self, removed: Mapping[str, Ids]) -> View:
         """The retained graph: fewer edges, or features that are gone."""
@@ -91,27 +233,77 @@ class GraphData(Data):
         removed = (view or View()).removed
         return self._graph(removed.get("edges", ()), removed.get("features", ()))
 
+    def edges_of(self, view: View | None) -> Edges:
+        """(E', 2) edges of a view."""
+        removed = (view or View()).removed.get("edges", ())
+        if not removed:
+            return self.edges
+        return np.delete(self.edges, np.asarray(removed, np.int64), axis=0)
+
     def _build_graph(self, edges: tuple[int, ...], features: tuple[int, ...]) -> GraphInput:
-        kept = np.delete(self.edges, np.asarray(edges, np.int64), axis=0)
-        x = self.x
-        if features:
-            x = x.clone()
-            x[list(features)] = 0
-        return GraphInput(x, adjacency(kept, len(x)))
+        with torch.inference_mode(False):
+            x = without_rows(self.x, list(features)) if features else self.x
+            return GraphInput(x, adjacency(self.edges_of(View({"edges": edges})), self.num_nodes))
 
     def element_labels(self, kind: str, level: str | None = None) -> NDArray[Any] | None:
         labels = self.y.numpy() if level is None else self.labelling(level)
-        return None if kind == "edges" else labels
+        if kind != "edges":
+            return labels
+        first, second = labels[self.edges].T
+        return np.where(first == second, first, -1)
+
+
+def check_edges(edges: Edges, num_nodes: int) -> None:
+    """Refuse edges that are not sorted, distinct pairs (row < col) of known nodes.
+
+    Raises:
+        UsageError: Naming the first pair that is wrong.
+    """
+    if edges.ndim != 2 or edges.shape[1] != 2:
+        raise UsageError(f"edges have shape {edges.shape}, not (E, 2)")
+    check_nodes(edges, num_nodes)
+    rising = np.diff(edges @ np.array([num_nodes, 1])) > 0
+    wrong = edges[:, 0] >= edges[:, 1]
+    wrong[1:] |= ~rising
+    if wrong.any():
+        u, v = edges[wrong][0]
+        raise UsageError(
+            f"edge ({u}, {v}) is not in its place: edges are distinct, sorted pairs with "
+            "row < col; mu.data.graphs.undirected_edges makes them from an edge_index"
+        )
+
+
+def without_rows(x: Tensor, rows: list[int]) -> Tensor:
+    """Features in which some rows are zero; the tensor given is not changed."""
+    if x.layout == torch.strided:
+        found = x.clone()
+        found[rows] = 0
+        return found
+    matrix = scipy_csr(x).copy()
+    kept = np.ones(matrix.shape[0], np.float32)
+    kept[rows] = 0
+    matrix.data *= np.repeat(kept, np.diff(matrix.indptr))
+    matrix.eliminate_zeros()
+    return csr_tensor(matrix)
 
 
 class NodeData(GraphData):
-    """Node classification: a sample is a node, its id is the node's number."""
+    """Node classification: a sample is a node, its id is the node's number.
 
-    def __init__(
-        self, x: Tensor, y: Tensor, edges: NDArray[np.int64], parts: dict[str, Ids]
-    ) -> None:
+    Args:
+        x: (N, f) node features, dense or sparse CSR.
+        y: (N,) node classes.
+        edges: (E, 2) edges with row < col, sorted.
+        parts: ``train``, ``validation`` and ``test`` → nodes.
+
+    Raises:
+        UsageError: As `GraphData`; also parts that share nodes, or name one that is not there.
+    """
+
+    def __init__(self, x: Tensor, y: Tensor, edges: Edges, parts: dict[str, Ids]) -> None:
         super().__init__(x, y, edges)
         self.parts = {name: np.sort(ids).astype(np.int64) for name, ids in parts.items()}
+        check_parts(self.parts, len(y))
         self.model_facts["out_features"] = int(y.max()) + 1
 
     def elements(self, kind: str) -> Ids:
@@ -121,7 +313,7 @@ class NodeData(GraphData):
 
     def element_labels(self, kind: str, level: str | None = None) -> NDArray[Any] | None:
         labels = super().element_labels(kind, level)
-        return None if labels is None else labels[self.elements(kind)]
+        return labels if labels is None or kind == "edges" else labels[self.elements(kind)]
 
     def targets(self, ids: Ids) -> NDArray[Any]:
         return self.y.numpy()[ids]
@@ -155,160 +347,16 @@ class NodeData(GraphData):
         return Batches(make, -(-len(ids) // size), len(ids))
 
 
-class LinkData(GraphData):
-    """Link prediction: a sample is a pair of nodes, with or without an edge.
-
-    Ids in this order: training edges, validation positives and negatives, test positives and
-    negatives.
-    Evaluation negatives exclude every edge of the full graph. Training negatives are drawn per
-    (seed, epoch) from the non-edges of the view trained on, as many as positives; their index
-    is −1.
-
-    Args:
-        x: (N, f) node features.
-        y: (N,) node classes.
-        edges: (E, 2) all edges, row < col.
-        validation, test: Shares of the edges held out.
-        split_seed: Seed of the split and of the evaluation negatives.
-    """
-
-    def __init__(
-        self,
-        x: Tensor,
-        y: Tensor,
-        edges: NDArray[np.int64],
-        validation: float = 0.05,
-        test: float = 0.05,
-        split_seed: int = 0,
-    ) -> None:
-        if not (validation > 0 and test > 0 and validation + test < 1):
-            raise UsageError(
-                f"shares validation={validation}, test={test} must be positive and leave a rest"
-            )
-        rng = np.random.default_rng(split_seed)
-        order = rng.permutation(len(edges))
-        n_validation, n_test = round(validation * len(edges)), round(test * len(edges))
-        held = [order[:n_validation], order[n_validation : n_validation + n_test]]
-        trained = np.sort(order[n_validation + n_test :])
-        negatives = non_edges(edges, len(x), n_validation + n_test, rng)
-        super().__init__(x, y, edges[trained])
-        blocks = [
-            edges[trained],
-            edges[held[0]],
-            negatives[:n_validation],
-            edges[held[1]],
-            negatives[n_validation:],
-        ]
-        self.pairs = np.concatenate(blocks)
-        self.pair_labels = np.repeat([1, 1, 0, 1, 0], [len(b) for b in blocks])
-        ends = np.cumsum([len(b) for b in blocks])
-        self.parts = {
-            "train": np.arange(ends[0]),
-            "validation": np.arange(ends[0], ends[2]),
-            "test": np.arange(ends[2], ends[4]),
-        }
-
-    def fingerprint(self) -> str:
-        pairs = blake2b(self.pairs.tobytes(), digest_size=16).hexdigest()
-        return blake2b((super().fingerprint() + pairs).encode(), digest_size=16).hexdigest()
-
-    def targets(self, ids: Ids) -> NDArray[Any]:
-        return self.pair_labels[ids]
-
-    def without(self, removed: Mapping[str, Ids]) -> Kept:
-        view = self.view_without(removed)
-        gone = np.asarray(view.removed.get("edges", ()), np.int64)
-        return Kept(np.setdiff1d(self.parts["train"], gone), view)
-
-    def affected(self, kind: str, ids: Ids) -> Ids:
-        return np.sort(ids) if kind == "edges" else self.incident(ids)
-
-    def loader(
-        self,
-        ids: Ids,
-        view: View | None = None,
-        *,
-        batch_size: int | None = None,
-        train: bool = False,
-        seed: int = 0,
-        augment: str | None = None,
-    ) -> Batches:
-        size = max(len(ids), 1) if train or batch_size is None else batch_size
-
-        def make(epoch: int) -> Iterator[Batch]:
-            graph = self.graph(view)
-            for start in range(0, len(ids), size):
-                part = ids[start : start + size]
-                pairs, labels, index = self.pairs[part], self.pair_labels[part], part
-                if train:
-                    drawn = self._training_negatives(view, len(part), seed, epoch)
-                    pairs = np.concatenate([pairs, drawn])
-                    labels = np.concatenate([labels, np.zeros(len(drawn), np.int64)])
-                    index = np.concatenate([index, np.full(len(drawn), -1)])
-                asked = replace(graph, pairs=torch.from_numpy(pairs.T.copy()))
-                yield Batch(asked, torch.from_numpy(labels), torch.from_numpy(index), units=1)
-
-        return Batches(make, -(-len(ids) // size), len(ids))
-
-    def _training_negatives(
-        self, view: View | None, count: int, seed: int, epoch: int
-    ) -> NDArray[np.int64]:
-        removed = (view or View()).removed.get("edges", ())
-        edges = np.delete(self.edges, np.asarray(removed, np.int64), axis=0)
-        rng = np.random.default_rng([seed & 0xFFFFFFFF, epoch, 2])
-        return non_edges(edges, len(self.x), count, rng)
-
-
-def non_edges(
-    edges: NDArray[np.int64], num_nodes: int, count: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """(count, 2) distinct random pairs with row < col that are not among ``edges``.
+def random_nodes(count: int, validation: float, test: float, split_seed: int) -> dict[str, Ids]:
+    """Part → nodes of a random split.
 
     Raises:
-        UsageError: The graph has fewer non-edges than asked for.
+        UsageError: The shares leave nothing to train on.
     """
-    if count > num_nodes * (num_nodes - 1) // 2 - len(edges):
-        raise UsageError(f"the graph has fewer than {count} pairs without an edge")
-    known = np.sort(edges[:, 0] * num_nodes + edges[:, 1])
-    found = np.empty(0, np.int64)
-    while len(found) < count:
-        pairs = np.sort(rng.integers(num_nodes, size=(2 * (count - len(found)) + 8, 2)), axis=1)
-        codes = pairs[pairs[:, 0] < pairs[:, 1]] @ np.array([num_nodes, 1])
-        fresh = np.concatenate([found, codes[~np.isin(codes, known)]])
-        # np.unique sorts; keeping the order of the draw keeps the pairs exchangeable.
-        found = fresh[np.sort(np.unique(fresh, return_index=True)[1])][:count]
-    return np.stack(np.divmod(found, num_nodes), axis=1)
-
-
-def _digits_graph(neighbours: int) -> tuple[Tensor, Tensor, NDArray[np.int64]]:
-    from sklearn.datasets import load_digits
-    from sklearn.neighbors import kneighbors_graph
-
-    x, y = load_digits(return_X_y=True)
-    directed = kneighbors_graph(x, neighbours).tocoo()
-    pairs = np.sort(np.stack([directed.row, directed.col], axis=1).astype(np.int64), axis=1)
-    features = torch.tensor(x / 16.0, dtype=torch.float32)
-    return features, torch.tensor(y, dtype=torch.int64), np.unique(pairs, axis=0)
-
-
-class DigitsNodes(NodeData):
-    """Node classes on the k-nearest-neighbour graph of scikit-learn's digits."""
-
-    def __init__(
-        self, neighbours: int = 5, validation: float = 0.1, test: float = 0.3, split_seed: int = 0
-    ) -> None:
-        x, y, edges = _digits_graph(neighbours)
-        order = np.random.default_rng(split_seed).permutation(len(x))
-        first, second = round(validation * len(x)), round((validation + test) * len(x))
-        parts = {"validation": order[:first], "test": order[first:second], "train": order[second:]}
-        super().__init__(x, y, edges, parts)
-
-
-class DigitsLinks(LinkData):
-    """Links of the k-nearest-neighbour graph of scikit-learn's digits."""
-
-    def __init__(
-        self, neighbours: int = 5, validation: float = 0.05, test: float = 0.05, split_seed: int = 0
-    ) -> None:
-        x, y, edges = _digits_graph(neighbours)
-        super().__init__(x, y, edges, validation, test, split_seed)
+    if not (validation > 0 and test > 0 and validation + test < 1):
+        raise UsageError(
+            f"shares validation={validation}, test={test} must be positive and leave a rest"
+        )
+    order = np.random.default_rng(split_seed).permutation(count)
+    first, second = round(validation * count), round((validation + test) * count)
+    return {"validation": order[:first], "test": order[first:second], "train": order[second:]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -43,11 +43,16 @@ def sample_ids(forget: ArrayLike, count: int = 12) -> Ids:
 
 @dataclass(frozen=True)
 class Detail(ABC):
-    """Part of the details of one model; None where it does not apply."""
+    """Part of the details of one model; None where it does not apply.
+
+    `links` says whether it can be asked of link predictors, whose logits are (n, 1).
+    """
+
+    links: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, signals: Signals, split: Split) -> Found:
-        """Return something JSON can hold. Called for classifiers with two or more classes only."""
+        """Return something JSON can hold. Called for classifiers only."""
 
 
 @dataclass(frozen=True)
@@ -171,15 +176,17 @@ class ROC(Detail):
 def detail_values(
     evaluation: Mapping[str, Any], signals: Signals, split: Split
 ) -> dict[str, dict[str, Any] | None]:
-    """Return the details a panel names, by name; {} for link predictors and regression.
+    """Return the details a panel names, by name, that apply to these signals.
 
     Raises:
         UsageError: one cannot be made from its configuration.
     """
     built: dict[str, Detail] = instantiated(evaluation.get("details") or {}, "detail")
-    if not signals.classifies or signals.logits.shape[1] < 2:
+    if not signals.classifies:
         return {}
-    return {name: one(signals, split) for name, one in built.items()}
+    links = signals.logits.shape[1] < 2
+    asked = {name: one for name, one in built.items() if one.links or not links}
+    return {name: one(signals, split) for name, one in asked.items()}
 
 
 def _labels(signals: Signals) -> list[int]:

@@ -108,9 +108,9 @@ def _logits(signals: Signals, ids: Ids) -> Floats:
     return signals.at(ids)[0][:, 0]
 
 
-def _test_sides(signals: Signals, split: Split) -> tuple[Floats, Floats]:
-    """Return the logits of the test positives and of the test negatives."""
-    logits, targets = signals.at(split.test)
+def _sides(signals: Signals, ids: Ids) -> tuple[Floats, Floats]:
+    """Return the logits of the positives and of the negatives among some pairs."""
+    logits, targets = signals.at(ids)
     return logits[targets == 1, 0], logits[targets == 0, 0]
 
 
@@ -125,7 +125,20 @@ class TestAUC(OwnScore):
 
     def of(self, signals: Signals, split: Split) -> float:
         """Return the AUC, in [0, 1]; nan for other models than link predictors."""
-        return auc(*_test_sides(signals, split)) if is_links(signals) else float("nan")
+        return auc(*_sides(signals, split.test)) if is_links(signals) else float("nan")
+
+
+@dataclass(frozen=True)
+class ValidationAUC(OwnScore):
+    """AUC of validation edges over validation non-edges: what a search looks at, not at D_t."""
+
+    range = PROPORTION
+    title: str = field(default="Dv AUC", kw_only=True)
+    kind: str = field(default="utility", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the AUC, in [0, 1]; nan for other models than link predictors."""
+        return auc(*_sides(signals, split.validation)) if is_links(signals) else float("nan")
 
 
 @dataclass(frozen=True)
@@ -143,6 +156,47 @@ class ForgetAUC(OwnScore):
 
 
 @dataclass(frozen=True)
+class TestAP(OwnScore):
+    """Average precision of test edges over test non-edges (D_t AP)."""
+
+    __test__ = False
+    range = PROPORTION
+    title: str = field(default="Dt AP", kw_only=True)
+    kind: str = field(default="utility", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the precision, in [0, 1]; nan for other models than link predictors."""
+        return (
+            average_precision(*_sides(signals, split.test)) if is_links(signals) else float("nan")
+        )
+
+
+@dataclass(frozen=True)
+class ForgetAP(OwnScore):
+    """Average precision of retained over forgotten edges (D_f AP), as many of both.
+
+    It depends on how many there are of each, so it is the mean over draws of |D_f| retained edges,
+    the same draws for every model of a request.
+
+    Args:
+        draws: How many; GNNDelete takes 500.
+    """
+
+    range = PROPORTION
+    draws: int = 500
+    title: str = field(default="Df AP", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the mean, in [0, 1]; nan for other models than link predictors."""
+        count, among = len(split.forget), len(split.retain)
+        if not is_links(signals) or not 0 < count <= among:
+            return float("nan")
+        rng = np.random.default_rng(0)
+        draws = np.stack([rng.choice(among, count, replace=False) for _ in range(self.draws)])
+        return separation(_logits(signals, split.forget), _logits(signals, split.retain), draws)[1]
+
+
+@dataclass(frozen=True)
 class ForgetTestAUC(OwnScore):
     """AUC of unseen (test) edges over the forgotten ones: are forgotten edges like unseen ones?"""
 
@@ -153,7 +207,7 @@ class ForgetTestAUC(OwnScore):
         """Return the AUC; below 0.5 forgotten edges still score above unseen ones."""
         if not is_links(signals):
             return float("nan")
-        return auc(_test_sides(signals, split)[0], _logits(signals, split.forget))
+        return auc(_sides(signals, split.test)[0], _logits(signals, split.forget))
 
 
 @dataclass(frozen=True)

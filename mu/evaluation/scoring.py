@@ -24,7 +24,7 @@ def build_scores(evaluation: Mapping[str, Any]) -> dict[str, Score]:
 def signals_of(artifact: Artifact) -> Signals:
     """Signals from the arrays of a ``predict`` artifact."""
     a = artifact.arrays
-    return Signals(a["index"], a["logits"], a["targets"])
+    return Signals(a["index"], a["logits"], a["targets"], a.get("embeddings"))
 
 
 def weight_distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
@@ -43,13 +43,15 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
     ``selection``; ``data``; ``weights`` and ``original_weights`` (learners, for ‖Δθ‖ only).
     """
     selection, data = inputs["selection"].arrays, inputs["data"].arrays
+    unasked = selection.get("unasked", np.empty(0, np.int64))
     split = Split(
         forget=selection["forget"],
         before=selection["before"],
         retain=selection["retain"],
-        validation=data["part/validation"],
-        test=data["part/test"],
+        validation=np.setdiff1d(data["part/validation"], unasked),
+        test=np.setdiff1d(data["part/test"], unasked),
         groups=selection.get("groups"),
+        pairs=data.get("pairs"),
     )
     own = signals_of(inputs["signals"])
     values = panel_values(

@@ -66,6 +66,7 @@ class Signals:
         index: (n,) absolute ids, each once; usually sorted.
         logits: (n, C); (n, 1) for links and other binary tasks; (n, d) for regression.
         targets: (n,) integer labels (0/1 for links), floating point for regression.
+        embeddings: (N, d) embeddings of all nodes of a graph, where they were kept.
 
     Raises:
         ValueError: if lengths disagree or an id occurs twice.
@@ -74,6 +75,7 @@ class Signals:
     index: Ids
     logits: Array
     targets: Array
+    embeddings: Array | None = None
     _order: Ids | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -145,6 +147,7 @@ class Split:
         test: held out, never trained on or tuned on.
         groups: (N,) class of every id at the level of labels that the request names, such as the
             fine classes of data trained by coarse ones; None for the labels trained on.
+        pairs: (N, 2) nodes of every id, for links.
     """
 
     forget: Ids
@@ -153,6 +156,7 @@ class Split:
     validation: Ids
     test: Ids
     groups: Array | None = None
+    pairs: Array | None = None
 
     def __post_init__(self) -> None:
         """Read every part as int64 ids."""

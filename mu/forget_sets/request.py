@@ -188,6 +188,10 @@ def selection(data: Data, request: Request, before: Mapping[str, Ids]) -> Artifa
         "before": parts.before,
         "retain": parts.retain,
     }
+    removed = dict(before)
+    removed[request.kind] = np.union1d(before.get(request.kind, np.empty(0, np.int64)), request.ids)
+    if len(unasked := data.unasked(removed)):
+        arrays["unasked"] = unasked
     return Artifact(facts, arrays)
 
 

@@ -1,17 +1,185 @@
 """Graph networks: two-layer encoders for node classes and for links."""
 
+from typing import Any, ClassVar
+
+import torch
 from torch import Tensor, nn
-from torch_geometric.nn import GCNConv
+from torch_geometric.nn import GATConv, GCNConv, GINConv, Linear, SAGEConv
+from torch_geometric.utils import add_self_loops
 
 from mu.data.graphs import GraphInput
+from mu.errors import UsageError
+from mu.models.field import Field
+from mu.models.sparse import Sparse, product, propagated_features, propagation, sparse_features
 
 
-class GCN(nn.Module):
-    """Two graph convolutions (Kipf and Welling, arXiv 1609.02907).
+class GraphNetwork(nn.Module):
+    """Base of graph networks: layers with ReLU and dropout between them, and a decoder.
 
-    Node classes: ``out_features`` logits of ``x.nodes``. Links: the inner product of the end
-    points' embeddings of ``x.pairs`` as one logit (n, 1). Which of the two follows from what the
-    input asks.
+    Node classes: the last layer's ``out_features`` logits of ``x.nodes``. Links: the inner product
+    of the end points' embeddings of ``x.pairs`` as one logit (n, 1). Which of the two follows from
+    what the input asks. A subclass writes `layer` and says how many there are.
+
+    Args:
+        dropout: Share of hidden units dropped in training.
+    """
+
+    depth: int = 2
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+
+    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
+        """(N, d) output of a layer, before ReLU; ``h`` is its input, None for ``x.features``."""
+        raise NotImplementedError
+
+    def layers(self, x: GraphInput) -> list[Tensor]:
+        """Outputs of all layers, each (N, d_l), before ReLU; the last are the embeddings."""
+        found: list[Tensor] = []
+        for number in range(self.depth):
+            h = self.dropout(found[-1].relu()) if found else None
+            found.append(self.layer(number, h, x))
+        return found
+
+    def encode(self, x: GraphInput) -> Tensor:
+        """(N, d) embeddings of all nodes."""
+        return self.layers(x)[-1]
+
+    def decode(self, z: Tensor, x: GraphInput) -> Tensor:
+        """Logits of the nodes (n, C) or pairs (n, 1) asked for, from all embeddings."""
+        if x.pairs is None:
+            return z if x.nodes is None else z.index_select(0, x.nodes)
+        first, second = (z.index_select(0, end) for end in x.pairs)
+        return (first * second).sum(-1, keepdim=True)
+
+    def features(self, x: GraphInput) -> Tensor:
+        """Embeddings of the nodes asked for, or of both ends of the pairs, side by side."""
+        z = self.encode(x)
+        if x.pairs is None:
+            return z[x.nodes]
+        return z[x.pairs].permute(1, 0, 2).flatten(1)
+
+    def forward(self, x: GraphInput) -> Tensor:
+        return self.decode(self.encode(x), x)
+
+
+class Convolutions(GraphNetwork):
+    """Two convolutions from torch_geometric, whose products are computed by `mu.models.sparse`.
+
+    torch_geometric gives the parameters and their initial values, and its own forward pass the
+    same numbers (a test); the products here are several times faster (docs/benchmarks.md).
+
+    Args:
+        in_features: Number of node features.
+        out_features: Width of the embedding, or number of classes.
+        hidden: Width of the hidden layer.
+        dropout: Share of hidden units dropped in training.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self, in_features: int, out_features: int, hidden: int = 64, dropout: float = 0.0
+    ) -> None:
+        super().__init__(dropout)
+        self.in_features = in_features
+        self.conv1 = self.convolution(in_features, hidden)
+        self.conv2 = self.convolution(hidden, out_features)
+
+    def convolution(self, inputs: int, outputs: int) -> Any:
+        """One convolution with fresh parameters."""
+        raise NotImplementedError
+
+    def matrix(self, number: int, x: GraphInput) -> Sparse:
+        """What a layer multiplies with, restricted where the view is."""
+        if isinstance(x, Field):
+            return x.matrix(number, propagation(x.whole, self.kind), self.kind)
+        return propagation(x, self.kind)
+
+    def gathered(self, number: int, weight: Tensor, h: Tensor | None, x: GraphInput) -> Tensor:
+        """M h Wᵀ in the cheapest order; of dense features M h is kept, it never changes."""
+        if h is None and x.features.layout == torch.strided:
+            whole = x.whole if isinstance(x, Field) else x
+            sums = propagated_features(whole, self.kind)
+            return (x.rows(1, sums) if isinstance(x, Field) else sums) @ weight.T.to(sums.dtype)
+        return product(self.matrix(number, x), transformed(weight, h, x))
+
+
+def check_width(x: GraphInput, width: int) -> None:
+    """Refuse features of another width than the network's.
+
+    Raises:
+        UsageError: Naming both.
+    """
+    if x.features.shape[1] != width:
+        raise UsageError(
+            f"the graph has {x.features.shape[1]} features a node, the network takes {width}"
+        )
+
+
+def transformed(weight: Tensor, h: Tensor | None, x: GraphInput) -> Tensor:
+    """(N, d) h Wᵀ, where h is None for the features, dense or sparse."""
+    if h is not None:
+        return h @ weight.T
+    if x.features.layout == torch.strided:
+        return x.features @ weight.T
+    return product(sparse_features(x), weight.T)
+
+
+class GCN(Convolutions):
+    """Graph convolutions (Kipf and Welling, arXiv 1609.02907): D^-1/2 (A + I) D^-1/2 X Wᵀ + b."""
+
+    kind = "gcn"
+
+    def convolution(self, inputs: int, outputs: int) -> Any:
+        return GCNConv(inputs, outputs)
+
+    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
+        check_width(x, self.in_features)
+        conv: Any = self.conv2 if number else self.conv1
+        found: Tensor = self.gathered(number, conv.lin.weight, h, x) + conv.bias
+        return found
+
+
+class GIN(Convolutions):
+    """Graph isomorphism layers around one linear map (Xu et al., arXiv 1810.00826)."""
+
+    kind = "sum"
+
+    def convolution(self, inputs: int, outputs: int) -> Any:
+        return GINConv(nn.Linear(inputs, outputs))
+
+    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
+        check_width(x, self.in_features)
+        conv: Any = self.conv2 if number else self.conv1
+        linear = conv.nn
+        found: Tensor = self.gathered(number, linear.weight, h, x) + linear.bias
+        return found
+
+
+class GraphSAGE(Convolutions):
+    """Mean of the neighbours beside the node itself (Hamilton et al., arXiv 1706.02216)."""
+
+    kind = "mean"
+
+    def convolution(self, inputs: int, outputs: int) -> Any:
+        return SAGEConv(inputs, outputs)
+
+    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
+        check_width(x, self.in_features)
+        conv: Any = self.conv2 if number else self.conv1
+        own = transformed(conv.lin_r.weight, h, x)
+        if isinstance(x, Field):
+            own = own.index_select(0, x.places(number))
+        found: Tensor = self.gathered(number, conv.lin_l.weight, h, x) + conv.lin_l.bias + own
+        return found
+
+
+class GAT(GraphNetwork):
+    """Attention over the neighbours, one head (Veličković et al., arXiv 1710.10903).
+
+    The linear maps stand apart from torch_geometric's attention, so that features stay sparse.
 
     Args:
         in_features: Number of node features.
@@ -23,26 +191,34 @@ class GCN(nn.Module):
     def __init__(
         self, in_features: int, out_features: int, hidden: int = 64, dropout: float = 0.0
     ) -> None:
-        super().__init__()
-        self.conv1 = GCNConv(in_features, hidden)
-        self.conv2 = GCNConv(hidden, out_features)
-        self.dropout = nn.Dropout(dropout)
+        super().__init__(dropout)
+        self.in_features = in_features
+        self.lin1, self.conv1 = attention(in_features, hidden)
+        self.lin2, self.conv2 = attention(hidden, out_features)
 
-    def encode(self, x: GraphInput) -> Tensor:
-        """(N, out_features) embeddings of all nodes."""
-        hidden = self.dropout(self.conv1(x.features, x.adjacency).relu())
-        embedding: Tensor = self.conv2(hidden, x.adjacency)
-        return embedding
+    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
+        check_width(x, self.in_features)
+        if isinstance(x, Field):
+            raise UsageError("GAT has no restricted field; use scope=graph")
+        lin, conv = (self.lin2, self.conv2) if number else (self.lin1, self.conv1)
+        found: Tensor = conv(transformed(lin.weight, h, x), edge_index(x))
+        return found
 
-    def features(self, x: GraphInput) -> Tensor:
-        """Embeddings of the nodes asked for, or of both ends of the pairs, side by side."""
-        z = self.encode(x)
-        if x.pairs is None:
-            return z[x.nodes]
-        return z[x.pairs].permute(1, 0, 2).flatten(1)
 
-    def forward(self, x: GraphInput) -> Tensor:
-        z = self.encode(x)
-        if x.pairs is None:
-            return z[x.nodes]
-        return (z[x.pairs[0]] * z[x.pairs[1]]).sum(-1, keepdim=True)
+def attention(inputs: int, outputs: int) -> tuple[Linear, GATConv]:
+    """A linear map, and attention over what it gives."""
+    lin = Linear(inputs, outputs, bias=False, weight_initializer="glorot")
+    conv = GATConv(outputs, outputs, add_self_loops=False)
+    conv.lin = nn.Identity()
+    return lin, conv
+
+
+def edge_index(x: GraphInput) -> Tensor:
+    """(2, m) edges of a view in both directions and a loop at each node, made once."""
+
+    def make() -> Tensor:
+        coo: Any = x.adjacency.to_sparse(layout=torch.sparse_coo)
+        found: Tensor = add_self_loops(coo.indices(), num_nodes=len(x.adjacency))[0]
+        return found
+
+    return x.once("edge_index", make)

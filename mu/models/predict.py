@@ -44,6 +44,16 @@ def predict(
     return Signals(ids, np.concatenate(logits), np.concatenate(targets))
 
 
+@torch.inference_mode()
+def embeddings(learner: Learner, batch: Any, device: str = "cpu") -> Any:
+    """(N, d) float32 embeddings of all nodes of the graph that a batch is asked on."""
+    x = as_batch(batch).x.to(device)
+    with evaluation_mode(learner):
+        found = learner.to(device).network.encode(x)  # type: ignore[operator]
+        learner.cpu()
+    return found.float().cpu().numpy()
+
+
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
     """Step ``predict``: a state on the whole universe, seen through the view it is given."""
     data = build_data(config["data"])
@@ -53,4 +63,6 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     batches = data.loader(data.universe(), view, batch_size=config["batch_size"])
     found = predict(learner, batches, config["device"], progress)
     arrays = {"index": found.index, "logits": found.logits, "targets": found.targets}
+    if config.get("embeddings") and hasattr(learner.network, "encode"):
+        arrays["embeddings"] = embeddings(learner, next(iter(batches)), config["device"])
     return Artifact({"n": len(found.index)}, arrays)

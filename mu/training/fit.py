@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from mu.data.base import Batch, removed_elements
 from mu.data.build import build_data
 from mu.models.base import Learner, as_batch, build_learner
 from mu.models.weights import load_weights, read_weights
+from mu.training.plateau import Plateau
 from mu.training.recipe import check_recipe, optimisation
 
 Progress = Callable[[int, int], None]
@@ -28,6 +29,7 @@ class Meter:
     def __init__(self) -> None:
         self.forward = self.backward = 0
         self.seconds = {"setup": 0.0, "request": 0.0}
+        self.best_epoch: int | None = None
 
     def count(self, batches: Iterable[Any], backward: bool = True) -> Iterator[Batch]:
         """Yield batches, counting each as one forward pass and, by default, one backward pass."""
@@ -82,7 +84,12 @@ def quiet_lightning() -> Iterator[None]:
 
 
 def train(
-    module: pl.LightningModule, batches: Any, epochs: int, precision: str, device: str
+    module: pl.LightningModule,
+    batches: Any,
+    epochs: int,
+    precision: str,
+    device: str,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> None:
     """Run a Trainer that trains and does nothing else: no logger, checkpoint, bar or summary."""
     with quiet_lightning():
@@ -91,6 +98,7 @@ def train(
             precision=precision,  # type: ignore[arg-type]
             accelerator={"cuda": "gpu"}.get(device, device),
             devices=1,
+            callbacks=list(callbacks),
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -111,6 +119,7 @@ def fit(
     *,
     device: str = "cpu",
     progress: Progress | None = None,
+    validation: Any = None,
 ) -> Meter:
     """Train a learner in place.
 
@@ -118,14 +127,17 @@ def fit(
         learner: What to train.
         batches: Re-iterable batches of one epoch, with a length.
         recipe: ``epochs``, ``optimizer`` (a ``_target_``), ``precision``, ``channels_last`` and the
-            schedule (see `mu.training.recipe.factors`).
+            schedule (see `mu.training.recipe.factors`). With ``plateau`` training ends before
+            ``epochs`` where the validation loss stopped falling (`mu.training.plateau.Plateau`).
         device: "cpu" or "cuda".
         progress: Called with (batches done, batches in all).
+        validation: Batches that ``plateau`` reads.
 
     Returns:
         The passes and seconds it took.
     """
     meter, epochs = Meter(), recipe["epochs"]
+    plateau = recipe.get("plateau") and Plateau(validation, **recipe["plateau"])
     start = time.perf_counter()
     if epochs and len(batches):
         if recipe.get("channels_last"):
@@ -133,8 +145,12 @@ def fit(
         steps = epochs * len(batches)
         learner.training_plan = optimisation(recipe, steps)
         counted = Counted(batches, meter, steps, progress)
-        train(learner.train(), counted, epochs, recipe.get("precision", "32-true"), device)
+        precision, stops = recipe.get("precision", "32-true"), [plateau] if plateau else []
+        train(learner.train(), counted, epochs, precision, device, stops)
         learner.training_plan = None
+        if plateau:
+            meter.forward += plateau.passes
+            meter.best_epoch = plateau.best_epoch
     learner.cpu().eval()
     meter.seconds["request"] = time.perf_counter() - start
     return meter
@@ -161,14 +177,19 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         seed=seed,
         augment=recipe.get("augment"),
     )
-    meter = fit(learner, batches, recipe, device=config["device"], progress=progress)
+    size = recipe["batch_size"]
+    validation = data.loader(data.parts["validation"], kept.view, batch_size=size)
+    where: Any = {"device": config["device"], "progress": progress, "validation": validation}
+    meter = fit(learner, batches, recipe, **where)
     facts = {"cost": meter.facts(), "parameters": sum(p.numel() for p in learner.parameters())}
+    if meter.best_epoch is not None:
+        facts["best_epoch"] = meter.best_epoch
     return Artifact(facts, tensors=learner.state_dict())
 
 
 def rebuild(model: dict[str, Any], artifact: Artifact) -> Learner:
-    """A learner from its configuration and a stored artifact."""
-    learner = build_learner(model, download=False)
+    """A learner from its configuration, or the one its method left, and a stored artifact."""
+    learner = build_learner(artifact.facts.get("model", model), download=False)
     weights = {n: t for n, t in artifact.tensors.items() if not n.startswith(MEMORY)}
     load_weights(learner, weights, "of the store")
     return learner.eval()

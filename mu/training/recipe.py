@@ -7,6 +7,7 @@ from math import cos, isfinite, pi
 from typing import Any
 
 from mu.errors import UsageError
+from mu.training.plateau import check_plateau
 
 ALLOWED = {
     "schedule": ("constant", "cosine", "multistep"),
@@ -15,6 +16,7 @@ ALLOWED = {
 KEYS = (
     *("epochs", "batch_size", "optimizer", "schedule", "warmup", "warmup_epochs", "milestones"),
     *("gamma", "augment", "precision", "channels_last", "threads", "checkpoint", "fit"),
+    "plateau",
 )
 
 
@@ -47,6 +49,9 @@ def check_recipe(recipe: Mapping[str, Any]) -> None:
         raise UsageError(f"recipe.optimizer.lr={lr} is not a positive number")
     _check_warmup(recipe)
     _check_milestones(recipe)
+    check_plateau(recipe.get("plateau"))
+    if recipe.get("plateau") and recipe.get("schedule", "constant") != "constant":
+        raise UsageError(f"recipe.schedule={recipe['schedule']}: with plateau it must be constant")
 
 
 def _check_warmup(recipe: Mapping[str, Any]) -> None:

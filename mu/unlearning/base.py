@@ -61,6 +61,8 @@ class Unlearned:
 
     Attributes:
         upfront: How many of the meter's passes serve many requests.
+        model_of: Where the architecture changed, maps the configuration of the model handed in to
+            that of ``learner``.
     """
 
     learner: Learner
@@ -69,6 +71,7 @@ class Unlearned:
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     trajectory: dict[str, list[Any]] = field(default_factory=dict)
+    model_of: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     upfront: dict[str, int] = field(default_factory=dict)
 
     def cost(self) -> dict[str, Any]:
@@ -84,8 +87,9 @@ class Unlearner(pl.LightningModule):
     is never changed: ``self.learner`` is a copy.
 
     Class facts:
-        needs: Parts handed over, of ``forget``, ``retain``, ``full`` (everything trained on).
-            Nothing else is.
+        needs: Parts handed over, of ``forget``, ``retain``, ``full`` (everything trained on),
+            ``kept`` (what an oracle trains on, through the retained view) and ``validation`` (never
+            trained on, for stop rules). Nothing else is.
         requests: Kinds of elements the method can forget; empty means any.
         changes: What it may change, of ``weights``, ``architecture``.
         weighted: Whether it honours ``Batch.weight``.
@@ -182,6 +186,10 @@ class Unlearner(pl.LightningModule):
         """The unlearned model as a plain Learner."""
         return self.learner
 
+    def model_of(self, model: dict[str, Any]) -> dict[str, Any]:
+        """Configuration of `result`, for methods that change the architecture."""
+        return model
+
 
 def apply(
     method: Unlearner,
@@ -232,7 +240,8 @@ def apply(
     method.meter.seconds["request"] = total - aside
     found, seen = method.result().eval(), probe.trajectory if probe else {}
     left = method.memory, method.facts, method.said
-    return Unlearned(found, method.meter, *left, seen, method.upfront)
+    model_of = method.model_of if "architecture" in method.changes else None
+    return Unlearned(found, method.meter, *left, seen, model_of, method.upfront)
 
 
 class Finetuning(Unlearner):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mu.data.base import Batch
-from mu.data.graphs import GraphInput
+from mu.data.graphs import GraphInput, without_rows
 from mu.errors import UsageError
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import trained
@@ -93,11 +93,9 @@ def with_zero_features(batches: Iterable[Any]) -> Iterator[Batch]:
     for batch in map(as_batch, batches):
         x = batch.x
         if isinstance(x, GraphInput):
-            features = x.features.clone()
-            for asked in (x.nodes, x.pairs):
-                if asked is not None:
-                    features[asked.flatten()] = 0
-            yield replace(batch, x=replace(x, features=features))
+            asked = [one.flatten() for one in (x.nodes, x.pairs) if one is not None]
+            gone = sorted(set(torch.cat(asked).tolist()))
+            yield replace(batch, x=replace(x, features=without_rows(x.features, gone)))
         else:
             yield replace(batch, x=torch.zeros_like(x))
 

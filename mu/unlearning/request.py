@@ -17,7 +17,10 @@ from mu.unlearning.failing import failing_the_row
 def parts_for(
     data: Data, method: Unlearner, before: list[Artifact], selection: Artifact
 ) -> dict[str, DataPart]:
-    """The parts of one request, seen through the view the method declares."""
+    """The parts of one request, seen through the view the method declares.
+
+    ``kept`` is what an oracle trains on, seen as the oracle sees it, whatever the method declares.
+    """
     trained = data.without(removed_elements(before))
     retained = data.without(removed_elements([*before, selection]))
     view: View = retained.view if method.gradient_view == "retained" else trained.view
@@ -25,6 +28,8 @@ def parts_for(
         "forget": DataPart(data, selection.arrays["forget"], view),
         "retain": DataPart(data, selection.arrays["retain"], view),
         "full": DataPart(data, trained.ids, view),
+        "kept": DataPart(data, retained.ids, retained.view),
+        "validation": DataPart(data, data.parts["validation"], view),
     }
 
 
@@ -102,4 +107,6 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         "warnings": found.warnings,
         "trajectory": found.trajectory,
     }
+    if found.model_of is not None:
+        facts["model"] = found.model_of(inputs["state"].facts.get("model", config["model"]))
     return Artifact(facts, tensors=tensors)

@@ -14,5 +14,5 @@ def test_names_and_levels_are_told():
 
 
 def test_data_without_names_say_so():
-    found = step({"data": {"_target_": "mu.data.graphs.DigitsLinks"}}, {}, None)
+    found = step({"data": {"_target_": "mu.data.digits_graph.DigitsLinks"}}, {}, None)
     assert found.facts["class_names"] is None

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mu.data.base import View
-from mu.data.graphs import DigitsLinks, DigitsNodes, LinkData, NodeData, adjacency, non_edges
+from mu.data.digits_graph import DigitsLinks, DigitsNodes
+from mu.data.graphs import NodeData, adjacency
+from mu.data.links import LinkData, non_edges
 from mu.errors import UsageError
 
 NODES = 40

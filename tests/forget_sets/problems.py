@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from mu.data.base import Data, TensorData
-from mu.data.graphs import LinkData, NodeData
+from mu.data.graphs import NodeData
+from mu.data.links import LinkData
 from mu.evaluation.signals import Signals
 from mu.forget_sets.seen import Seen
 

@@ -17,7 +17,7 @@ from mu.forget_sets.halves import other_half, sample_kind
 
 DATA = {"table": table(), "nodes": nodes(), "links": links()}
 KIND = {"table": "samples", "nodes": "nodes", "links": "edges"}
-DIGITS = {"_target_": "mu.data.graphs.DigitsLinks"}
+DIGITS = {"_target_": "mu.data.digits_graph.DigitsLinks"}
 
 
 def trained(data, before, half, seed) -> set:

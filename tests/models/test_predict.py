@@ -55,7 +55,7 @@ def test_progress_is_told():
 def test_the_step_looks_through_the_view_it_is_given():
     """An edge that was removed changes what the same weights say."""
     config = {
-        "data": {"_target_": "mu.data.graphs.DigitsLinks"},
+        "data": {"_target_": "mu.data.digits_graph.DigitsLinks"},
         "model": {"_target_": "mu.models.graph.GCN", "in_features": 64, "out_features": 4},
         "recipe": {
             "epochs": 0,

@@ -1,0 +1,40 @@
+"""The k-nearest-neighbour graph of scikit-learn's digits: node classes and links."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mu.data.graphs import Edges, NodeData, random_nodes
+from mu.data.links import LinkData
+
+
+def digits_graph(neighbours: int) -> tuple[Tensor, Tensor, Edges]:
+    """Features (1797, 64) in [0, 1], labels, and edges (row < col) of the symmetrised graph."""
+    from sklearn.datasets import load_digits
+    from sklearn.neighbors import kneighbors_graph
+
+    x, y = load_digits(return_X_y=True)
+    directed = kneighbors_graph(x, neighbours).tocoo()
+    pairs = np.sort(np.stack([directed.row, directed.col], axis=1).astype(np.int64), axis=1)
+    features = torch.tensor(x / 16.0, dtype=torch.float32)
+    return features, torch.tensor(y, dtype=torch.int64), np.unique(pairs, axis=0)
+
+
+class DigitsNodes(NodeData):
+    """Node classes on the k-nearest-neighbour graph of scikit-learn's digits."""
+
+    def __init__(
+        self, neighbours: int = 5, validation: float = 0.1, test: float = 0.3, split_seed: int = 0
+    ) -> None:
+        x, y, edges = digits_graph(neighbours)
+        super().__init__(x, y, edges, random_nodes(len(y), validation, test, split_seed))
+
+
+class DigitsLinks(LinkData):
+    """Links of the k-nearest-neighbour graph of scikit-learn's digits."""
+
+    def __init__(
+        self, neighbours: int = 5, validation: float = 0.05, test: float = 0.05, split_seed: int = 0
+    ) -> None:
+        x, y, edges = digits_graph(neighbours)
+        super().__init__(x, y, edges, validation, test, split_seed)

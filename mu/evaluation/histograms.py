@@ -1,0 +1,46 @@
+"""How the probabilities of a link predictor are spread over groups of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mu.evaluation.details import DIGITS, Detail, Found
+from mu.evaluation.graph import is_links, sigmoid
+from mu.evaluation.signals import Floats, Signals, Split
+
+
+@dataclass(frozen=True)
+class ScoreHistograms(Detail):
+    """How the probabilities of forgotten, retained and test edges are spread.
+
+    Returns {"edges": (bins + 1,), and for "forget", "retain", "test" (positives), "non-edges" (test
+    negatives) the share of pairs in each bin}.
+
+    Args:
+        bins: number of equal bins of [0, 1].
+    """
+
+    links: ClassVar[bool] = True
+    bins: int = 25
+
+    def __call__(self, signals: Signals, split: Split) -> Found:
+        if not is_links(signals):
+            return None
+        logits, targets = signals.at(split.test)
+        sides: Mapping[str, Floats] = {
+            "forget": signals.at(split.forget)[0],
+            "retain": signals.at(split.retain)[0],
+            "test": logits[targets == 1],
+            "non-edges": logits[targets == 0],
+        }
+        limits = np.linspace(0.0, 1.0, self.bins + 1)
+        found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
+        for name, values in sides.items():
+            p = sigmoid(values[:, 0])
+            counts = np.histogram(p, limits)[0]
+            found[name] = np.round(counts / max(len(p), 1), DIGITS).tolist()
+        return found

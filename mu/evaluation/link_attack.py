@@ -1,0 +1,100 @@
+"""Membership attacks on edges: how sure an attacker is that a pair was a training edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mu.evaluation.graph import is_links
+from mu.evaluation.score import Peers, Score
+from mu.evaluation.signals import Floats, Signals, Split
+
+
+def mi_ratio(before: ArrayLike, after: ArrayLike, variant: str = "paper") -> float:
+    """Return the MI ratio of forgotten edges.
+
+    Args:
+        before: (n,) attacker's probability that each was a training edge, before unlearning.
+        after: (n,) the same after unlearning.
+        variant: "paper" is the mean of before ÷ after, higher where the attacker lost more;
+            "logged" the mean of after ÷ before, which GNNDelete's code prints. They are not
+            reciprocals of each other.
+
+    Raises:
+        ValueError: for an unknown variant, or lengths that differ.
+
+    Example:
+        >>> mi_ratio([0.8, 0.6], [0.4, 0.6]), mi_ratio([0.8, 0.6], [0.4, 0.6], "logged")
+        (1.5, 0.75)
+    """
+    first, second = (np.asarray(p, dtype=np.float64).ravel() for p in (before, after))
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} probabilities before and {len(second)} after")
+    if variant not in ("paper", "logged"):
+        raise ValueError(f"variant {variant!r} is not one of paper, logged")
+    return float(np.mean(first / second if variant == "paper" else second / first))
+
+
+def success_rate(present: ArrayLike) -> float:
+    """Return 1 - the share of forgotten edges called present: the defender's rate.
+
+    Args:
+        present: (n,) attacker's probability that each was a training edge.
+
+    Example:
+        >>> success_rate([0.9, 0.2, 0.4, 0.3])
+        0.75
+    """
+    return float(1.0 - np.mean(np.asarray(present) > 0.5))
+
+
+def edge_attack(members: ArrayLike, others: ArrayLike, asked: ArrayLike) -> Floats:
+    """Return P(training edge) of logits, by logistic regression on members and unseen edges.
+
+    Both sides weigh the same however many they are.
+
+    Args:
+        members: (n,) logits of training edges.
+        others: (m,) logits of edges never trained on.
+        asked: (k,) logits to judge.
+
+    Returns:
+        (k,) probabilities.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    sides = [np.asarray(side, dtype=np.float64).ravel() for side in (members, others)]
+    x, y = np.concatenate(sides)[:, None], np.repeat([1, 0], [len(side) for side in sides])
+    attacker = LogisticRegression(class_weight="balanced").fit(x, y)
+    found: Floats = attacker.predict_proba(np.asarray(asked, dtype=np.float64)[:, None])[:, 1]
+    return found
+
+
+@dataclass(frozen=True)
+class MIRatio(Score):
+    """Mean over D_f of P(training edge) before ÷ after unlearning (GNNDelete's MI ratio).
+
+    The attacker sees one number, the pair's logit. It learns on the original's own retained edges
+    (members) and validation edges (never trained on), needs no shadow model, and judges the same
+    pairs before and after. 1: nothing changed. The target is the oracles' value.
+    """
+
+    range = (0.0, None)
+    title: str = field(default="MI ratio", kw_only=True)
+
+    def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
+        """Return the ratio; nan without the original, or for other models than link predictors."""
+        first = peers.original
+        if first is None or not is_links(signals) or not len(split.forget):
+            return float("nan")
+        logits, targets = first.at(split.validation)
+        unseen = logits[targets == 1, 0]
+        members = first.at(split.retain)[0][:, 0]
+        if not len(unseen) or not len(members):
+            return float("nan")
+        asked = [one.at(split.forget)[0][:, 0] for one in (first, signals)]
+        found = edge_attack(members, unseen, np.concatenate(asked))
+        before, after = np.split(found, 2)
+        return mi_ratio(before, after)

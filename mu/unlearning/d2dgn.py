@@ -1,0 +1,273 @@
+"""D2DGN: distil to delete in graph networks (Sinha et al., arXiv 2309.16173)."""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from mu.data.base import Batch
+from mu.data.graphs import GraphInput
+from mu.errors import StepFailed, UsageError
+from mu.models.base import Learner
+from mu.models.field import receptive_field
+from mu.models.graph import GraphNetwork
+from mu.unlearning.bad_teacher import SEED, untrained
+from mu.unlearning.base import Unlearner
+from mu.unlearning.destroyer import softened, trained_on_non_edges, unseen_targets
+from mu.unlearning.distillation import divergence
+from mu.unlearning.pair_sample import PairSample
+
+TRANSFERS = ("response", "feature", "both")
+DESTROYERS = ("random", "negatives", "retain_free", "unseen")
+
+
+def element_alpha(alpha: float | Literal["elements"], n_retain: int, n_forget: int) -> float:
+    """Weight of the retained loss; "elements" gives every element of the request the same weight.
+
+    Example:
+        >>> element_alpha("elements", 39, 1), element_alpha(0.5, 39, 1)
+        (0.975, 0.5)
+    """
+    return n_retain / (n_retain + n_forget) if alpha == "elements" else float(alpha)
+
+
+def feature_loss(student: list[Tensor], teacher: list[Tensor], nodes: Tensor) -> Tensor:
+    r"""Mean squared distance of the embeddings of some nodes, summed over layers.
+
+    .. math:: \sum_l \frac{1}{|V| d_l} \sum_{v \in V} \|h_v^l - t_v^l\|^2
+
+    Args:
+        student: Outputs of each layer, (N, d_l).
+        teacher: The same of the teacher.
+        nodes: (n,) nodes; none give zero.
+    """
+    if not len(nodes):
+        return student[-1].new_zeros(())
+    gaps = [s[nodes] - t[nodes] for s, t in zip(student, teacher, strict=True)]
+    return torch.stack([gap.square().mean() for gap in gaps]).sum()
+
+
+@dataclass
+class Lesson:
+    """What is distilled: elements in a row, retained ones first, then forgotten ones.
+
+    Attributes:
+        x: The retained view, asking for the elements (and then for ``watched`` unseen ones).
+        teacher: (n, C) logits that the elements are pulled to.
+        retained: Number of retained elements, drawn pairs without an edge included.
+        watched: Number of elements at the end that only the stop rule looks at.
+    """
+
+    x: GraphInput
+    teacher: Tensor
+    retained: int
+    watched: int = 0
+
+
+class D2DGN(Unlearner):
+    r"""Distil from a preserver on what is retained and from a destroyer on what is forgotten.
+
+    .. math:: L = \alpha L_r + (1 - \alpha) L_f
+
+    Response transfer: :math:`L_\cdot` is the mean of :math:`\mathrm{KL}(p_\text{teacher} \| p)`
+    over retained and over forgotten elements (pairs of nodes, with as many drawn pairs without an
+    edge among the retained ones; or nodes). Feature transfer: `feature_loss` over the nodes that
+    the forgotten elements touch, and over the rest. The preserver is the model before the request,
+    the student starts as it, and all of them pass messages on the retained graph, so before its
+    first step the student is what UtU gives. Teachers answer once.
+
+    The paper's code is not public. The defaults are its literal form; where it is open they follow
+    the choices said below.
+
+    Args:
+        transfer: "response", "feature" or "both" (their sum).
+        alpha: α; or "elements", which weighs every element alike.
+        destroyer: "random", the network with fresh weights; "negatives", the same trained to
+            predict as many pairs without an edge; "retain_free", the model's own answers on the
+            retained graph (then nothing pulls away from UtU); "unseen", answers that elements never
+            trained on get: quantiles of the validation edges' logits, rank for rank; for nodes, the
+            model's own answers made as unsure as those of validation nodes.
+        temperature: Divides the logits of response transfer.
+        epochs: Most steps; each is one pass over the graph.
+        lr: Rate of Adam.
+        sample: Retained pairs in the loss beside those that share an end point with a forgotten
+            one; None takes all. As many pairs without an edge are drawn. Drawn once. Of node
+            classes all retained nodes are taken.
+        scope: "graph" embeds all nodes; "field" only those that the scored pairs need, with the
+            same result up to rounding.
+        start: "trained", or "scratch" for fresh weights.
+        stop: "unseen" ends where forgotten edges score, in the mean, no higher than validation
+            edges (for nodes: fit no better than validation nodes); None runs all epochs.
+        destroyer_epochs: Steps of training of the destroyer "negatives".
+
+    Raises:
+        UsageError: An unknown word, or a number out of its range. When it is applied: a network
+            without layers of node embeddings, or an option that these data cannot serve.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "validation"})
+    requests: ClassVar[frozenset[str]] = frozenset({"edges", "nodes", "features"})
+    gradient_view: ClassVar[str] = "retained"
+
+    def __init__(
+        self,
+        transfer: str = "response",
+        alpha: float | str = 0.5,
+        destroyer: str = "random",
+        temperature: float = 1.0,
+        epochs: int = 100,
+        lr: float = 1e-3,
+        sample: int | None = None,
+        scope: str = "graph",
+        start: str = "trained",
+        stop: str | None = None,
+        destroyer_epochs: int = 50,
+    ) -> None:
+        super().__init__()
+        words = {
+            "transfer": (transfer, TRANSFERS),
+            "destroyer": (destroyer, DESTROYERS),
+            "scope": (scope, ("graph", "field")),
+            "start": (start, ("trained", "scratch")),
+            "stop": (stop, (None, "unseen")),
+        }
+        for name, (value, known) in words.items():
+            if value not in known:
+                raise UsageError(f"{name}={value!r} is not one of {', '.join(map(str, known))}")
+        if alpha != "elements" and (isinstance(alpha, str) or not 0 <= alpha <= 1):
+            raise UsageError(f'alpha={alpha!r} is neither in [0, 1] nor "elements"')
+        if temperature <= 0 or epochs < 1 or lr <= 0 or destroyer_epochs < 1:
+            raise UsageError(
+                f"temperature={temperature}, epochs={epochs}, lr={lr}, "
+                f"destroyer_epochs={destroyer_epochs} must be positive"
+            )
+        if sample is not None and sample < 0:
+            raise UsageError(f"sample={sample} is not a number of pairs; null means all")
+        if scope == "field" and (transfer != "response" or sample is None):
+            raise UsageError("scope=field needs transfer=response and a sample of pairs")
+        self.transfer, self.alpha, self.destroyer = transfer, alpha, destroyer
+        self.temperature, self.epochs, self.lr = temperature, epochs, lr
+        self.sample, self.scope, self.start = sample, scope, start
+        self.stop, self.destroyer_epochs = stop, destroyer_epochs
+
+    def solve(self) -> None:
+        """Teachers answer; nothing is trained yet."""
+        network = graph_network(self.learner)
+        forget, retain, unseen = (self._whole(p) for p in ("forget", "retain", "validation"))
+        self.of_links = forget.x.pairs is not None
+        if not self.of_links and self.destroyer == "negatives":
+            raise UsageError("destroyer=negatives is for links; node classes take another one")
+        with torch.no_grad():
+            self.preserved = self._layers(network, forget.x)
+            self.destroyed = self._destroyed(forget, unseen)
+            self.lesson = self._lesson(network, forget, retain, unseen)
+        if self.start == "scratch":
+            fresh = untrained(self.learner, self.context.seed + 2 * SEED)
+            self.learner.load_state_dict(fresh.state_dict())
+        self.weight = element_alpha(self.alpha, len(retain), len(forget))  # type: ignore[arg-type]
+        touched = forget.x.nodes if forget.x.pairs is None else forget.x.pairs
+        self.touched = touched.unique()
+        every = torch.ones(len(forget.x.adjacency), dtype=torch.bool)
+        every[self.touched] = False
+        self.rest = every.nonzero().squeeze(1)
+        self.facts = {"alpha": self.weight, "scored": len(self.lesson.teacher), "stopped": None}
+
+    def _whole(self, part: str) -> Batch:
+        """All of a part as one batch, in evaluation order; costs no pass of the network."""
+        found: Batch = next(iter(self.parts[part].batches()))
+        return found
+
+    def _layers(self, network: GraphNetwork, x: GraphInput) -> list[Tensor]:
+        self.meter.forward += 1
+        return network.layers(x)
+
+    def _destroyed(self, forget: Batch, unseen: Batch) -> list[Tensor]:
+        """Embeddings of the destroyer on the retained graph."""
+        if self.destroyer in ("retain_free", "unseen"):
+            return self.preserved
+        teacher = untrained(self.learner, self.context.seed + SEED)
+        if self.destroyer == "negatives":
+            seed, epochs = self.context.seed, self.destroyer_epochs
+            trained_on_non_edges(teacher, forget.x, epochs, self.lr, seed, self.meter)
+        return self._layers(graph_network(teacher), forget.x)
+
+    def _lesson(self, network: GraphNetwork, forget: Batch, retain: Batch, unseen: Batch) -> Lesson:
+        last = network.decode
+
+        def answers(z: list[Tensor], x: GraphInput) -> Tensor:
+            return last(z[-1], x)
+
+        targets = answers(self.destroyed, forget.x)
+        if not self.of_links:
+            if self.destroyer == "unseen":
+                targets = softened(targets, answers(self.preserved, unseen.x))
+            asked = torch.cat([retain.x.nodes, forget.x.nodes, unseen.x.nodes])
+            teacher = torch.cat([answers(self.preserved, retain.x), targets])
+            self.labels = torch.cat([forget.y, unseen.y])
+            return Lesson(replace(forget.x, nodes=asked), teacher, len(retain), len(unseen))
+        edges = unseen.x.pairs[:, unseen.y == 1]
+        if self.destroyer == "unseen":
+            seen = answers(self.preserved, replace(forget.x, pairs=edges))
+            targets = unseen_targets(targets, seen)
+        drawn = PairSample(self.sample, self.context.seed).pairs(forget.x, retain.x)
+        teacher = torch.cat([answers(self.preserved, replace(forget.x, pairs=drawn)), targets])
+        watched = edges if self.stop else edges[:, :0]
+        x = replace(forget.x, pairs=torch.cat([drawn, forget.x.pairs, watched], dim=1))
+        if self.scope == "field":
+            x = receptive_field(x, network.depth)
+        return Lesson(x, teacher, drawn.shape[1], watched.shape[1])
+
+    def train_batches(self) -> Any:
+        nothing = torch.empty(0, dtype=torch.int64)
+        return [Batch(self.lesson.x, nothing, nothing, units=1)]
+
+    def training_step(self, batch: Batch, index: int) -> Tensor | None:
+        network, lesson = graph_network(self.learner), self.lesson
+        layers = network.layers(batch.x)
+        logits = network.decode(layers[-1], batch.x)
+        scored = len(logits) - lesson.watched
+        if self.stop and self._forgotten(logits.detach(), scored):
+            self.facts["stopped"] = self.trainer.current_epoch
+            self.trainer.should_stop = True
+            return None
+        losses = []
+        if self.transfer != "feature":
+            gaps = divergence(logits[:scored], lesson.teacher, self.temperature)
+            losses.append((gaps[: lesson.retained].mean(), gaps[lesson.retained :].mean()))
+        if self.transfer != "response":
+            kept = feature_loss(layers, self.preserved, self.rest)
+            losses.append((kept, feature_loss(layers, self.destroyed, self.touched)))
+        loss: Any = sum(self.weight * kept + (1 - self.weight) * gone for kept, gone in losses)
+        if not bool(torch.isfinite(loss)):
+            raise StepFailed(f"the distillation loss is {float(loss)}; lower lr={self.lr}")
+        return loss  # type: ignore[no-any-return]
+
+    def _forgotten(self, logits: Tensor, scored: int) -> bool:
+        """Whether what is forgotten now fits no better than what was never seen."""
+        if self.of_links:
+            values = logits.squeeze(-1)
+        else:
+            tail = logits[self.lesson.retained :]
+            values = tail.log_softmax(-1).gather(1, self.labels[:, None]).squeeze(1)
+            scored -= self.lesson.retained
+            return bool(values[:scored].mean() <= values[scored:].mean())
+        return bool(values[self.lesson.retained : scored].mean() <= values[scored:].mean())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.learner.parameters(), lr=self.lr)
+
+
+def graph_network(learner: Learner) -> GraphNetwork:
+    """The network of a learner, which must give embeddings of nodes, layer by layer.
+
+    Raises:
+        UsageError: It is no `mu.models.graph.GraphNetwork`.
+    """
+    network = learner.network
+    if not isinstance(network, GraphNetwork):
+        raise UsageError(
+            f"{type(network).__name__} gives no embeddings of nodes: the method needs a network "
+            "derived from mu.models.graph.GraphNetwork"
+        )
+    return network
