@@ -1,5 +1,7 @@
 """Graphs: views, ids of links, and that nothing forgotten or held out leaks into training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from mu.data.base import View
 from mu.data.digits_graph import DigitsLinks, DigitsNodes
-from mu.data.graphs import NodeData, adjacency
+from mu.data.graphs import NodeData, adjacency, neighbourhood, undirected_edges
 from mu.data.links import LinkData, non_edges
 from mu.errors import UsageError
 
@@ -221,3 +223,124 @@ def test_the_digits_graph_has_disjoint_parts(make):
 def test_links_that_leave_nothing_are_refused(shares):
     with pytest.raises(UsageError, match=f"test={shares[1]}"):
         LinkData(*graph(), *shares)
+
+
+def test_both_directions_make_one_edge():
+    both = np.array([[0, 1, 2, 1, 2, 2, 0], [1, 0, 1, 2, 2, 1, 1]])
+    assert undirected_edges(both, 3).tolist() == [[0, 1], [1, 2]]
+    assert undirected_edges(torch.from_numpy(both), 3).tolist() == [[0, 1], [1, 2]]
+    assert undirected_edges(np.empty((2, 0), np.int64), 3).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("edge_index", "message"),
+    [
+        ([[0, 1], [1, 2]], "directed: it has the edge 0 → 1 and not 1 → 0 .2 such.*to_undirected"),
+        ([[0, 7], [7, 0]], "node 7 is not there: the nodes are 0 to 2"),
+        ([[-1, 0], [0, -1]], "node -1 is not there"),
+        ([[0, 1, 2]], r"shape \(1, 3\)"),
+    ],
+)
+def test_an_edge_list_that_is_none_is_refused(edge_index, message):
+    with pytest.raises(UsageError, match=message):
+        undirected_edges(np.array(edge_index), 3)
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        ([[1, 0]], r"edge \(1, 0\) is not in its place"),
+        ([[0, 1], [0, 1]], r"edge \(0, 1\)"),
+        ([[1, 2], [0, 1]], r"edge \(0, 1\)"),
+        ([[2, 2]], r"edge \(2, 2\)"),
+        ([[0, 9]], "node 9 is not there"),
+        ([0, 1], r"shape \(2,\)"),
+    ],
+)
+def test_edges_out_of_order_are_refused(edges, message):
+    x, y, _ = graph()
+    parts = {"train": np.arange(3), "validation": np.arange(3, 5), "test": np.arange(5, 8)}
+    with pytest.raises(UsageError, match=message):
+        NodeData(x[:9], y[:9], np.array(edges), parts)
+
+
+def test_features_and_labels_must_be_as_many():
+    x, y, edges = graph()
+    with pytest.raises(UsageError, match="39 rows of features and 40 labels"):
+        LinkData(x[1:], y, edges)
+
+
+def test_edges_are_found_by_their_end_points_in_either_direction(links):
+    ids = np.array([3, 0, 7])
+    pairs_ = links.edges[ids]
+    pairs_[1] = pairs_[1][::-1]
+    assert links.edge_ids(pairs_).tolist() == ids.tolist()
+    held = links.pairs[links.parts["test"][0]]
+    for wrong in (held, links.pairs[-1]):
+        with pytest.raises(UsageError, match=f"no trained edge between nodes {wrong[0]} and"):
+            links.edge_ids(wrong[None])
+    with pytest.raises(UsageError, match="node 99 is not there"):
+        links.edge_ids(np.array([[0, 99]]))
+
+
+def test_the_class_of_an_edge_is_that_of_both_its_ends(links):
+    labels = links.element_labels("edges")
+    first, second = links.y.numpy()[links.edges].T
+    assert (labels[first == second] == first[first == second]).all()
+    assert (labels[first != second] == -1).all()
+    assert ((labels == -1) == (first != second)).all()
+
+
+def test_sparse_features_are_those_of_the_dense_ones():
+    x, y, edges = graph()
+    x = x * (x > 1.5)
+    dense = LinkData(x, y, edges)
+    sparse = LinkData(x.to_sparse_csr(), y, edges)
+    kept = dense.without({"features": np.array([0, 5])})
+    for view in (None, kept.view):
+        assert torch.equal(sparse.graph(view).features.to_dense(), dense.graph(view).features)
+    assert torch.equal(sparse.x.to_dense(), x)
+    assert sparse.fingerprint() != LinkData((2 * x).to_sparse_csr(), y, edges).fingerprint()
+    assert sparse.fingerprint() == LinkData(x.to_sparse_csr(), y, edges).fingerprint()
+
+
+def test_supervision_of_a_part_is_drawn_anew_each_epoch_and_messages_pass_along_all():
+    data = LinkData(*graph(), supervised=10)
+    kept = data.without({"edges": np.array([1, 2])})
+    loader = data.loader(kept.ids, kept.view, train=True, seed=3)
+    drawn = []
+    for _ in range(2):
+        (batch,) = loader
+        index = batch.index[batch.y == 1]
+        assert len(index) == (batch.y == 0).sum() == 10
+        assert set(index.tolist()) <= set(kept.ids.tolist())
+        assert len(seen(batch)) == len(kept.ids)
+        drawn.append(index.tolist())
+    assert drawn[0] != drawn[1]
+    (whole,) = data.loader(kept.ids, kept.view)
+    assert len(whole) == len(kept.ids)
+
+
+def test_held_out_pairs_of_a_node_that_is_gone_are_not_asked_about(links):
+    node = int(links.pairs[links.parts["test"][0]][0])
+    unasked = links.unasked({"nodes": np.array([node])})
+    held = np.r_[links.parts["validation"], links.parts["test"]]
+    touching = held[(links.pairs[held] == node).any(1)]
+    assert unasked.tolist() == sorted(touching.tolist())
+    assert len(links.unasked({"edges": np.array([0])})) == 0
+
+
+def test_what_a_model_made_of_a_view_is_not_used_for_another(links):
+    x = links.graph(None)
+    assert x.once("name", lambda: 1) == 1
+    assert replace(x, pairs=torch.zeros(2, 1)).once("name", lambda: 2) == 1
+    assert replace(x, features=x.features * 2).once("name", lambda: 3) == 3
+    assert x.once("name", lambda: 4) == 1
+
+
+def test_the_walk_to_neighbours_takes_as_many_steps_as_asked():
+    path = np.array([[0, 1, 2, 3], [1, 2, 3, 4]])
+    both = np.concatenate([path, path[::-1]], axis=1)
+    for hops in range(4):
+        found = neighbourhood(both, np.array([2]), hops, 6)
+        assert found.nonzero()[0].tolist() == [n for n in range(5) if abs(n - 2) <= hops]

@@ -10,11 +10,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mu.evaluation import graph
 from mu.evaluation.graph import (
+    ForgetAP,
     ForgetAUC,
     ForgetProbability,
     ForgetTestAUC,
     RetainProbabilityShift,
+    TestAP,
     TestAUC,
+    ValidationAUC,
     forget_set_auc,
     pair_scores,
     separation,
@@ -23,6 +26,9 @@ from mu.evaluation.graph import (
 from mu.evaluation.ranking import auc, average_precision
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
+
+
+EMPTY = np.empty(0, np.int64)
 
 
 def test_golden_draws(golden_graph) -> None:
@@ -140,3 +146,28 @@ def test_the_score_runs_the_public_function(links, monkeypatch) -> None:
 def test_sigmoid_does_not_overflow() -> None:
     with np.errstate(over="raise"):
         np.testing.assert_array_equal(sigmoid([-1e4, 0.0, 1e4]), [0.0, 0.5, 1.0])
+
+
+def test_precision_of_the_test_pairs_is_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    logits, targets = rng.normal(size=40), rng.integers(2, size=40)
+    signals = Signals(np.arange(40), logits[:, None], targets)
+    split = Split(EMPTY, EMPTY, EMPTY, np.arange(20), np.arange(20, 40))
+    wanted = average_precision_score(targets[20:], logits[20:])
+    assert TestAP().of(signals, split) == pytest.approx(wanted)
+    assert ValidationAUC().of(signals, split) == pytest.approx(
+        roc_auc_score(targets[:20], logits[:20])
+    )
+
+
+def test_precision_over_forgotten_edges_takes_as_many_of_both_and_the_same_draws() -> None:
+    rng = np.random.default_rng(0)
+    signals = Signals(np.arange(60), rng.normal(size=(60, 1)), np.ones(60, int))
+    split = Split(np.arange(10), EMPTY, np.arange(10, 60), EMPTY, EMPTY)
+    found = ForgetAP(draws=50)
+    assert found.of(signals, split) == found.of(signals, split)
+    perfect = Signals(np.arange(60), np.r_[-np.ones(10), np.ones(50)][:, None], np.ones(60, int))
+    assert found.of(perfect, split) == 1.0
+    level = Signals(np.arange(60), np.zeros((60, 1)), np.ones(60, int))
+    assert found.of(level, split) == pytest.approx(0.5)
+    assert math.isnan(found.of(signals, Split(EMPTY, EMPTY, np.arange(60), EMPTY, EMPTY)))
