@@ -27,7 +27,6 @@ from mu.evaluation.ranking import auc, average_precision
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
 
-
 EMPTY = np.empty(0, np.int64)
 
 
