@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mu.reporting import classes, figures, layers, roc, trajectory
+from mu.reporting import classes, figures, graph_pictures, layers, roc, trajectory
 from mu.reporting.canvas import Look, looks
 from mu.reporting.layout import Results, sequences
 from mu.reporting.section import Section
@@ -23,6 +23,8 @@ MORE: dict[str, Draw] = {
     "trajectory": trajectory.trajectory,
     "losses": trajectory.losses,
     "roc": roc.roc,
+    "histograms": graph_pictures.histograms,
+    "embedding": graph_pictures.embedding,
 }
 KINDS = (*MAIN, *MORE)
 CAPTIONS = {
@@ -45,6 +47,11 @@ CAPTIONS = {
     "roc": "The loss attack: how many forgotten samples it calls members (up), where it wrongly "
     "calls so many unseen samples of the same classes (across); both axes logarithmic. The target "
     "is the oracle's line. Thick: mean over the pairs; thin: each pair; 0 lies on the lower edge.",
+    "histograms": "How the probabilities of forgotten, retained and unseen pairs are spread, means "
+    "over the pairs of seed and forget set; shares on a logarithmic axis. The target is the "
+    "oracle's panel: forgotten edges left of its place are over-forgotten.",
+    "embedding": "Some nodes on the two main axes of each model's own embeddings, first pair; "
+    "models trained anew may be turned or mirrored.",
 }
 
 

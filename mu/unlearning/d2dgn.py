@@ -1,7 +1,7 @@
 """D2DGN: distil to delete in graph networks (Sinha et al., arXiv 2309.16173)."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -22,14 +22,14 @@ TRANSFERS = ("response", "feature", "both")
 DESTROYERS = ("random", "negatives", "retain_free", "unseen")
 
 
-def element_alpha(alpha: float | Literal["elements"], n_retain: int, n_forget: int) -> float:
-    """Weight of the retained loss; "elements" gives every element of the request the same weight.
+def element_alpha(alpha: float | None, n_retain: int, n_forget: int) -> float:
+    """Weight of the retained loss; None gives every element, retained or not, the same weight.
 
     Example:
-        >>> element_alpha("elements", 39, 1), element_alpha(0.5, 39, 1)
+        >>> element_alpha(None, 39, 1), element_alpha(0.5, 39, 1)
         (0.975, 0.5)
     """
-    return n_retain / (n_retain + n_forget) if alpha == "elements" else float(alpha)
+    return n_retain / (n_retain + n_forget) if alpha is None else alpha
 
 
 def feature_loss(student: list[Tensor], teacher: list[Tensor], nodes: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class D2DGN(Unlearner):
 
     Args:
         transfer: "response", "feature" or "both" (their sum).
-        alpha: α; or "elements", which weighs every element alike.
+        alpha: α; None weighs every element alike, |D_r| / (|D_r| + |D_f|).
         destroyer: "random", the network with fresh weights; "negatives", the same trained to
             predict as many pairs without an edge; "retain_free", the model's own answers on the
             retained graph (then nothing pulls away from UtU); "unseen", answers that elements never
@@ -113,7 +113,7 @@ class D2DGN(Unlearner):
     def __init__(
         self,
         transfer: str = "response",
-        alpha: float | str = 0.5,
+        alpha: float | None = 0.5,
         destroyer: str = "random",
         temperature: float = 1.0,
         epochs: int = 100,
@@ -135,8 +135,8 @@ class D2DGN(Unlearner):
         for name, (value, known) in words.items():
             if value not in known:
                 raise UsageError(f"{name}={value!r} is not one of {', '.join(map(str, known))}")
-        if alpha != "elements" and (isinstance(alpha, str) or not 0 <= alpha <= 1):
-            raise UsageError(f'alpha={alpha!r} is neither in [0, 1] nor "elements"')
+        if alpha is not None and (isinstance(alpha, str) or not 0 <= alpha <= 1):
+            raise UsageError(f"alpha={alpha!r} is not in [0, 1]; null weighs elements alike")
         if temperature <= 0 or epochs < 1 or lr <= 0 or destroyer_epochs < 1:
             raise UsageError(
                 f"temperature={temperature}, epochs={epochs}, lr={lr}, "
@@ -165,7 +165,7 @@ class D2DGN(Unlearner):
         if self.start == "scratch":
             fresh = untrained(self.learner, self.context.seed + 2 * SEED)
             self.learner.load_state_dict(fresh.state_dict())
-        self.weight = element_alpha(self.alpha, len(retain), len(forget))  # type: ignore[arg-type]
+        self.weight = element_alpha(self.alpha, len(retain), len(forget))
         touched = forget.x.nodes if forget.x.pairs is None else forget.x.pairs
         self.touched = touched.unique()
         every = torch.ones(len(forget.x.adjacency), dtype=torch.bool)

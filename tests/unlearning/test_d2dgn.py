@@ -63,9 +63,9 @@ def test_the_loss_of_features_is_zero_at_the_teacher_and_the_published_sum_elsew
 
 
 def test_the_weight_of_elements():
-    assert element_alpha("elements", 390, 10) == 0.975
+    assert element_alpha(None, 390, 10) == 0.975
     case = links()
-    found = forgotten(case, alpha="elements")
+    found = forgotten(case, alpha=None)
     n_retain = len(case.parts()["retain"].ids)
     assert found.facts["alpha"] == pytest.approx(n_retain / (n_retain + 10))
 
