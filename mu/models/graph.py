@@ -25,6 +25,7 @@ class GraphNetwork(nn.Module):
     """
 
     depth: int = 2
+    restricts: ClassVar[bool] = True  # whether `layer` can be asked of a restricted view
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
@@ -38,7 +39,9 @@ class GraphNetwork(nn.Module):
         """Outputs of all layers, each (N, d_l), before ReLU; the last are the embeddings."""
         found: list[Tensor] = []
         for number in range(self.depth):
-            h = self.dropout(found[-1].relu()) if found else None
+            h = found[-1].relu() if found else None
+            if h is not None and self.dropout.p:
+                h = self.dropout(h)
             found.append(self.layer(number, h, x))
         return found
 
@@ -102,7 +105,7 @@ class Convolutions(GraphNetwork):
         if h is None and x.features.layout == torch.strided:
             whole = x.whole if isinstance(x, Field) else x
             sums = propagated_features(whole, self.kind)
-            return (x.rows(1, sums) if isinstance(x, Field) else sums) @ weight.T.to(sums.dtype)
+            return (x.rows(1, sums) if isinstance(x, Field) else sums) @ weight.T
         return product(self.matrix(number, x), transformed(weight, h, x))
 
 
@@ -188,6 +191,8 @@ class GAT(GraphNetwork):
         dropout: Share of hidden units dropped in training.
     """
 
+    restricts = False
+
     def __init__(
         self, in_features: int, out_features: int, hidden: int = 64, dropout: float = 0.0
     ) -> None:
@@ -199,7 +204,7 @@ class GAT(GraphNetwork):
     def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
         check_width(x, self.in_features)
         if isinstance(x, Field):
-            raise UsageError("GAT has no restricted field; use scope=graph")
+            raise UsageError("GAT cannot be asked of a restricted view")
         lin, conv = (self.lin2, self.conv2) if number else (self.lin1, self.conv1)
         found: Tensor = conv(transformed(lin.weight, h, x), edge_index(x))
         return found

@@ -128,7 +128,7 @@ def _grid(count: int, height: float) -> tuple[Any, Sequence[Axes]]:
     grid = drawn.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
     for axes in grid[count:]:
         axes.set_axis_off()
-    return drawn, grid
+    return drawn, list(grid)
 
 
 def _finish(drawn: Any, grid: Sequence[Axes], count: int, across: str, up: str) -> None:

@@ -70,6 +70,8 @@ class DeletingNetwork(GraphNetwork):
         widths: Width of each layer.
     """
 
+    restricts = False  # the masks are numbered as the whole graph
+
     def __init__(self, network: GraphNetwork, num_nodes: int, widths: list[int]) -> None:
         super().__init__()
         self.network, self.depth = network, network.depth

@@ -197,7 +197,7 @@ def test_a_receptive_field_gives_what_the_whole_graph_gives(network, sparse, see
 
 def test_attention_has_no_field():
     x = asked(nodes=torch.tensor([0]))
-    with pytest.raises(UsageError, match="scope=graph"):
+    with pytest.raises(UsageError, match="restricted view"):
         GAT(3, 2, 5)(receptive_field(x, 2))
 
 
