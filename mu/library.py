@@ -7,13 +7,17 @@ import numpy as np
 from torch import Tensor, nn
 
 from mu.choices import choices, options_of, read_yaml, unknown
+from mu.data.base import Data
 from mu.errors import UsageError
 from mu.evaluation.score import Score
 from mu.evaluation.signals import Signals, Split
+from mu.forget_sets.files import Request
+from mu.forget_sets.request import check, selection
 from mu.models.base import Learner, as_batch
 from mu.models.predict import predict
 from mu.training.fit import Progress
-from mu.unlearning.base import Context, LoaderPart, Unlearner, apply
+from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply
+from mu.unlearning.request import parts_for
 
 Loader = Iterable[Any]
 
@@ -24,6 +28,8 @@ def unlearn(
     *,
     forget: Loader | None = None,
     retain: Loader | None = None,
+    data: Data | None = None,
+    request: Request | None = None,
     seed: int = 0,
     device: str = "cpu",
     precision: str = "32-true",
@@ -40,6 +46,9 @@ def unlearn(
         forget: Yields batches ``(x, y)`` of D_f.
         retain: Yields batches ``(x, y)`` of D_r. Methods that ask for all of D get the retained
             batches, then the forgotten ones.
+        data: In place of loaders, a data set such as a graph, where forgetting changes what is
+            left (`mu.data.pyg` makes one of a `torch_geometric.data.Data`).
+        request: Which of its elements to forget, as in ``Request("edges", ids)``.
         seed: Seed of everything the method draws.
         device: "cpu" or "cuda".
         precision: "32-true" or "bf16-mixed".
@@ -53,7 +62,8 @@ def unlearn(
         itself (selected share, passes, seconds) is in its attribute ``unlearning``.
 
     Raises:
-        UsageError: Unknown method or option, or a loader that the method needs is missing.
+        UsageError: Unknown method or option, a loader that the method needs is missing, or a
+            request that names what is not there.
 
     Example:
         >>> import torch
@@ -64,19 +74,45 @@ def unlearn(
         (False, 3)
     """
     unlearner = _method(method, options)
-    loaders = {"forget": forget, "retain": retain}
-    given = {name: _several(loader) for name, loader in loaders.items() if loader is not None}
-    parts = {name: LoaderPart((loader,)) for name, loader in given.items()}
-    if len(given) == 2:
-        parts["full"] = LoaderPart((given["retain"], given["forget"]))
-    if "full" in unlearner.needs and "full" not in parts:
-        raise UsageError(f"{type(unlearner).__name__} needs both forget= and retain= loaders")
     learner = net if isinstance(net, Learner) else Learner(net)
     context = Context(seed=seed, device=device, precision=precision, progress=progress)
+    parts = _parts(unlearner, forget, retain, data, request)
     found = apply(unlearner, learner, parts, context, stored=stored)
     result: Any = found.learner if isinstance(net, Learner) else found.learner.network
     result.unlearning = found.facts | found.cost()
     return result  # type: ignore[no-any-return]
+
+
+def _parts(
+    unlearner: Unlearner,
+    forget: Loader | None,
+    retain: Loader | None,
+    data: Data | None,
+    request: Request | None,
+) -> Mapping[str, Part]:
+    """What the method is handed, from loaders or from a data set.
+
+    Raises:
+        UsageError: Both, half of one, or a part that the method needs is missing.
+    """
+    if data is not None or request is not None:
+        if data is None or request is None or forget is not None or retain is not None:
+            raise UsageError("give either loaders forget= and retain=, or data= and request=")
+        chosen = selection(data, check(request, data, {}), {})
+        return parts_for(data, unlearner, [], chosen)
+    loaders = {"forget": forget, "retain": retain}
+    given = {name: _several(loader) for name, loader in loaders.items() if loader is not None}
+    parts: dict[str, Part] = {name: LoaderPart((loader,)) for name, loader in given.items()}
+    if len(given) == 2:
+        parts["full"] = LoaderPart((given["retain"], given["forget"]))
+    if "full" in unlearner.needs and "full" not in parts:
+        raise UsageError(f"{type(unlearner).__name__} needs both forget= and retain= loaders")
+    if missing := sorted(unlearner.needs - {"forget", "retain", "full"}):
+        raise UsageError(
+            f"{type(unlearner).__name__} needs {', '.join(missing)}, which loaders do not tell; "
+            "give data= and request="
+        )
+    return parts
 
 
 def evaluate(
@@ -209,7 +245,9 @@ def _several_models(name: str, models: object) -> list[nn.Module]:
 def _signals(net: nn.Module, batches: list[list[Any]], device: str) -> tuple[Signals, Split]:
     """Signals of a model on forget, retain and test batches, numbered in that order."""
     learner = net if isinstance(net, Learner) else Learner(net)
-    signals = predict(learner, [batch for part in batches for batch in part], device)
+    found = predict(learner, [batch for part in batches for batch in part], device)
+    # Batches of a `Data` have ids of their own; here a sample is known by its place.
+    signals = Signals(np.arange(len(found.index)), found.logits, found.targets)
     check_labels(signals)
     sizes = [sum(len(as_batch(batch)) for batch in part) for part in batches]
     ends = np.cumsum([0, *sizes])

@@ -1,5 +1,6 @@
 """The two calls of the library on a user's own model and loaders."""
 
+import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
@@ -8,6 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import mu
 from mu.errors import UsageError
+from mu.models.base import Learner
 from mu.unlearning.ssd import SSD, alpha_of_share, dampen, importance
 
 
@@ -143,3 +145,63 @@ def test_a_loader_without_a_length_is_read():
 
     found = mu.unlearn(nn.Linear(3, 2), "finetune", retain=Stream(), epochs=2, lr=0.1)
     assert found.unlearning["forward"] == 6
+
+
+class Plain(nn.Module):
+    """A network as a user of torch_geometric writes it."""
+
+    def __init__(self) -> None:
+        from torch_geometric.nn import GCNConv
+
+        super().__init__()
+        self.conv1, self.conv2 = GCNConv(34, 16), GCNConv(16, 8)
+
+    def forward(self, x, edges):
+        return self.conv2(self.conv1(x, edges).relu(), edges)
+
+
+@pytest.mark.parametrize("method", ["d2dgn", "d2dgn_unseen", "gnndelete", "gif", "utu", "ssd"])
+def test_a_users_own_graph_and_network(method):
+    from torch_geometric.datasets import KarateClub
+
+    from mu.data.pyg import links_of
+    from mu.forget_sets.files import Request
+    from mu.models.graph import Encoder
+    from mu.training.fit import fit
+
+    torch.manual_seed(0)
+    data, net = links_of(KarateClub()[0], validation=0.1, test=0.1), Encoder(Plain())
+    recipe = {"epochs": 30, "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.02}}
+    fit(Learner(net), data.loader(data.parts["train"], train=True), recipe)
+    before = {name: t.clone() for name, t in net.state_dict().items()}
+    gone = data.edge_ids(data.edges[[3, 8]])
+    new = mu.unlearn(net, method, data=data, request=Request("edges", gone))
+    assert all(torch.equal(t, before[n]) for n, t in net.state_dict().items())
+    kept = data.without({"edges": gone})
+    panel = mu.evaluate(
+        new,
+        forget=data.loader(gone, kept.view),
+        retain=data.loader(kept.ids, kept.view),
+        test=data.loader(data.parts["test"], kept.view),
+        original=net,
+        panel="links",
+    )
+    assert 0 <= panel["df_auc"] <= 1
+    assert panel["dt_auc"] > 0.4
+
+
+def test_loaders_and_data_exclude_each_other():
+    from torch_geometric.datasets import KarateClub
+
+    from mu.data.pyg import links_of
+    from mu.forget_sets.files import Request
+
+    data, request = links_of(KarateClub()[0]), Request("edges", np.array([999]))
+    net = nn.Linear(2, 1)
+    for given in ({"data": data}, {"request": request}, {"data": data, "forget": []}):
+        with pytest.raises(UsageError, match="give either loaders"):
+            mu.unlearn(net, "utu", **given)
+    with pytest.raises(UsageError, match="id 999 is not one of the"):
+        mu.unlearn(net, "utu", data=data, request=request)
+    with pytest.raises(UsageError, match="D2DGN needs validation, which loaders do not tell"):
+        mu.unlearn(net, "d2dgn", forget=[], retain=[])

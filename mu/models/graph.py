@@ -67,6 +67,28 @@ class GraphNetwork(nn.Module):
         return self.decode(self.encode(x), x)
 
 
+class Encoder(GraphNetwork):
+    """Any network that maps features and a sparse adjacency matrix to embeddings.
+
+    Layers of torch_geometric take the matrix in place of an ``edge_index``, so a user's own model
+    can be wrapped as it is. Its last output counts as its only layer.
+
+    Args:
+        network: ``network(features, adjacency)`` gives (N, d) embeddings or (N, C) logits.
+    """
+
+    depth = 1
+    restricts = False
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
+        found: Tensor = self.network(x.features, x.adjacency)
+        return found
+
+
 class Convolutions(GraphNetwork):
     """Two convolutions from torch_geometric, whose products are computed by `mu.models.sparse`.
 

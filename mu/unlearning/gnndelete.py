@@ -172,7 +172,7 @@ class GNNDelete(Unlearner):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "kept", "full"})
-    requests: ClassVar[frozenset[str]] = frozenset({"edges", "nodes"})
+    requests: ClassVar[frozenset[str]] = frozenset({"edges", "nodes", "features"})
     changes: ClassVar[frozenset[str]] = frozenset({"weights", "architecture"})
 
     def __init__(
@@ -202,7 +202,7 @@ class GNNDelete(Unlearner):
         whole = next(iter(self.parts["full"].batches())).x
         kept = next(iter(self.parts["kept"].batches())).x
         size = len(whole.adjacency)
-        gone = self._gone(whole, kept)
+        gone = self._gone(whole, kept, next(iter(self.parts["forget"].batches())).x)
         columns, forgotten = self._columns(whole, gone)
         found = [neighbourhood_masks(columns, forgotten, k + 1, size) for k in range(network.depth)]
         with torch.no_grad():
@@ -218,7 +218,7 @@ class GNNDelete(Unlearner):
         self.learner.network, self.num_nodes = deleting, size
         inside = columns[:, found[-1][1]].numpy().T
         inside = np.unique(np.sort(inside, axis=1), axis=0)
-        self.view = GraphInput(whole.features, adjacency(inside, size))
+        self.view = GraphInput(kept.features, adjacency(inside, size))
         with torch.no_grad():  # the network's own weights stay, so its first layer does
             self.first = network.layer(0, None, self.view)
         self.forget = torch.cat([gone, gone.flip(0)], dim=1)
@@ -228,12 +228,22 @@ class GNNDelete(Unlearner):
         self.near = [(nodes & ~ends).nonzero().squeeze(1) for nodes, _ in found]
         self.facts = {"nodes": [int(nodes.sum()) for nodes, _ in found], "init": self.init}
 
-    def _gone(self, whole: GraphInput, kept: GraphInput) -> Tensor:
-        """(2, k) edges, one direction, that the retained graph has lost."""
-        codes = np.setdiff1d(codes_of(whole.adjacency), codes_of(kept.adjacency))
-        if not len(codes):
-            raise UsageError("the request takes no edge away; GNNDelete has nothing to delete")
-        return torch.from_numpy(np.stack(np.divmod(codes, len(whole.adjacency))))
+    def _gone(self, whole: GraphInput, kept: GraphInput, forget: GraphInput) -> Tensor:
+        """(2, k) edges, one direction, that the retained graph has lost.
+
+        Where it has lost none (features are withdrawn) those of the nodes that are forgotten.
+        """
+        size, every = len(whole.adjacency), codes_of(whole.adjacency)
+        lost = np.setdiff1d(every, codes_of(kept.adjacency))
+        gone = torch.from_numpy(np.stack(np.divmod(lost, size)))
+        if not len(lost) and forget.pairs is not None:
+            gone = forget.pairs
+        elif not len(lost) and forget.nodes is not None:
+            up = torch.from_numpy(np.stack(np.divmod(every, size)))
+            gone = up[:, torch.isin(up, forget.nodes).any(0)]
+        if not gone.shape[1]:
+            raise UsageError("the request touches no edge; GNNDelete has nothing to delete")
+        return gone
 
     def _columns(self, whole: GraphInput, gone: Tensor) -> tuple[Tensor, Tensor]:
         """Edges along which neighbours are found, and which of them are forgotten."""
