@@ -34,7 +34,8 @@ SMALL = 32  # samples a batch while timing: a large network must not take minute
 def expected_seconds(config: dict[str, Any], batches: int = 4) -> float:
     """Seconds that a ``fit`` step should take, from the difference of one and a few more batches.
 
-    Batches are of at most 32 samples, so that the estimate of a recipe with larger ones is high
+    Of data read as one batch, a few more epochs. A recipe that stops at a plateau is counted with
+    all its epochs, since nobody knows where it will stop. Batches are of at most 32 samples, so that the estimate of a recipe with larger ones is high
     rather than low.
 
     Args:
@@ -61,11 +62,13 @@ def expected_seconds(config: dict[str, Any], batches: int = 4) -> float:
         augment=recipe.get("augment"),
     )
     learner = build_learner(config["model"])
-    seconds = []
-    for n in (1, 1, 1 + batches):  # the first of all also loads code
-        start = time.perf_counter()
-        fit(learner, First(loader, n), recipe | {"epochs": 1}, device=config["device"])
-        seconds.append(time.perf_counter() - start)
+    plain = {k: v for k, v in recipe.items() if k != "plateau"}
     further = min(batches, len(loader) - 1)
-    each = (seconds[2] - seconds[1]) / further if further else seconds[1]
+    seconds = []
+    for more in (0, 0, batches):  # the first of all also loads code
+        epochs = 1 if further else 1 + more
+        start = time.perf_counter()
+        fit(learner, First(loader, 1 + more), plain | {"epochs": epochs}, device=config["device"])
+        seconds.append(time.perf_counter() - start)
+    each = (seconds[2] - seconds[1]) / (further or batches)
     return max(each, 0.0) * len(loader) * float(recipe["epochs"])

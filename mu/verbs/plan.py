@@ -62,6 +62,8 @@ def command(words: list[str]) -> int:
         print("? no step like these has run with this store yet", end="")
     if marks - {""}:
         print()
+    if "~" in marks and any(stops_early(job) for job in runner.examples.values()):
+        print("training that stops at a plateau is counted with all its epochs")
     if waiting:
         print(f"{sum(waiting.values())} cells wait for a selection: {', '.join(waiting)}")
     return 0
@@ -87,6 +89,11 @@ def expected_minutes(runner: Runner, step: str) -> tuple[float, str]:
             each, mark = 0.0, "?"
         minutes += count * each / 60
     return minutes, mark
+
+
+def stops_early(job: Job) -> bool:
+    """Whether a job trains until a validation loss no longer falls."""
+    return job.step == "fit" and bool((job.config.get("recipe") or {}).get("plateau"))
 
 
 def fit_seconds(job: Job) -> float:
