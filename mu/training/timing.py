@@ -35,8 +35,8 @@ def expected_seconds(config: dict[str, Any], batches: int = 4) -> float:
     """Seconds that a ``fit`` step should take, from the difference of one and a few more batches.
 
     Of data read as one batch, a few more epochs. A recipe that stops at a plateau is counted with
-    all its epochs, since nobody knows where it will stop. Batches are of at most 32 samples, so that the estimate of a recipe with larger ones is high
-    rather than low.
+    all its epochs, since nobody knows where it will stop. Batches are of at most 32 samples, so
+    that the estimate of a recipe with larger ones is high rather than low.
 
     Args:
         config: Of a ``fit`` step: ``data``, ``model``, ``recipe``, ``seed``, ``device``.

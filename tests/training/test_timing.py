@@ -33,7 +33,7 @@ def test_it_grows_with_epochs_and_batches(config, monkeypatch):
     assert expected_seconds(config) == 3 * batches
     config["recipe"]["batch_size"] = None
     assert expected_seconds(config) == 3, "a single batch: more epochs are subtracted"
-    config["recipe"]["plateau"] = {"every": 1, "patience": 1}
+    config["recipe"] |= {"plateau": {"every": 1, "patience": 1}, "schedule": "constant"}
     assert expected_seconds(config) == 3
 
 
