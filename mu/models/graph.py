@@ -232,11 +232,18 @@ class GAT(GraphNetwork):
         return found
 
 
+class Same(nn.Identity):
+    """What it is given; knows how to draw its no weights anew, as torch_geometric asks of it."""
+
+    def reset_parameters(self) -> None:
+        """Nothing."""
+
+
 def attention(inputs: int, outputs: int) -> tuple[Linear, GATConv]:
     """A linear map, and attention over what it gives."""
     lin = Linear(inputs, outputs, bias=False, weight_initializer="glorot")
     conv = GATConv(outputs, outputs, add_self_loops=False)
-    conv.lin = nn.Identity()
+    conv.lin = Same()
     return lin, conv
 
 

@@ -45,12 +45,14 @@ def load_weights(learner: Learner, tensors: Mapping[str, Tensor], source: str) -
     own = learner.state_dict()
     inner = getattr(learner.network, "weights_prefix", None)
     prefixes = (*PREFIXES, inner) if inner else PREFIXES
-    place = {bare(n, prefixes): n for n in own}
+    # A network may wrap another that has a part of the same name: exact names are left alone.
+    known = set(own) == set(tensors)
+    place = {n if known else bare(n, prefixes): n for n in own}
     # Files written by torch before 0.4.1 have no such counters; evaluation does not use them.
     given = {n: t for n, t in own.items() if n.endswith(".num_batches_tracked")}
     unexpected = []
     for name, tensor in tensors.items():
-        target = place.pop(bare(name, prefixes), None)
+        target = place.pop(name if known else bare(name, prefixes), None)
         if target is None:
             unexpected.append(name)
         else:

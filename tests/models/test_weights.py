@@ -174,3 +174,15 @@ def test_published_weights_give_their_accuracy(first_test_images, depth, correct
     x, y = first_test_images
     found = predict(learner, [(x[i : i + 250], y[i : i + 250]) for i in range(0, 2000, 250)])
     assert int(np.sum(found.logits.argmax(1) == found.targets)) == correct  # 91.65 and 92.95 %
+
+
+def test_a_network_may_wrap_one_that_has_a_part_of_the_same_name():
+    class Wrapped(nn.Module):
+        def __init__(self, inner: nn.Module) -> None:
+            super().__init__()
+            self.network, self.own = inner, nn.Linear(2, 2)
+
+    source, target = (Learner(Wrapped(Wrapped(nn.Linear(2, 2)))) for _ in range(2))
+    load_weights(target, source.state_dict(), "here")
+    for name, tensor in source.state_dict().items():
+        assert torch.equal(target.state_dict()[name], tensor)

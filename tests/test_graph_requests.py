@@ -1,0 +1,101 @@
+"""Requests on a small real graph through the whole pipeline."""
+
+import json
+
+import numpy as np
+import pytest
+
+EXPERIMENT = """
+blocks:
+  - data: karate_club_{task}
+    model: {model}
+    recipe: graph_plateau
+    seeds: 2
+    oracles: 2
+    methods: [utu, d2dgn, d2dgn_unseen, gnndelete, gif, gradient_ascent_adam, finetune_adam, ssd, iau]
+    requests:
+      one: {request}
+"""
+WORDS = ("recipe.epochs=20", "compute.workers=0", "mode=smoke")
+
+
+@pytest.fixture
+def run(mu, tmp_path):
+    def run_(request: str, task: str = "links", model: str = "gcn_links", *words: str):
+        path = tmp_path / "graph.yaml"
+        path.write_text(EXPERIMENT.format(task=task, model=model, request=request))
+        return mu("run", f"experiment={path}", *WORDS, *words, store=tmp_path / "store")
+
+    return run_
+
+
+def cards_of(found) -> list[dict]:
+    return json.loads((found.out_dir / "results.json").read_text())["cards"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "{request: near_test, pool: in, share: 0.1}",
+        "{request: ids, pairs: [[1, 0], [0, 3]]}",
+        "{request: class, kind: edges, label: 1}",
+        "{request: random, kind: nodes, count: 2}",
+        "{request: random, kind: features, count: 3}",
+    ],
+)
+def test_links_serve_every_kind_of_request(run, request_):
+    found = run(request_)
+    assert found.code == 0, found.err
+    for name in ("utu", "d2dgn", "gnndelete", "gif"):
+        card = found.card(name)
+        if card["error"]:
+            assert "not applicable" in card["error"]
+            continue
+        assert 0 <= card["values"]["df_auc"] <= 1
+        assert card["values"]["embedding_distance"] >= 0
+
+
+def test_a_second_request_starts_from_what_the_first_left(run):
+    first = "{request: near_test, pool: in, count: 4}"
+    found = run(f"[{first}, {first}]", "links", "gcn_links", "methods=utu,d2dgn,gnndelete")
+    assert found.code == 0, found.err
+    for name in ("utu", "d2dgn", "gnndelete"):
+        steps = [c for c in found.values["cards"] if c["method"] == name]
+        assert {card["step"] for card in steps} == {0, 1}
+        assert not any(card["error"] for card in steps)
+        assert all(np.isfinite(card["values"]["dt_auc"]) for card in steps)
+
+
+@pytest.mark.parametrize("kind", ["nodes", "features"])
+def test_node_classes_are_served(run, kind):
+    found = run(f"{{request: random, kind: {kind}, count: 3}}", "nodes", "gcn_nodes")
+    assert found.code == 0, found.err
+    for name in ("d2dgn", "d2dgn_unseen", "gnndelete", "gif"):
+        card = found.card(name)
+        assert not card["error"]
+        assert 0 <= card["values"]["ta"] <= 1
+
+
+@pytest.mark.parametrize("network", ["gat128_links", "gin128_links", "sage128_links"])
+def test_every_network_is_trained_and_unlearned(run, network):
+    found = run("{request: near_test, pool: in, count: 4}", "links", network)
+    assert found.code == 0, found.err
+    assert not found.card("d2dgn_unseen")["error"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ("{request: ids, pairs: [[0, 9]]}", "no trained edge between nodes 0 and 9"),
+        ("{request: ids, pairs: [[0, 99]]}", "node 99 is not there: the nodes are 0 to 33"),
+        ("{request: ids, kind: nodes, ids: [34]}", "id 34 is not one of the 34"),
+        ("{request: near_test, pool: out, count: 50}", "the pool 'out' holds"),
+        ("{request: near_test, share: 0.1, pool: near}", "pool='near' is not one of in, out"),
+        ("{request: ids, kind: nodes, ids: [%s]}" % ", ".join(map(str, range(33))), "leaves no"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_said_before_anything_is_trained(run, request_, message):
+    found = run(request_)
+    assert found.code != 0
+    assert message in found.err + found.out
+    assert "Traceback" not in found.err
