@@ -12,7 +12,8 @@ blocks:
     recipe: graph_plateau
     seeds: 2
     oracles: 2
-    methods: [utu, d2dgn, d2dgn_unseen, gnndelete, gif, gradient_ascent_adam, finetune_adam, ssd, iau]
+    methods:
+      [utu, d2dgn, d2dgn_unseen, gnndelete, gif, gradient_ascent_adam, finetune_adam, ssd, iau]
     requests:
       one: {request}
 """
@@ -91,7 +92,7 @@ def test_every_network_is_trained_and_unlearned(run, network):
         ("{request: ids, kind: nodes, ids: [34]}", "id 34 is not one of the 34"),
         ("{request: near_test, pool: out, count: 50}", "the pool 'out' holds"),
         ("{request: near_test, share: 0.1, pool: near}", "pool='near' is not one of in, out"),
-        ("{request: ids, kind: nodes, ids: [%s]}" % ", ".join(map(str, range(33))), "leaves no"),
+        (f"{{request: ids, kind: nodes, ids: {list(range(33))}}}", "leaves no"),
     ],
 )
 def test_what_is_wrong_with_a_request_is_said_before_anything_is_trained(run, request_, message):

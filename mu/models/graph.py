@@ -256,3 +256,17 @@ def edge_index(x: GraphInput) -> Tensor:
         return found
 
     return x.once("edge_index", make)
+
+
+def graph_network(network: nn.Module) -> GraphNetwork:
+    """The network as one that gives embeddings of nodes, layer by layer.
+
+    Raises:
+        UsageError: It is no `GraphNetwork`.
+    """
+    if not isinstance(network, GraphNetwork):
+        raise UsageError(
+            f"{type(network).__name__} gives no embeddings of nodes: the method needs a network "
+            "derived from mu.models.graph.GraphNetwork, or wrapped in its Encoder"
+        )
+    return network

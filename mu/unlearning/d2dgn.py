@@ -9,9 +9,8 @@ from torch import Tensor
 from mu.data.base import Batch
 from mu.data.graphs import GraphInput
 from mu.errors import StepFailed, UsageError
-from mu.models.base import Learner
 from mu.models.field import receptive_field
-from mu.models.graph import GraphNetwork
+from mu.models.graph import GraphNetwork, graph_network
 from mu.unlearning.bad_teacher import SEED, untrained
 from mu.unlearning.base import Unlearner
 from mu.unlearning.destroyer import softened, trained_on_non_edges, unseen_targets
@@ -155,7 +154,7 @@ class D2DGN(Unlearner):
 
     def solve(self) -> None:
         """Teachers answer; nothing is trained yet."""
-        network = graph_network(self.learner)
+        network = graph_network(self.learner.network)
         forget, retain, unseen = (self._whole(p) for p in ("forget", "retain", "validation"))
         self.of_links = forget.x.pairs is not None
         if not self.of_links and self.destroyer == "negatives":
@@ -192,7 +191,7 @@ class D2DGN(Unlearner):
         if self.destroyer == "negatives":
             seed, epochs = self.context.seed, self.destroyer_epochs
             trained_on_non_edges(teacher, forget.x, epochs, self.lr, seed, self.meter)
-        return self._layers(graph_network(teacher), forget.x)
+        return self._layers(graph_network(teacher.network), forget.x)
 
     def _lesson(self, network: GraphNetwork, forget: Batch, retain: Batch, unseen: Batch) -> Lesson:
         last = network.decode
@@ -228,7 +227,7 @@ class D2DGN(Unlearner):
         return [Batch(self.lesson.x, nothing, nothing, units=1)]
 
     def training_step(self, batch: Batch, index: int) -> Tensor | None:
-        network, lesson = graph_network(self.learner), self.lesson
+        network, lesson = graph_network(self.learner.network), self.lesson
         layers = network.layers(batch.x)
         logits = network.decode(layers[-1], batch.x)
         if self.stop and self._forgotten(logits.detach()[lesson.retained :]):
@@ -268,18 +267,3 @@ def way(forgotten: Tensor, unseen: Tensor) -> float:
 def class_fit(logits: Tensor, labels: Tensor) -> Tensor:
     """(n,) log-probability of the label."""
     return logits.log_softmax(-1).gather(1, labels[:, None]).squeeze(1)
-
-
-def graph_network(learner: Learner) -> GraphNetwork:
-    """The network of a learner, which must give embeddings of nodes, layer by layer.
-
-    Raises:
-        UsageError: It is no `mu.models.graph.GraphNetwork`.
-    """
-    network = learner.network
-    if not isinstance(network, GraphNetwork):
-        raise UsageError(
-            f"{type(network).__name__} gives no embeddings of nodes: the method needs a network "
-            "derived from mu.models.graph.GraphNetwork"
-        )
-    return network

@@ -12,9 +12,8 @@ from mu.data.graphs import GraphInput, adjacency, neighbourhood
 from mu.data.links import draw_non_edges
 from mu.errors import UsageError
 from mu.models.base import Learner
-from mu.models.graph import GraphNetwork
+from mu.models.graph import GraphNetwork, graph_network
 from mu.unlearning.base import Unlearner
-from mu.unlearning.d2dgn import graph_network
 from mu.unlearning.pair_sample import codes_of
 
 MASKS = ("symmetric", "published")
@@ -198,7 +197,7 @@ class GNNDelete(Unlearner):
 
     def solve(self) -> None:
         """Neighbourhood, targets and fresh operators; nothing is trained yet."""
-        network = graph_network(self.learner)
+        network = graph_network(self.learner.network)
         whole = next(iter(self.parts["full"].batches())).x
         kept = next(iter(self.parts["kept"].batches())).x
         size = len(whole.adjacency)
