@@ -16,6 +16,7 @@ from mu.reporting.format import mean_interval, share
 from mu.reporting.layout import sections, shown
 from mu.reporting.report import read_results
 from mu.reporting.results import tabulated
+from mu.reporting.scores import nearer
 from mu.reporting.section import Section
 
 TOP = Path(__file__).parents[1]
@@ -51,10 +52,23 @@ def headline(section: Section, folder: Path, here: Path) -> str:
         rows.append([method, *values, cost, section.outcome(method).word])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     text = f"**{section.name}**: {section.subject}; {section.size}.\n\n{table}\n"
+    text += nearer_table(section)
     picture = folder / f"{section.key}.svg"
     if picture.is_file():
         text += f"\n![Gaps to the oracle: {section.name}]({relative(picture, here)})\n"
     return text
+
+
+def nearer_table(section: Section) -> str:
+    """How much nearer to the oracle each method is than unlinking alone; empty for images."""
+    found = nearer(section)
+    if found is None:
+        return ""
+    rows = [["", *found.titles], ["---"] * (len(found.titles) + 1)]
+    for method, cells in found.rows:
+        rows.append([method, *(f"{c.main} {c.sub} {c.word}".strip() for c in cells)])
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"\n{found.caption}:\n\n{table}\n"
 
 
 def relative(path: Path, here: Path) -> str:

@@ -14,7 +14,7 @@ from mu.reporting.heat import destinations, matrices
 from mu.reporting.layout import Results, sections, shared_notes
 from mu.reporting.layout import shown as abridged
 from mu.reporting.pictures import CAPTIONS, KINDS, pictures
-from mu.reporting.scores import tables
+from mu.reporting.scores import nearer, tables
 from mu.reporting.section import REFERENCES, Section
 from mu.reporting.setting import options, settings, versions
 from mu.reporting.tuning import tuning
@@ -37,6 +37,8 @@ CLASSES = {
     "differs": "bad",
     "failed": "bad",
     "like the oracle": "good",
+    "nearer": "good",
+    "farther": "bad",
     "inconclusive": "open",
 }
 
@@ -133,6 +135,7 @@ def _part(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str
         "visible": visible,
         "outcomes": {method: section.outcome(method) for method in section.methods},
         "tables": tables(section),
+        "nearer": nearer(section),
         "pictures": own,
         "captions": CAPTIONS | ({"classes": classes.caption(section)} if own["classes"] else {}),
         "destinations": destinations(section) if visible else [],

@@ -15,6 +15,7 @@ from mu.reporting.format import (
     share,
     shown_interval,
 )
+from mu.reporting.nearer import NULL, gains
 from mu.reporting.section import Section
 
 ACROSS = 4  # columns of numbers, intervals and gaps that fit the page side by side
@@ -66,6 +67,26 @@ def tables(section: Section) -> Tables:
     shown = scores if len(scores) <= MANY else [m for m in scores if m in section.summary]
     folded = [metric for metric in scores if metric not in shown]
     return Tables(*(_by_family(section, chosen) for chosen in (shown, folded, costs)))
+
+
+def nearer(section: Section) -> Table | None:
+    """How much nearer to the oracle each method is than unlinking alone; None where nobody asks."""
+    found = gains(section)
+    if not found:
+        return None
+    metrics = [m for m in section.headline if any(m in own for own in found.values())]
+
+    def cell(method: str, metric: str) -> Cell:
+        gain = found[method].get(metric)
+        if gain is None:
+            return Cell(number(None))
+        return Cell(
+            number(gain.mean, sign=True), interval(gain.low, gain.high, sign=True), word=gain.word
+        )
+
+    rows = [(method, [cell(method, metric) for metric in metrics]) for method in found]
+    caption = f"Nearer to the oracle than {NULL}: its distance minus the method's, pair by pair"
+    return Table(caption, [section.title(metric) for metric in metrics], rows)
 
 
 def _by_family(section: Section, metrics: Sequence[str]) -> list[Table]:
