@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
-from mu.evaluation.intervals import interval
 from mu.reporting.format import finite
 from mu.reporting.section import REFERENCES, Record, Section, failure
 
@@ -48,6 +47,10 @@ def gains(section: Section) -> dict[str, dict[str, Gain]]:
         Empty where the null method is not among the rows.
     """
     by_method: dict[str, dict[int, Record]] = {}
+    if NULL not in section.methods:
+        return {}
+    from mu.evaluation.intervals import interval  # SciPy, which a page without graphs can spare
+
     for card in section.cards:
         if not failure(card):
             by_method.setdefault(str(card["method"]), {})[int(card.get("pair") or 0)] = card
@@ -68,7 +71,7 @@ def gains(section: Section) -> dict[str, dict[str, Gain]]:
                 own[metric] = Gain(*interval(known), len(known))
         if own:
             found[method] = own
-    return found if null else {}
+    return found
 
 
 def _distance(section: Section, card: Record, metric: str) -> float | None:
