@@ -37,6 +37,7 @@ mu reproduce experiments/{name} --out results/{name} "$@"
 def keep(folder: Path) -> Path:
     """Write ``experiments/NAME``; its path."""
     results: dict[str, Any] = tabulated(read_results(folder))
+    shorten(results["cards"])
     out = HERE / results["experiment"]
     out.mkdir(exist_ok=True)
     (out / "results.json").write_text(json_text(results), encoding="utf-8")
@@ -53,6 +54,14 @@ def keep(folder: Path) -> Path:
     script.write_text(script_text(results), encoding="utf-8")
     script.chmod(0o755)
     return out
+
+
+def shorten(cards: list[dict[str, Any]]) -> None:
+    """Drop maps of embeddings that no picture shows: it takes those of the first pair."""
+    first = min((card.get("pair") or 0 for card in cards), default=0)
+    for card in cards:
+        if card.get("pair") != first and isinstance(card.get("details"), dict):
+            card["details"].pop("embedding", None)
 
 
 def keep_forget_sets(source: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.details import DIGITS, Detail, Found
+from mu.evaluation.details import Detail, Found
 from mu.evaluation.score import Peers, Score
 from mu.evaluation.signals import Signals, Split
 
@@ -71,7 +71,7 @@ class EmbeddingMap(Detail):
     """
 
     links: ClassVar[bool] = True
-    nodes: int = 250
+    nodes: int = 150
     touched: int = 40
 
     def __call__(self, signals: Signals, split: Split) -> Found:
@@ -86,7 +86,7 @@ class EmbeddingMap(Detail):
         centred = z - z.mean(0)
         axes = np.linalg.svd(centred.T @ centred)[0][:, :2]
         axes = axes * np.sign(axes[np.abs(axes).argmax(0), [0, 1]])
-        where = np.round(centred[shown] @ axes, DIGITS).tolist()
+        where = np.round(centred[shown] @ axes, 2).tolist()
         place = {int(node): i for i, node in enumerate(shown)}
         linked = [] if split.pairs is None else [[place[int(n)] for n in p] for p in pairs]
         touched = [0] * len(others) + [1] * (len(shown) - len(others))
