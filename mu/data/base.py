@@ -186,6 +186,19 @@ class Data(pl.LightningDataModule):
             raise UsageError(f"{type(self).__name__} has no labelling {level!r}; it has {known}")
         return self.levels[level]
 
+    def stopping(self, kept: Kept) -> Ids:
+        """Validation samples whose loss may end training on ``kept``: of classes it still holds.
+
+        While a model gets better at the rest, it gets worse at a class that it never saw, and would
+        be stopped at once.
+        """
+        ids = self.parts["validation"]
+        labels = self.targets(ids)
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            return ids
+        found: Ids = ids[np.isin(labels, self.targets(kept.ids))]
+        return found
+
     def unasked(self, removed: Mapping[str, Ids]) -> Ids:
         """Held-out samples that scores must not ask about once ``removed`` is gone."""
         return np.empty(0, np.int64)

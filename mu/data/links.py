@@ -95,6 +95,10 @@ class LinkData(GraphData):
     def affected(self, kind: str, ids: Ids) -> Ids:
         return np.sort(ids) if kind == "edges" else self.incident(ids)
 
+    def stopping(self, kept: Kept) -> Ids:
+        # Trained pairs are all edges; that held-out ones are not says nothing of a class gone.
+        return self.parts["validation"]
+
     def unasked(self, removed: Mapping[str, Ids]) -> Ids:
         """Held-out pairs with an end point that is gone: there is no such node to ask about."""
         nodes = removed.get("nodes", np.empty(0, np.int64))

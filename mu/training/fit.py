@@ -178,7 +178,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         augment=recipe.get("augment"),
     )
     size = recipe["batch_size"]
-    validation = data.loader(data.parts["validation"], kept.view, batch_size=size)
+    validation = data.loader(data.stopping(kept), kept.view, batch_size=size)
     where: Any = {"device": config["device"], "progress": progress, "validation": validation}
     meter = fit(learner, batches, recipe, **where)
     facts = {"cost": meter.facts(), "parameters": sum(p.numel() for p in learner.parameters())}

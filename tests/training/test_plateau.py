@@ -79,3 +79,17 @@ def test_a_schedule_has_no_end_to_aim_at():
     recipe = RECIPE | {"plateau": {"every": 1, "patience": 1}, "schedule": "cosine"}
     with pytest.raises(UsageError, match="schedule=cosine: with plateau it must be constant"):
         check_recipe(recipe)
+
+
+def test_a_class_that_is_gone_does_not_stop_training():
+    from cases import CASES
+
+    case = CASES["nodes"]()
+    data, y = case.data, case.data.y.numpy()
+    gone = data.parts["train"][y[data.parts["train"]] == 1]
+    whole, kept = data.without({}), data.without({"nodes": gone})
+    assert data.stopping(whole).tolist() == data.parts["validation"].tolist()
+    assert (y[data.stopping(kept)] == 0).all()
+    assert 0 < len(data.stopping(kept)) < len(data.parts["validation"])
+    links = CASES["links"]().data
+    assert links.stopping(links.without({})).tolist() == links.parts["validation"].tolist()
