@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
-# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX2, commit 67b6ead
+# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX2, commit 9942333
 #   by: mu run experiment=quickstart
-# Data: digits: d32f86d1181b45b8faa5cec51d439436, digits_links: 808f70c0578faa8b514df47b4f0d0a09
+# Data: digits: d32f86d1181b45b8faa5cec51d439436, digits_links: c8b322c87ebb83a449627f4c7953e4a7
 # Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
 # processor of that kind); otherwise the score's margin or what two runs differ in, see
 # "mu reproduce". Costs in seconds depend on the machine and are not judged.
