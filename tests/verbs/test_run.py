@@ -163,7 +163,7 @@ def test_what_only_the_data_or_the_model_can_refuse_is_refused(refused, words, n
         ("ids: []", "no samples"),
         ("ids: [1.5]", "1.5"),
         ("ids: 3", "ids=3"),
-        ("kind: samples", "ids or a path"),
+        ("kind: samples", "ids, a path or pairs"),
         ("path: /no/such/file", "/no/such/file"),
         ("ids: [1], kind: nodes", "'nodes'"),
     ],
