@@ -115,13 +115,16 @@ def measure(name: str) -> None:
     learner = Learner(GCN(data.x.shape[1], 64, 128))
     own, theirs = training(data, forget), plain(data, forget)
     literal = stepping(D2DGN(), learner, parts_of(data, forget, "retained"))
-    sampled = D2DGN(destroyer="unseen", alpha=None, sample=4096)
-    near = stepping(sampled, learner, parts_of(data, forget, "retained"))
+    few = {"destroyer": "unseen", "alpha": None, "scope": "field"}
+    near = stepping(D2DGN(**few, sample=4096), learner, parts_of(data, forget, "retained"))
+    nearest = stepping(D2DGN(**few, sample=0), learner, parts_of(data, forget, "retained"))
     deleting = stepping(GNNDelete(), learner, parts_of(data, forget, "trained"))
     where = f"{name}, |D_f| = {EDGES}"
     compare(f"{where}: our epoch ÷ torch_geometric's", own, theirs)
     compare(f"{where}: D2DGN, 4096 pairs ÷ torch_geometric's", near, theirs)
     compare(f"{where}: D2DGN, 4096 pairs ÷ ours", near, own)
+    compare(f"{where}: D2DGN, near pairs only ÷ torch_geometric's", nearest, theirs)
+    compare(f"{where}: D2DGN, near pairs only ÷ ours", nearest, own)
     compare(f"{where}: D2DGN, all pairs ÷ ours", literal, own)
     compare(f"{where}: GNNDelete ÷ ours", deleting, own)
     compare(f"{where}: D2DGN, 4096 pairs ÷ GNNDelete", near, deleting)
