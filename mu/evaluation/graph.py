@@ -108,7 +108,7 @@ def _logits(signals: Signals, ids: Ids) -> Floats:
     return signals.at(ids)[0][:, 0]
 
 
-def _sides(signals: Signals, ids: Ids) -> tuple[Floats, Floats]:
+def edge_sides(signals: Signals, ids: Ids) -> tuple[Floats, Floats]:
     """Return the logits of the positives and of the negatives among some pairs."""
     logits, targets = signals.at(ids)
     return logits[targets == 1, 0], logits[targets == 0, 0]
@@ -125,7 +125,7 @@ class TestAUC(OwnScore):
 
     def of(self, signals: Signals, split: Split) -> float:
         """Return the AUC, in [0, 1]; nan for other models than link predictors."""
-        return auc(*_sides(signals, split.test)) if is_links(signals) else float("nan")
+        return auc(*edge_sides(signals, split.test)) if is_links(signals) else float("nan")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class ValidationAUC(OwnScore):
 
     def of(self, signals: Signals, split: Split) -> float:
         """Return the AUC, in [0, 1]; nan for other models than link predictors."""
-        return auc(*_sides(signals, split.validation)) if is_links(signals) else float("nan")
+        return auc(*edge_sides(signals, split.validation)) if is_links(signals) else float("nan")
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,9 @@ class TestAP(OwnScore):
     def of(self, signals: Signals, split: Split) -> float:
         """Return the precision, in [0, 1]; nan for other models than link predictors."""
         return (
-            average_precision(*_sides(signals, split.test)) if is_links(signals) else float("nan")
+            average_precision(*edge_sides(signals, split.test))
+            if is_links(signals)
+            else float("nan")
         )
 
 
@@ -207,7 +209,7 @@ class ForgetTestAUC(OwnScore):
         """Return the AUC; below 0.5 forgotten edges still score above unseen ones."""
         if not is_links(signals):
             return float("nan")
-        return auc(_sides(signals, split.test)[0], _logits(signals, split.forget))
+        return auc(edge_sides(signals, split.test)[0], _logits(signals, split.forget))
 
 
 @dataclass(frozen=True)

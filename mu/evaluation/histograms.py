@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from mu.evaluation.details import DIGITS, Detail, Found
-from mu.evaluation.graph import is_links, sigmoid
+from mu.evaluation.graph import edge_sides, is_links, sigmoid
 from mu.evaluation.signals import Floats, Signals, Split
 
 
@@ -30,17 +30,17 @@ class ScoreHistograms(Detail):
     def __call__(self, signals: Signals, split: Split) -> Found:
         if not is_links(signals):
             return None
-        logits, targets = signals.at(split.test)
+        test, others = edge_sides(signals, split.test)
         sides: Mapping[str, Floats] = {
-            "forget": signals.at(split.forget)[0],
-            "retain": signals.at(split.retain)[0],
-            "test": logits[targets == 1],
-            "non-edges": logits[targets == 0],
+            "forget": signals.at(split.forget)[0][:, 0],
+            "retain": signals.at(split.retain)[0][:, 0],
+            "test": test,
+            "non-edges": others,
         }
         limits = np.linspace(0.0, 1.0, self.bins + 1)
         found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
         for name, values in sides.items():
-            p = sigmoid(values[:, 0])
+            p = sigmoid(values)
             counts = np.histogram(p, limits)[0]
             found[name] = np.round(counts / max(len(p), 1), DIGITS).tolist()
         return found

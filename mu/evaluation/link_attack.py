@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.graph import is_links
+from mu.evaluation.graph import edge_sides, is_links
 from mu.evaluation.score import Peers, Score
 from mu.evaluation.signals import Floats, Signals, Split
 
@@ -89,8 +89,7 @@ class MIRatio(Score):
         first = peers.original
         if first is None or not is_links(signals) or not len(split.forget):
             return float("nan")
-        logits, targets = first.at(split.validation)
-        unseen = logits[targets == 1, 0]
+        unseen = edge_sides(first, split.validation)[0]
         members = first.at(split.retain)[0][:, 0]
         if not len(unseen) or not len(members):
             return float("nan")

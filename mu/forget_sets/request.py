@@ -91,14 +91,19 @@ def check(request: Request, data: Data, before: Mapping[str, Ids]) -> Request:
     return Request(request.kind, ids)
 
 
+def removed_with(before: Mapping[str, Ids], request: Request) -> dict[str, Ids]:
+    """Elements by kind that are gone once a request is served, too."""
+    earlier = before.get(request.kind, np.empty(0, np.int64))
+    return dict(before) | {request.kind: np.union1d(earlier, request.ids)}
+
+
 def split(data: Data, request: Request, before: Mapping[str, Ids]) -> ForgetSplit:
     """Parts of the training samples after ``request``, given what was removed before.
 
     Raises:
         UsageError: No trained sample stands for what is forgotten, or none is left to retain.
     """
-    removed = dict(before)
-    removed[request.kind] = np.union1d(before.get(request.kind, np.empty(0, np.int64)), request.ids)
+    removed = removed_with(before, request)
     earlier = [data.affected(kind, ids) for kind, ids in before.items()]
     gone = np.unique(np.concatenate([np.empty(0, np.int64), *earlier])).astype(np.int64)
     previous, kept = data.without(before), data.without(removed)
@@ -188,9 +193,7 @@ def selection(data: Data, request: Request, before: Mapping[str, Ids]) -> Artifa
         "before": parts.before,
         "retain": parts.retain,
     }
-    removed = dict(before)
-    removed[request.kind] = np.union1d(before.get(request.kind, np.empty(0, np.int64)), request.ids)
-    if len(unasked := data.unasked(removed)):
+    if len(unasked := data.unasked(removed_with(before, request))):
         arrays["unasked"] = unasked
     return Artifact(facts, arrays)
 

@@ -161,7 +161,7 @@ class D2DGN(Unlearner):
             raise UsageError("destroyer=negatives is for links; node classes take another one")
         with torch.no_grad():
             self.preserved = self._layers(network, forget.x)
-            self.destroyed = self._destroyed(forget, unseen)
+            self.destroyed = self._destroyed(forget)
             self.lesson = self._lesson(network, forget, retain, unseen)
         if self.start == "scratch":
             fresh = untrained(self.learner, self.context.seed + 2 * SEED)
@@ -183,7 +183,7 @@ class D2DGN(Unlearner):
         self.meter.forward += 1
         return network.layers(x)
 
-    def _destroyed(self, forget: Batch, unseen: Batch) -> list[Tensor]:
+    def _destroyed(self, forget: Batch) -> list[Tensor]:
         """Embeddings of the destroyer on the retained graph."""
         if self.destroyer in ("retain_free", "unseen"):
             return self.preserved
@@ -194,10 +194,8 @@ class D2DGN(Unlearner):
         return self._layers(graph_network(teacher.network), forget.x)
 
     def _lesson(self, network: GraphNetwork, forget: Batch, retain: Batch, unseen: Batch) -> Lesson:
-        last = network.decode
-
         def answers(z: list[Tensor], x: GraphInput) -> Tensor:
-            return last(z[-1], x)
+            return network.decode(z[-1], x)
 
         targets = answers(self.destroyed, forget.x)
         if not self.of_links:

@@ -78,7 +78,7 @@ def trained_on_non_edges(
         seed: Seed of the draws.
         meter: Counts the passes.
     """
-    known, size = codes_of(x.adjacency), len(x.adjacency)
+    known, size = codes_of(x), len(x.adjacency)
     rng = np.random.default_rng([seed & 0xFFFFFFFF, 6])
     drawn = draw_non_edges(known, size, 2 * len(known), rng)
     edges = drawn[: len(known)]

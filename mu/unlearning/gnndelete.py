@@ -112,10 +112,11 @@ class GNNDelete(Unlearner):
             )
         self.epochs, self.lr, self.alpha = epochs, lr, alpha
         self.init, self.masks, self.leak = init, masks, leak
-        self._early: list[Tensor] = []
 
     def solve(self) -> None:
         """Neighbourhood, targets and fresh operators; nothing is trained yet."""
+        self._early: list[Tensor] = []
+        self._late: list[Tensor] = []  # a request owes nothing to the one before
         network = graph_network(self.learner.network)
         whole = next(iter(self.parts["full"].batches())).x
         kept = next(iter(self.parts["kept"].batches())).x
@@ -151,8 +152,8 @@ class GNNDelete(Unlearner):
 
         Where it has lost none (features are withdrawn) those of the nodes that are forgotten.
         """
-        size, every = len(whole.adjacency), codes_of(whole.adjacency)
-        lost = np.setdiff1d(every, codes_of(kept.adjacency))
+        size, every = len(whole.adjacency), codes_of(whole)
+        lost = np.setdiff1d(every, codes_of(kept))
         gone = torch.from_numpy(np.stack(np.divmod(lost, size)))
         if not len(lost) and forget.pairs is not None:
             gone = forget.pairs
@@ -166,7 +167,7 @@ class GNNDelete(Unlearner):
     def _columns(self, whole: GraphInput, gone: Tensor) -> tuple[Tensor, Tensor]:
         """Edges along which neighbours are found, and which of them are forgotten."""
         size = len(whole.adjacency)
-        codes = codes_of(whole.adjacency)
+        codes = codes_of(whole)
         forgotten = torch.from_numpy(np.isin(codes, (gone[0] * size + gone[1]).numpy()))
         up = torch.from_numpy(np.stack(np.divmod(codes, size)))
         if self.masks == "published":
@@ -175,7 +176,7 @@ class GNNDelete(Unlearner):
 
     def _random_pairs(self, whole: GraphInput, count: int) -> Tensor:
         rng = np.random.default_rng([self.context.seed & 0xFFFFFFFF, 7])
-        pairs = draw_non_edges(codes_of(whole.adjacency), len(whole.adjacency), count, rng)
+        pairs = draw_non_edges(codes_of(whole), len(whole.adjacency), count, rng)
         return torch.from_numpy(pairs.T.copy())
 
     def train_batches(self) -> Any:
@@ -205,7 +206,7 @@ class GNNDelete(Unlearner):
     def on_after_backward(self) -> None:
         if not self.leak:
             return
-        late = getattr(self, "_late", [torch.zeros_like(g) for g in self._early])
+        late = self._late or [torch.zeros_like(g) for g in self._early]
         for matrix, now, before in zip(self._matrices(), self._early, late, strict=False):
             assert matrix.grad is not None
             matrix.grad += before - now

@@ -36,7 +36,7 @@ class PairSample:
         assert retain.pairs is not None
         edges = retain.pairs.numpy().T
         size = len(retain.adjacency)
-        known = retain.once("codes", lambda: codes_of(retain.adjacency))
+        known = codes_of(retain)
         # A forgotten pair has no edge any more, and must not be taught as one of the others.
         known = np.union1d(known, pair_codes(np.sort(forget.pairs.numpy().T, axis=1), size))
         if self.sample is None:
@@ -61,12 +61,16 @@ class PairSample:
         return found[~is_among(codes, known)][:count]
 
 
-def codes_of(adjacency: Tensor) -> Ids:
-    """Sorted `mu.data.links.pair_codes` of the edges of an adjacency matrix."""
-    coo = scipy_csr(adjacency).tocoo()
-    rows, columns = coo.row.astype(np.int64), coo.col.astype(np.int64)
-    up = rows < columns
-    return np.sort(rows[up] * len(adjacency) + columns[up])
+def codes_of(x: GraphInput) -> Ids:
+    """Sorted `mu.data.links.pair_codes` of the edges of a view, made once."""
+
+    def make() -> Ids:
+        coo = scipy_csr(x.adjacency).tocoo()
+        rows, columns = coo.row.astype(np.int64), coo.col.astype(np.int64)
+        up = rows < columns
+        return np.sort(rows[up] * len(x.adjacency) + columns[up])
+
+    return x.once("codes", make)
 
 
 def _columns(*pairs: Ids) -> Tensor:

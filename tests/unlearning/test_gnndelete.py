@@ -228,3 +228,11 @@ def test_options_out_of_range_are_refused(options):
     ((name, value),) = options.items()
     with pytest.raises(UsageError, match=f"{name}={value!r}"):
         GNNDelete(**options)
+
+
+def test_a_method_applied_twice_owes_nothing_to_its_first_request():
+    case = CASES["links"]()
+    method = GNNDelete(epochs=3, leak=True)
+    first, second = (apply(method, case.learner, case.parts(), Context()) for _ in range(2))
+    for name, tensor in first.learner.state_dict().items():
+        assert torch.equal(tensor, second.learner.state_dict()[name])
