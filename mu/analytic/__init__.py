@@ -1,0 +1,1 @@
+"""Analytic heads: ridge regression that learns and unlearns exactly, of sums and never of rows."""
