@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mu.errors import CellFailed
-from mu.evaluation.cost import cost_values
+from mu.evaluation.cost import cost_values, relative_passes
 from mu.jobs import one_line
 from mu.steps import Comparison, Found, State, Steps
 
@@ -42,7 +42,7 @@ def make_card(
     tuned = options.get("tuned", {}).get(steps.request, False)
     scores: Values = {}
     if found and found.values and request:
-        scores = found.values | costs(steps, method, state, request.oracles)
+        scores = found.values | costs(steps, method, state, request.oracles, number)
     return {
         "schema": SCHEMA,
         "block": steps.index,
@@ -67,6 +67,7 @@ def make_card(
         "details": found.details if found else {},
         "trajectory": own.get("trajectory", {}),
         "facts": own.get("facts", {}),
+        "exactness": exactness(steps, own, request),
         "warnings": own.get("warnings", []),
         "error": one_line(failure) if failure else None,
         "method_config": steps.method(method) if method in block.methods else None,
@@ -75,13 +76,34 @@ def make_card(
     }
 
 
+def exactness(steps: Steps, own: Card, request: Comparison | None) -> str | None:
+    """Whether the statistics of an analytic head are those of one that never saw what is forgotten.
+
+    That one is the oracle of the model's own seed, which has the same backbone and expansion.
+    ``equal`` and ``unequal`` are said of every bit of them; ``head only`` where oracles have none,
+    since the backbone was trained with the forgotten data; None for a model without such a head.
+    """
+    mine = own.get("facts", {}).get("statistics")
+    if mine is None or request is None or not request.oracles:
+        return None
+    oracle = steps.run.facts(request.oracles[0].learner).get("facts", {}).get("statistics")
+    if oracle is None:
+        return "head only"
+    return "equal" if mine == oracle else "unequal"
+
+
 def refused(error: str) -> bool:
     """Whether a card's error says that the method does not serve such requests: no failure."""
     return error.startswith("not applicable")
 
 
-def costs(steps: Steps, method: str, state: State | None, oracles: Sequence[State]) -> Values:
-    """Cost scores: passes relative to the mean of the oracles' trainings, and seconds."""
+def costs(
+    steps: Steps, method: str, state: State | None, oracles: Sequence[State], number: int
+) -> Values:
+    """Cost scores: passes relative to the mean of the oracles' trainings, and seconds.
+
+    In a sequence also the passes of all requests so far; retraining after each costs one each.
+    """
     trainings = [steps.run.facts(o.learner)["cost"] for o in oracles]
     retrain = {name: sum(c[name] for c in trainings) / len(trainings) for name in trainings[0]}
     if method == "oracle":
@@ -93,7 +115,13 @@ def costs(steps: Steps, method: str, state: State | None, oracles: Sequence[Stat
         spent = facts["cost"]
     else:
         spent = dict.fromkeys(retrain, 0.0)
-    return {name: v if v == v else None for name, v in cost_values(spent, retrain).items()}
+    values = cost_values(spent, retrain)
+    if len(steps.block.requests[steps.request]) > 1:
+        done = [steps.run.facts(ref)["cost"] for ref in state.past] if state else []
+        values["cost/passes_so_far"] = sum(relative_passes(cost, retrain) for cost in done)
+        if method == "oracle":
+            values["cost/passes_so_far"] = float(number + 1)
+    return {name: v if v == v else None for name, v in values.items()}
 
 
 def provenance(steps: Steps, request: Comparison | None, state: State | None) -> Card:

@@ -15,7 +15,9 @@ from mu.words import FILTERS, check_type, count_of, parse_words, placed, seeds_o
 
 GROUPS = ("data", "model", "recipe", "evaluation", "compute", "track")
 DEFAULT = {"compute": "local", "track": "none"}  # groups that decide no number
-WORDS = (*FILTERS, "out", "original", "scale", "mode")  # keys that are no group and no override
+SEQUENCE = ("oracle_at", "sequence")  # how requests in a row are served
+# keys that are no group and no override
+WORDS = (*FILTERS, *SEQUENCE, "out", "original", "scale", "mode")
 NEEDED = ("data", "model", "recipe", "requests", "methods", "seeds")  # in every block
 
 
@@ -39,6 +41,15 @@ class Block:
     original: str | None = None
     kinds: dict[str, str] = field(default_factory=dict)  # request → name of its first selector
     settings: dict[str, Any] = field(default_factory=dict)  # what was set by file or command line
+    oracle_at: list[int] | None = None  # steps of a sequence that are scored, from 1; None: all
+    sequence: str = "chain"
+
+    def scored_steps(self, request: str) -> set[int]:
+        """Places, from 0, of the requests in a row after which everything is scored."""
+        count = len(self.requests[request])
+        if self.oracle_at is None:
+            return set(range(count))
+        return {step - 1 for step in self.oracle_at if step <= count} or {count - 1}
 
 
 @dataclass
@@ -137,7 +148,7 @@ def _read(path: Path) -> dict[str, Any]:
         if not isinstance(block, dict):
             raise UsageError(f"{path}: a block is a mapping, not {block!r}")
         for key in block:
-            known = {*GROUPS, *NEEDED, "oracles", "original", "set", "tuning"}
+            known = {*GROUPS, *NEEDED, *SEQUENCE, "oracles", "original", "set", "tuning"}
             if key not in known:
                 raise unknown(f"key of a block in {path}", str(key), sorted(known))
         for key in NEEDED:
@@ -163,6 +174,8 @@ def _block(
     own = {k: v for k, v in overrides.items() if k not in (*GROUPS, *WORDS)}
     settings = dict(raw.get("set", {})) | raw["lenient"] | own
     config = composed(names, settings, used)
+    if backbone := (config["recipe"].get("fit") or {}).get("backbone"):
+        config["recipe"]["fit"]["backbone"] = composed(backbone, {}, set())
     count_of("recipe.epochs", config["recipe"].get("epochs", 0))
     requests = {
         name: [_request(part, settings, used) for part in (r if isinstance(r, list) else [r])]
@@ -187,8 +200,38 @@ def _block(
     del names["track"]
     own_seeds = seeds_of(raw["seeds"])
     places = [own_seeds.index(s) if s in own_seeds else i for i, s in enumerate(seeds)]
-    last = (original, kinds, settings)
+    oracle_at = steps_of(overrides.get("oracle_at", raw.get("oracle_at")))
+    sequence = sequence_of(overrides.get("sequence", raw.get("sequence", "chain")))
+    last = (original, kinds, settings, oracle_at, sequence)
     return Block(names, config, requests, methods, seeds, oracles, places, *last)
+
+
+def steps_of(given: object) -> list[int] | None:
+    """Numbers of requests in a row, from 1.
+
+    Raises:
+        UsageError: Something else.
+    """
+    if given is None:
+        return None
+    found = given if isinstance(given, list) else [given]
+    if not found or not all(isinstance(n, int) and n >= 1 for n in found):
+        raise UsageError(f"oracle_at={given} must be numbers of requests, from 1, as in [1, 5, 10]")
+    return sorted(set(found))
+
+
+def sequence_of(given: object) -> str:
+    """How each request of a sequence starts.
+
+    Raises:
+        UsageError: Something else than the two ways there are.
+    """
+    if given not in ("chain", "cumulative"):
+        raise UsageError(
+            f"sequence={given} is neither chain (each request starts from the last) nor cumulative "
+            "(from the original, with all that was asked so far)"
+        )
+    return str(given)
 
 
 def _panel_of(data: str) -> str:

@@ -6,6 +6,7 @@ decides the result of each step is in `mu.steps`.
 
 from asyncio import gather
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from mu.card import Card, Values, make_card
@@ -34,6 +35,7 @@ class Cell:
         self.block, self.request, self.pair = block, request, pair
         self.steps = Steps(run, block, request, pair, index)
         self.rows = ["original", "random_weights", "oracle", *block.methods]
+        self.number = 0  # of the request that the fold is at
 
     async def cards(self) -> list[Card]:
         """Cards of every row after every request; where the fold stops, rows with the reason."""
@@ -42,12 +44,15 @@ class Cell:
             async for found in self.fold():
                 cards += found
         except CellFailed as error:
-            number = len(cards) // len(self.rows)
-            cards += [make_card(self.steps, row, number, failure=error) for row in self.rows]
+            cards += [make_card(self.steps, row, self.number, failure=error) for row in self.rows]
         return cards
 
     async def fold(self) -> AsyncIterator[list[Card]]:
-        """Forget one request after the other; cards of all rows after each."""
+        """Forget one request after the other; cards of all rows after each that has oracles.
+
+        Each request starts from the state that the last one left (``sequence: chain``) or from the
+        original, with everything asked so far (``cumulative``).
+        """
         do = self.steps
         await do.describe()
         await self.ask()
@@ -55,22 +60,50 @@ class Cell:
         untrained = await do.fit([], do.seed, epochs=0)
         states: dict[str, State | CellFailed] = dict.fromkeys(self.block.methods, original)
         removed: tuple[Ref, ...] = ()
+        scored = self.block.scored_steps(self.request)
         for number, request in enumerate(self.block.requests[self.request]):
+            self.number = number
             selection = await do.select(request, removed)
             after = (*removed, selection)
-            fits = await gather(*(do.fit(after, seed) for seed in do.oracle_seeds))
-            oracles = [State(fit, after) for fit in fits]
-            results = await gather(
-                *(
-                    attempt(do.unlearn(m, s, removed, selection, original))
-                    for m, s in states.items()
-                )
+            fits, results = await gather(
+                self.oracles(after if number in scored else ()),
+                gather(
+                    *(
+                        attempt(self.unlearned(m, s, removed, selection, original))
+                        for m, s in states.items()
+                    )
+                ),
             )
             states = dict(zip(states, results, strict=True))
-            rows = {"original": original, "random_weights": State(untrained, after), **states}
-            with_what = Comparison(number, selection, original, State(untrained, after), oracles)
-            yield await self.scored(with_what, rows)
             removed = after
+            if number not in scored:
+                continue
+            random, oracles = State(untrained, after), [State(fit, after) for fit in fits]
+            rows = {"original": original, "random_weights": random, **states}
+            yield await self.scored(Comparison(number, selection, original, random, oracles), rows)
+
+    async def oracles(self, removed: Sequence[Ref]) -> list[Ref]:
+        """Models retrained without what was removed; none where nothing was."""
+        do = self.steps
+        return list(await gather(*(do.fit(removed, s) for s in do.oracle_seeds if removed)))
+
+    async def unlearned(
+        self,
+        method: str,
+        state: State | CellFailed,
+        removed: Sequence[Ref],
+        selection: Ref,
+        original: State,
+    ) -> State:
+        """The state after a request, from the last one or from the original."""
+        do = self.steps
+        if self.block.sequence == "chain" or not removed:
+            return await do.unlearn(method, state, removed, selection, original)
+        if isinstance(state, CellFailed):
+            raise state
+        both = await do.union((*removed, selection))
+        found = await do.unlearn(method, original, (), both, original)
+        return replace(found, removed=(*removed, selection), past=(*state.past, found.learner))
 
     async def ask(self) -> None:
         """Select what needs no model, and read the user's files, before anything is trained.

@@ -2,7 +2,7 @@
 
 from asyncio import gather
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,14 @@ SELECTING = 5_000  # first of a pair's seeds that only models of a selection hav
 
 @dataclass(frozen=True)
 class State:
-    """A learner in the store and the selections taken out of the view it is scored on."""
+    """A learner in the store and the selections taken out of the view it is scored on.
+
+    ``past`` holds what each request so far has left, this one last.
+    """
 
     learner: Ref
     removed: tuple[Ref, ...] = ()
+    past: tuple[Ref, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,11 @@ class Steps:
         """A model trained on everything but what was removed."""
         recipe = dict(self.config["recipe"])
         checkpoint = recipe.pop("checkpoint", None)
-        model = self.model
+        model, parents = self.model, {}
+        if (recipe.get("fit") or {}).get("backbone") and epochs is None:
+            fit = dict(recipe["fit"])
+            parents["backbone"] = await self.backbone(fit.pop("backbone"), seed)
+            recipe["fit"] = fit
         if epochs is not None:
             recipe, checkpoint = recipe | {"epochs": epochs}, None
             recipe.pop("fit", None)
@@ -127,11 +135,19 @@ class Steps:
                 "recipe": recipe,
                 "seed": seed,
                 "checkpoint": file_digest(checkpoint),
+                **{name: ref[1] for name, ref in parents.items()},
             },
             config=self.given(recipe=recipe, seed=seed, checkpoint=checkpoint, model=model),
-            inputs={"removed": list(removed)},
+            inputs={"removed": list(removed), **parents},
             label=f"train {kind}, seed {seed}",
         )
+
+    async def backbone(self, config: dict[str, Any], seed: int) -> Ref:
+        """A model trained on other data, whose features an analytic fit reads."""
+        block = replace(self.block, config=self.config | config)
+        other = Steps(self.run, block, self.request, self.pair, self.index)
+        await other.describe()
+        return await other.fit([], seed, role="backbone")
 
     def reads_models(self, request: dict[str, Any]) -> bool:
         """Whether models have to be trained before this request can be selected."""
@@ -190,6 +206,20 @@ class Steps:
             return await self.predict(State(learner, tuple(before)))
 
         return list(await gather(*(one(n, half) for n, half in enumerate(halves))))
+
+    async def union(self, selections: Sequence[Ref]) -> Ref:
+        """Several requests as one to the original."""
+        return await self.run.step(
+            "union",
+            "mu.forget_sets.union:step",
+            key={
+                "data": self.data_key,
+                "removed": [self.run.facts(ref)["forget_digest"] for ref in selections],
+            },
+            config={"data": self.config["data"]},
+            inputs={"removed": list(selections)},
+            label=f"join {self.request}",
+        )
 
     def method(self, row: str) -> dict[str, Any]:
         """The options of a row for this request."""
@@ -266,7 +296,7 @@ class Steps:
             },
             label=f"unlearn {self.request} by {name}, seed {self.seed}",
         )
-        return State(learner, removed)
+        return State(learner, removed, (*state.past, learner))
 
     async def predict(self, state: State) -> Ref:
         """Signals of a state on the whole universe, seen through its own view."""

@@ -7,7 +7,7 @@ from typing import Any
 from mu.choices import choices, read_yaml, unknown
 from mu.errors import UsageError
 
-REPLACED = ("data", "model", "recipe", "evaluation", "methods", "seeds", "oracles")
+REPLACED = ("data", "model", "recipe", "evaluation", "methods", "seeds", "oracles", "oracle_at")
 
 
 def variants_of(

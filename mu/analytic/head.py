@@ -46,6 +46,22 @@ class State:
     step: float | None = None
 
 
+def check_options(in_features: int, gamma: float, grid: int | None, limit: float | None) -> None:
+    """Refuse a size, ridge or grid that makes no sense.
+
+    Raises:
+        UsageError: Naming it.
+    """
+    if in_features < 1:
+        raise UsageError(f"in_features={in_features}: at least one is needed")
+    if not (0 < gamma < np.inf):
+        raise UsageError(f"gamma={gamma} must be a positive number")
+    if grid is not None and not 2 <= grid <= 24:
+        raise UsageError(f"grid={grid} must be 2 to 24 bits, or None for no grid")
+    if limit is not None and not (0 < limit < np.inf):
+        raise UsageError(f"limit={limit} must be a positive number")
+
+
 class AnalyticHead:
     """Ridge regression on one-hot labels: W = (XᵀX + γI)⁻¹ XᵀY, whatever rows come and go.
 
@@ -100,14 +116,7 @@ class AnalyticHead:
         crossover: int | None = None,
         patience: float = 60.0,
     ) -> None:
-        if in_features < 1:
-            raise UsageError(f"in_features={in_features}: at least one is needed")
-        if not (0 < gamma < np.inf):
-            raise UsageError(f"gamma={gamma} must be a positive number")
-        if grid is not None and not 2 <= grid <= 24:
-            raise UsageError(f"grid={grid} must be 2 to 24 bits, or None for no grid")
-        if limit is not None and not (0 < limit < np.inf):
-            raise UsageError(f"limit={limit} must be a positive number")
+        check_options(in_features, gamma, grid, limit)
         if rank < 0:
             raise UsageError(f"rank={rank} must not be negative")
         self.in_features, self.gamma, self.grid, self.limit = in_features, gamma, grid, limit
@@ -190,6 +199,17 @@ class AnalyticHead:
                 "with all its rows; nothing was changed"
             )
         self._change(rows)
+
+    def reserve(self, classes: int) -> None:
+        """Give `weight` at least as many columns; those of classes without rows are zero."""
+        self.settle()
+        state = self._state
+        if classes <= len(state.counts):
+            return
+        counts = widened(state.counts, classes)
+        cross = widened(state.statistics.cross, classes)
+        statistics = replace(state.statistics, cross=cross, counts=counts)
+        self._state = replace(state, statistics=statistics, counts=counts, weight=None)
 
     def settle(self) -> None:
         """Take all that waits into the sums, and make the weights of them alone.

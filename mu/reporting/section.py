@@ -23,6 +23,7 @@ NUMBER = re.compile(r"\d[\d.e+-]*")
 COST_TITLES = {
     "cost/passes": "passes",
     "cost/passes_request": "passes, request",
+    "cost/passes_so_far": "passes, all so far",
     "cost/flops_solve": "FLOPs of the solve",
     "cost/seconds_setup": "seconds, set-up",
     "cost/seconds_request": "seconds, request",
@@ -225,6 +226,7 @@ class Section:
             other = ", each with its own numbers" if len(set(texts)) > 1 else ""
             more = f" ({plural(len(texts), 'pair')}{other})" if len(texts) > 1 else ""
             notes.append(f"{printable(name)}: {texts[0]}{more}")
+        notes += self.exactness
         if self.tuned:
             names = ", ".join(map(printable, self.tuned))
             notes.append(f"options tuned on other forget sets and seeds: {names}")
@@ -239,10 +241,33 @@ class Section:
             notes.append("the pairs share one forget set")
         return notes
 
+    @property
+    def exactness(self) -> list[str]:
+        """What is known of each method whose head forgets exactly, or should."""
+        found: dict[str, Counter[str]] = {}
+        for card in self.cards:
+            if card["method"] in self._tried and card.get("exactness"):
+                found.setdefault(card["method"], Counter())[card["exactness"]] += 1
+        return [f"{printable(name)}: {exactly(counts)}" for name, counts in found.items()]
+
     def _untuned_names(self) -> str:
         if self.untuned == self._tried:
             return "every method"
         return ", ".join(map(printable, self.untuned))
+
+
+def exactly(counts: Counter[str]) -> str:
+    """What the exactness records of the pairs say together.
+
+    >>> exactly(Counter({"head only": 2}))
+    'exact in the head only: its backbone was trained with the forgotten data'
+    """
+    if counts["head only"]:
+        return "exact in the head only: its backbone was trained with the forgotten data"
+    return (
+        "the statistics of the head are, to the last bit, those of one that never saw the "
+        f"forgotten data in {counts['equal']} of {plural(counts.total(), 'pair')}"
+    )
 
 
 def failure(card: Record) -> str:

@@ -1,5 +1,148 @@
 """ACU: analytic continual unlearning (arXiv 2505.12239)."""
 
-from mu.analytic.head import AnalyticHead
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
-__all__ = ["AnalyticHead"]
+import torch
+from torch import Tensor
+
+from mu.analytic.head import AnalyticHead, check_options
+from mu.data.base import Batch
+from mu.errors import NotApplicable, UsageError
+from mu.models.analytic import AnalyticNetwork, headless, representation
+from mu.models.base import as_batch
+from mu.unlearning.base import Unlearner
+
+__all__ = ["ACU", "AnalyticHead"]
+
+ABOUT = "about"  # the JSON among the tensors that a head is stored as
+
+
+class ACU(Unlearner):
+    """Analytic continual unlearning: remove rows from a ridge head on a frozen backbone, exactly.
+
+    A model whose head is analytic already (`mu.training.analytic`) hands its statistics from
+    request to request, and a request costs one forward pass over D_f. Any other model is given
+    such a head first: the backbone is what it was trained to be, with the forgotten data, and only
+    the head is exact. After a request the head is that of a ridge regression on what remains, with
+    the same backbone and expansion, to the last bit of its statistics.
+
+    Args:
+        expansion: Random features d of a head that is made here.
+        gamma: Ridge of a head that is made here.
+        grid: Bits of the feature grid of a head that is made here; see
+            `mu.analytic.head.AnalyticHead`.
+        limit: Size of features that has these bits.
+        batch_size: Samples a forward pass.
+        form: "exact", or "column", a control that only clears the columns of classes that are gone:
+            their rows still shape all other columns.
+
+    Raises:
+        UsageError: Options that make no sense; when it is applied: rows that the head never
+            learnt, for instance since features are augmented.
+        NotApplicable: The model has binary logits.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "full"})
+    requests: ClassVar[frozenset[str]] = frozenset({"samples", "nodes"})
+    changes: ClassVar[frozenset[str]] = frozenset({"weights", "architecture"})
+
+    def __init__(
+        self,
+        expansion: int = 1024,
+        gamma: float = 1.0,
+        grid: int | None = 14,
+        limit: float | None = 8.0,
+        batch_size: int = 256,
+        form: str = "exact",
+    ) -> None:
+        super().__init__()
+        if form not in ("exact", "column"):
+            raise UsageError(f"form={form!r} is neither 'exact' nor 'column'")
+        check_options(expansion, gamma, grid, limit)
+        self.options: dict[str, Any] = {"gamma": gamma, "grid": grid, "limit": limit}
+        self.expansion, self.batch_size, self.form = expansion, batch_size, form
+
+    @torch.no_grad()
+    def solve(self) -> None:
+        self.made: dict[str, Any] = {}
+        network, head = self.analytic()
+        x, y = map(torch.cat, zip(*self.rows("forget", network), strict=True))
+        before = head.digest()
+        head.unlearn(x, y)
+        head.settle()  # weights of the sums alone, whatever way led there
+        if self.form == "exact":
+            network.head.weight.copy_(head.weight.T)
+        else:
+            network.head.weight[head.counts == 0] = 0.0
+        self.memory |= remembered(head)
+        if self.form == "exact":
+            self.facts |= {"statistics": head.digest(), "statistics_before": before}
+
+    def analytic(self) -> tuple[AnalyticNetwork, AnalyticHead]:
+        """The network with its head; made of a model that has none."""
+        network = self.learner.network
+        if isinstance(network, AnalyticNetwork) and ABOUT in self.memory:
+            return network, recalled(self.memory, self.context.secret())
+        with self.setup_cost():
+            if not isinstance(network, AnalyticNetwork):
+                network = self.with_head()
+                self.learner.network = network.eval()
+                self.facts["exact"] = "head only: the backbone was trained with the forgotten data"
+            width = network.head.in_features
+            head = AnalyticHead(width, **self.options, key=self.context.secret())
+            for x, y in self.rows("full", network):
+                head.learn(x, y)
+            head.reserve(network.head.out_features)
+        return network, head
+
+    def with_head(self) -> AnalyticNetwork:
+        """An analytic network around the model's own, which loses its head."""
+        first = as_batch(next(iter(self.parts["full"].batches(batch_size=1))))
+        classes = self.learner.outputs(first)[0].shape[1]
+        if classes < 2:
+            raise NotApplicable("not applicable: ACU needs a logit for each class, not one in all")
+        network = self.learner.network
+        width = representation(headless(copy.deepcopy(network)), first.x).shape[1]
+        self.made = {"in_features": width, "num_classes": classes, "expansion": self.expansion}
+        made = AnalyticNetwork(network, **self.made, seed=self.context.seed)
+        return made.to(self.context.device)
+
+    def rows(self, part: str, network: AnalyticNetwork) -> Iterator[tuple[Tensor, Tensor]]:
+        """Expanded features and labels of the batches of a part."""
+        for batch in self.batches(part, batch_size=self.batch_size):
+            self.meter.backward -= batch.units  # there is no gradient
+            yield expanded(network, batch)
+
+    def model_of(self, model: dict[str, Any]) -> dict[str, Any]:
+        if not self.made:
+            return model
+        network = model["network"] if isinstance(model.get("network"), dict) else model
+        target = "mu.models.analytic.AnalyticNetwork"
+        found = {"_target_": target, "backbone": network, **self.made}
+        return model | {"network": found} if network is not model else found
+
+
+def expanded(network: AnalyticNetwork, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Features (n, d) and class ids (n,) of a batch, on the CPU."""
+    if batch.y.is_floating_point():
+        raise NotApplicable("not applicable: ACU needs class ids as targets")
+    return network.features(batch.x).cpu(), batch.y.cpu()
+
+
+def remembered(head: AnalyticHead) -> dict[str, Tensor]:
+    """A head as tensors, for the state that a request leaves."""
+    about, tensors = head.state()
+    return {ABOUT: torch.tensor(list(json.dumps(about).encode()), dtype=torch.uint8), **tensors}
+
+
+def recalled(memory: dict[str, Tensor], key: bytes) -> AnalyticHead:
+    """The head of the tensors that `remembered` gave.
+
+    Raises:
+        UsageError: The key is not the one that the head was made with.
+    """
+    about = json.loads(bytes(memory[ABOUT].tolist()))
+    return AnalyticHead.of_state(about, memory, key)

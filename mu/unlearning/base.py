@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from secrets import token_bytes
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -43,6 +44,7 @@ class Context:
     Attributes:
         watched: Part → batches whose accuracy and loss are noted while a method trains.
         points: How often.
+        secret: Gives the key of what a method remembers in a form that only it can read.
     """
 
     seed: int = 0
@@ -53,6 +55,7 @@ class Context:
     progress: Progress | None = None
     watched: Mapping[str, Any] = field(default_factory=dict)
     points: int = 10
+    secret: Callable[[], bytes] = token_bytes
 
 
 @dataclass

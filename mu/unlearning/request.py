@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mu.analytic.key import ledger_key
 from mu.artifact import Artifact
 from mu.data.base import Batch, Data, View, removed_elements
 from mu.data.build import build, build_data
@@ -89,6 +90,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         channels_last=recipe["channels_last"],
         augment=recipe["augment"],
         progress=progress,
+        secret=ledger_key,
     )
     parts = parts_for(data, method, inputs["before"], selection)
     stored = dict(zip(config.get("stored", []), inputs.get("stored", []), strict=True))

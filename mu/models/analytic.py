@@ -1,0 +1,119 @@
+"""A frozen backbone, a random expansion of its features, and a linear head on top."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mu.errors import UsageError
+from mu.models.graph import GraphNetwork
+
+CHUNK = 64  # rows that are always computed together, so that a row's bits never change
+
+
+class AnalyticNetwork(nn.Module):
+    r"""Logits of an analytic head: W · relu(P f(x)), f and P frozen.
+
+    The expansion of a row is the same to the last bit whatever batch it comes in, as unlearning
+    needs it: batches are cut into, or filled up to, chunks of one size. P is drawn uniformly from
+    ±1/√p, as a linear layer without bias is.
+
+    Args:
+        backbone: Gives p features for each row by ``features(x)``, or, where it has no such method,
+            as the input of its last linear layer. That layer is taken out. A graph network gives
+            its last hidden layer for node classes.
+        in_features: p.
+        num_classes: Number of logits.
+        expansion: Width d of the expansion; more is more accurate, memory grows with its square.
+        seed: Of P.
+
+    Raises:
+        UsageError: A width below 1.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        in_features: int,
+        num_classes: int,
+        expansion: int = 1024,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value in {"in_features": in_features, "expansion": expansion}.items():
+            if value < 1:
+                raise UsageError(f"AnalyticNetwork: {name}={value} is not a positive number")
+        self.backbone = headless(backbone).requires_grad_(False)
+        self.register_buffer("expansion", torch.empty(in_features, expansion))
+        self.head = nn.Linear(expansion, num_classes, bias=False)
+        self.expansion: Tensor
+        self.draw(seed)
+
+    def draw(self, seed: int) -> None:
+        """Draw P anew."""
+        generator = torch.Generator().manual_seed(seed)
+        bound = len(self.expansion) ** -0.5
+        drawn = torch.rand(self.expansion.shape, generator=generator) * (2 * bound) - bound
+        self.expansion.copy_(drawn)
+
+    def train(self, mode: bool = True) -> "AnalyticNetwork":
+        """As ever, but the backbone stays in evaluation mode: its statistics are frozen."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def features(self, x: Any) -> Tensor:
+        """(n, d) expanded features φ(x), in the precision of the weights."""
+        with torch.no_grad(), torch.autocast(self.expansion.device.type, enabled=False):
+            if not isinstance(x, Tensor):
+                found = representation(self.backbone, x)
+                return torch.cat([self.expanded(part) for part in torch.split(found, CHUNK)])
+            return torch.cat([self.chunk(part) for part in torch.split(x, CHUNK)])
+
+    def chunk(self, x: Tensor) -> Tensor:
+        """φ of at most `CHUNK` images."""
+        count = len(x)
+        if self.channels_last():
+            x = x.contiguous(memory_format=torch.channels_last)
+        return self.expanded(representation(self.backbone, filled(x)))[:count]
+
+    def expanded(self, features: Tensor) -> Tensor:
+        """relu(P f) of at most `CHUNK` rows."""
+        return torch.relu(filled(features) @ self.expansion)[: len(features)]
+
+    def channels_last(self) -> bool:
+        """Whether convolutions are stored so, which images have to follow."""
+        first = next((p for p in self.backbone.parameters() if p.dim() == 4), None)
+        return first is not None and first.is_contiguous(memory_format=torch.channels_last)
+
+    def forward(self, x: Any) -> Tensor:
+        logits: Tensor = self.head(self.features(x))
+        return logits
+
+
+def filled(rows: Tensor) -> Tensor:
+    """Rows with zeros below, `CHUNK` in all."""
+    missing = CHUNK - len(rows)
+    if not missing:
+        return rows
+    return torch.cat([rows, rows.new_zeros(missing, *rows.shape[1:])])
+
+
+def representation(backbone: nn.Module, x: Any) -> Tensor:
+    """(n, p) features of a network without its head."""
+    if isinstance(backbone, GraphNetwork) and backbone.depth > 1 and x.pairs is None:
+        hidden = backbone.layers(x)[-2].relu()
+        return hidden if x.nodes is None else hidden[x.nodes]
+    features: Any = getattr(backbone, "features", backbone)
+    found: Tensor = features(x)
+    return found
+
+
+def headless(network: nn.Module) -> nn.Module:
+    """The network with its last linear layer replaced by nothing; as it is where it has none."""
+    names = [n for n, module in network.named_modules() if isinstance(module, nn.Linear)]
+    if not names or isinstance(network, GraphNetwork):
+        return network
+    parent, _, name = names[-1].rpartition(".")
+    setattr(network.get_submodule(parent), name, nn.Identity())
+    return network

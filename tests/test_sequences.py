@@ -1,0 +1,163 @@
+"""Requests in a row: where oracles are trained, how each starts, and heads that forget exactly."""
+
+import pytest
+
+from mu.config import load_experiment, sequence_of, steps_of
+from mu.errors import UsageError
+
+QUICK = ("recipe.epochs=1", "seeds=1", "oracles=1", "compute.workers=0")
+ANALYTIC = """
+blocks:
+  - data: digits
+    model: {model}
+    recipe: {recipe}
+    seeds: 1
+    oracles: 2
+    methods: [acu, {{acu_column: {{method: acu, form: column}}}}]
+    requests:
+      classes_then_images:
+        - {{request: class, label: 3}}
+        - {{request: random, count: 2}}
+        - {{request: class, label: 5}}
+"""
+MODEL = """
+_target_: mu.models.base.Learner
+network:
+  _target_: mu.models.analytic.AnalyticNetwork
+  backbone:
+    _target_: mu.models.vision.SmallCNN
+    in_channels: ???
+    num_classes: ???
+    image_size: ???
+  in_features: 64
+  num_classes: ???
+  expansion: 64
+"""
+RECIPE = """
+fit:
+  step: mu.training.analytic:step
+  backbone: {data: digits, model: small_cnn, recipe: digits}
+  gamma: 1.0
+  grid: 14
+  limit: 8.0
+  tasks: 3
+epochs: 1
+batch_size: 100
+optimizer: null
+precision: 32-true
+channels_last: false
+augment: null
+threads: 1
+checkpoint: null
+"""
+
+
+@pytest.fixture
+def analytic(tmp_path, mu):
+    """Run an experiment on an analytic head, with a model and a recipe of its own."""
+    for group, text in {"model/analytic_cnn": MODEL, "recipe/analytic_digits": RECIPE}.items():
+        path = tmp_path / "configs" / f"{group}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def run(*words, model="analytic_cnn", recipe="analytic_digits", **options):
+        path = tmp_path / "analytic.yaml"
+        path.write_text(ANALYTIC.format(model=model, recipe=recipe))
+        words = (f"experiment={path}", "compute.workers=0", *words)
+        return mu("run", *words, MU_CONFIGS=tmp_path / "configs", **options)
+
+    return run
+
+
+def test_steps_without_oracles_are_served_and_not_scored(mu, tmp_path):
+    words = ("experiment=sequence", "methods=finetune", *QUICK)
+    whole = mu("run", *words, out=tmp_path / "whole")
+    last = mu("run", *words, "oracle_at=2")
+    assert last.code == 0, last.err
+    assert {card["step"] for card in last.cards} == {1}
+    assert {card["step"] for card in whole.cards} == {0, 1}
+    for method in ("original", "oracle", "finetune"):
+        own = last.card(method, step=1)
+        assert own["learner"] == whole.card(method, step=1)["learner"]
+        assert own["values"]["ua"] == whole.card(method, step=1)["values"]["ua"]
+
+
+def test_each_request_from_the_last_or_from_the_original(mu, tmp_path):
+    words = ("experiment=sequence", "methods=finetune", *QUICK)
+    chain = mu("run", *words, out=tmp_path / "chain")
+    anew = mu("run", *words, "sequence=cumulative")
+    assert anew.code == 0, anew.err
+    learners = [[f.card("finetune", step=s)["learner"] for s in (0, 1)] for f in (chain, anew)]
+    assert learners[0][0] == learners[1][0] and learners[0][1] != learners[1][1]
+    for name in ("original", "oracle"):
+        assert chain.card(name, step=1)["learner"] == anew.card(name, step=1)["learner"]
+    first, second = (anew.card("finetune", step=s) for s in (0, 1))
+    assert second["n_forget"] + second["n_retain"] == first["n_retain"]
+
+
+def test_the_passes_of_all_requests_so_far(mu):
+    found = mu("run", "experiment=sequence", "methods=finetune", *QUICK)
+    first, second = (found.card("finetune", step=s)["values"] for s in (0, 1))
+    assert first["cost/passes_so_far"] == pytest.approx(first["cost/passes"])
+    assert second["cost/passes_so_far"] > second["cost/passes"] + 0.8 * first["cost/passes"]
+    oracle = [found.card("oracle", step=s)["values"]["cost/passes_so_far"] for s in (0, 1)]
+    assert oracle == [1, 2]
+    assert found.card("original", step=1)["values"]["cost/passes_so_far"] == 0
+
+
+@pytest.mark.parametrize("given", ["all", [], [0], [1, 2.5], [-1]])
+def test_steps_that_make_no_sense(given):
+    with pytest.raises(UsageError, match="oracle_at="):
+        steps_of(given)
+
+
+def test_another_way_to_serve_a_sequence_is_named(mu):
+    with pytest.raises(UsageError, match="sequence=both is neither chain"):
+        sequence_of("both")
+    found = mu("run", "experiment=sequence", "sequence=both", *QUICK)
+    assert found.code == 2 and "neither chain" in found.err
+
+
+def test_the_last_step_is_scored_where_none_is_named():
+    block = load_experiment("sequence", ["oracle_at=[7,9]"]).blocks[0]
+    assert block.scored_steps("two_classes") == {1}
+    assert load_experiment("sequence", []).blocks[0].scored_steps("two_classes") == {0, 1}
+
+
+def test_an_analytic_head_forgets_exactly_what_the_solved_one_never_saw(analytic):
+    found = analytic()
+    assert found.code == 0, found.err
+    for step in range(3):
+        acu, column = (found.card(m, step=step) for m in ("acu", "acu_column"))
+        oracle = found.card("oracle", step=step)
+        assert acu["exactness"] == oracle["exactness"] == "equal"
+        assert column["exactness"] is None
+        assert found.card("original", step=step)["exactness"] == "unequal"
+        for name in ("ua", "ra", "ta", "mia"):  # the first oracle has the seed of the original
+            assert acu["values"][name] == acu["oracle"][name][0] is not None, name
+        assert acu["values"]["cost/passes_request"] < 0.2
+    original = found.card("original", step=0)
+    assert [len(task["classes"]) for task in original["facts"]["tasks"]] == [4, 7, 10]
+    assert original["facts"]["tasks"][-1]["accuracy"] > 0.8
+    keys = {found.card(m, step=0)["learner"] for m in ("original", "oracle", "acu")}
+    assert len(keys) == 3
+
+
+def test_backbones_are_trained_once_a_seed(analytic, tmp_path):
+    store = tmp_path / "store"
+    found = analytic(store=store)
+    assert found.code == 0, found.err
+    # Two seeds of oracles: backbones; heads: the original, three oracles each, random weights.
+    assert len(list((store / "fit").iterdir())) == 2 + 1 + 6 + 1
+    assert (tmp_path / "store.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_analytic_recipe_wants_an_analytic_model(analytic):
+    found = analytic(model="small_cnn")
+    assert found.code == 2 and "needs an AnalyticNetwork" in found.err
+
+
+def test_a_head_on_a_backbone_that_saw_the_data_says_so(analytic):
+    found = analytic("recipe.epochs=1", model="small_cnn", recipe="digits")
+    assert found.code == 0, found.err
+    assert {found.card("acu", step=s)["exactness"] for s in range(3)} == {"head only"}
