@@ -13,6 +13,7 @@ from mu.data.graphs import NodeData
 from mu.data.links import LinkData
 from mu.models.base import Learner
 from mu.models.graph import GCN
+from mu.models.timm import TimmModel
 from mu.models.vision import SmallCNN
 from mu.training.fit import fit
 from mu.unlearning.base import DataPart
@@ -50,7 +51,7 @@ class Case:
         }
 
 
-def images() -> Case:
+def images(network=None) -> Case:
     """Four classes of 8×8 images, one bright quadrant each; class 2 is forgotten."""
     generator = torch.Generator().manual_seed(0)
     y = torch.arange(160) % 4
@@ -60,8 +61,15 @@ def images() -> Case:
     ids = np.arange(160)
     data = TensorData(x, y, train=ids[:100], validation=ids[100:120], test=ids[120:])
     forget = ids[:100][y[:100].numpy() == 2]
-    network = network_of(SmallCNN, 1, 4, 8, 4, 8)
+    network = network or network_of(SmallCNN, 1, 4, 8, 4, 8)
     return _case("images", "samples", data, network, forget, {"samples": forget})
+
+
+def patches() -> Case:
+    """The same images for a Vision Transformer of two blocks."""
+    options = {"depth": 2, "embed_dim": 16, "num_heads": 2}
+    config = network_of(TimmModel, "vit_tiny_patch16_224", 1, 4, 8)
+    return images(config | {"patch_size": 4, "options": options})
 
 
 def nodes() -> Case:
@@ -115,4 +123,4 @@ def _case(name, kind, data, config, forget, removed):
     return Case(name, kind, data, learner, forget, removed, model)
 
 
-CASES = {"images": images, "nodes": nodes, "links": links}
+CASES = {"images": images, "patches": patches, "nodes": nodes, "links": links}

@@ -1,6 +1,7 @@
-"""All elements of one class, or of one sub-class."""
+"""All elements of a class, of a sub-class, or of several."""
 
 import difflib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,43 +10,55 @@ from mu.errors import UsageError
 
 
 class ClassSet:
-    """Every kept element whose class is ``label``.
+    """Every kept element whose class is ``label``, or one of them.
 
     Args:
-        label: The class: its number, or its name where the data know names.
+        label: The class: its number, or its name where the data know names; or a list of such.
         kind: Kind of element; it must have classes.
         level: Another labelling of the same elements that the data offer, such as the ``fine``
             classes of images that are trained by coarse ones; None for the trained one.
 
     Raises:
-        UsageError: A label that is neither a number nor a name.
+        UsageError: A label that is neither a number nor a name, or no label.
     """
 
-    def __init__(self, label: int | str, kind: str = "samples", level: str | None = None) -> None:
-        if isinstance(label, bool) or not isinstance(label, int | str):
-            raise UsageError(f"label={label!r} is neither the number nor the name of a class")
-        self.label, self.kind, self.level = label, kind, level
+    def __init__(
+        self,
+        label: int | str | Sequence[int | str],
+        kind: str = "samples",
+        level: str | None = None,
+    ) -> None:
+        several = isinstance(label, Sequence) and not isinstance(label, str)
+        self.labels: list[int | str] = list(label) if several else [label]  # type: ignore[arg-type,list-item]
+        for one in self.labels:
+            if isinstance(one, bool) or not isinstance(one, int | str):
+                raise UsageError(f"label={one!r} is neither the number nor the name of a class")
+        if not self.labels:
+            raise UsageError("label=[] names no class")
+        self.kind, self.level = kind, level
 
     def select(self, data: Data, available: Ids, rng: np.random.Generator) -> Ids:
-        """Ids of the elements of the class.
+        """Ids of the elements of the classes.
 
         Raises:
-            UsageError: The elements have no classes, or none has this one.
+            UsageError: The elements have no classes, or none has one of these.
         """
         labels = data.element_labels(self.kind, self.level)
         if labels is None:
             raise UsageError(f"{self.kind} have no classes; choose another kind of request")
-        label = self.label if isinstance(self.label, int) else self.number(self.label, data)
-        ids = data.elements(self.kind)[labels == label]
-        ids = np.intersect1d(ids, available)
-        if len(ids) == 0:
-            known = np.unique(labels)
-            if label in known:
-                raise UsageError(f"no {self.kind} of class {self.label} are left to forget")
-            raise UsageError(
-                f"no {self.kind} have class {self.label}; classes are {known[0]} to {known[-1]}"
-            )
-        return ids
+        found = []
+        for name in self.labels:
+            label = name if isinstance(name, int) else self.number(name, data)
+            ids = np.intersect1d(data.elements(self.kind)[labels == label], available)
+            if len(ids) == 0:
+                known = np.unique(labels)
+                if label in known:
+                    raise UsageError(f"no {self.kind} of class {name} are left to forget")
+                raise UsageError(
+                    f"no {self.kind} have class {name}; classes are {known[0]} to {known[-1]}"
+                )
+            found.append(ids)
+        return np.unique(np.concatenate(found))
 
     def number(self, name: str, data: Data) -> int:
         """Number of the class called ``name``.

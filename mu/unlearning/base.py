@@ -95,6 +95,7 @@ class Unlearner(pl.LightningModule):
             trained on, for stop rules). Nothing else is.
         requests: Kinds of elements the method can forget; empty means any.
         changes: What it may change, of ``weights``, ``architecture``.
+        architectures: What a network must be, as ``transformer``; empty means anything.
         weighted: Whether it honours ``Batch.weight``.
         gradient_view: The graph its gradients see: ``trained`` (with what is forgotten) or
             ``retained``. Says nothing for images.
@@ -105,6 +106,7 @@ class Unlearner(pl.LightningModule):
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain"})
     requests: ClassVar[frozenset[str]] = frozenset()
     changes: ClassVar[frozenset[str]] = frozenset({"weights"})
+    architectures: ClassVar[frozenset[str]] = frozenset()
     weighted: ClassVar[bool] = False
     gradient_view: ClassVar[str] = "trained"
     files: ClassVar[frozenset[str]] = frozenset()

@@ -83,3 +83,13 @@ def test_the_level_goes_with_the_selection_and_with_those_after_it():
     assert groups_of(data, plain, [before, Artifact({}, {})]).tolist() == (
         data.levels["fine"].tolist()
     )
+
+
+def test_several_classes_in_one_request():
+    assert chosen(ClassSet([2, "cat"])) == sorted(chosen(ClassSet(2)) + chosen(ClassSet(0)))
+    with pytest.raises(UsageError, match="names no class"):
+        ClassSet([])
+    with pytest.raises(UsageError, match="label=1[.]5 is neither"):
+        ClassSet([0, 1.5])
+    with pytest.raises(UsageError, match="no samples have class 9"):
+        chosen(ClassSet([0, 9]))

@@ -65,3 +65,19 @@ def test_a_method_without_any_result_is_not_called_untuned(results: Results) -> 
     assert "ssd" in section.methods
     assert "ssd" not in section.untuned
     assert "every method ran with default settings, not tuned" in section.notes
+
+
+def test_what_is_exact_is_said_with_the_number_of_pairs(results: Results) -> None:
+    first = [c for c in results["cards"] if c["method"] == "finetune" and c["block"] == 0]
+    request = first[0]["request"]
+    first = [card for card in first if card["request"] == request]
+    for card, word in zip(first, ["unequal", *["equal"] * len(first)], strict=False):
+        card["exactness"] = word
+    section = next(s for s in sections(results) if s.request == request)
+    equal, pairs = len(first) - 1, len(first)
+    assert f"in {equal} of {pairs} pairs" in " ".join(section.notes)
+    assert section.exactness[0].startswith("finetune: the statistics of the head")
+    for card in first:
+        card["exactness"] = "head only"
+    section = next(s for s in sections(results) if s.request == request)
+    assert "exact in the head only" in section.exactness[0]

@@ -21,7 +21,7 @@ METHODS = {
     for name, path in choices("method").items()
     if not get_class(yaml.safe_load(path.read_text())["_target_"]).files
 }
-KINDS = {"images": "samples", "nodes": "nodes", "links": "edges"}
+KINDS = {"images": "samples", "patches": "samples", "nodes": "nodes", "links": "edges"}
 
 
 @cache
@@ -33,12 +33,13 @@ def method(name):
     return build(options_of(yaml.safe_load(METHODS[name].read_text())))
 
 
-def serves(name, kind):
+def serves(name, problem):
     declared = method(name).requests
-    return not declared or kind in declared
+    transformer = "transformer" in method(name).architectures
+    return (not declared or KINDS[problem] in declared) and transformer == (problem == "patches")
 
 
-PAIRS = [(name, p) for name in METHODS for p, kind in KINDS.items() if serves(name, kind)]
+PAIRS = [(name, problem) for name in METHODS for problem in KINDS if serves(name, problem)]
 
 
 def run(name, problem, seed=0):

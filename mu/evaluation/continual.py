@@ -1,0 +1,99 @@
+"""Scores of continual forgetting: test accuracy by when a class was forgotten, and H."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from mu.evaluation.accuracy import TestAccuracy, accuracy_on, forgotten_classes, of_classes
+from mu.evaluation.score import PROPORTION, OwnScore, Peers, Score
+from mu.evaluation.signals import Array, Signals, Split
+
+
+def h_mean(retain_acc: float, drop: float) -> float:
+    r"""Harmonic mean of the accuracy kept and the accuracy lost on what is forgotten.
+
+    .. math:: H = \frac{2 \, \mathrm{Acc}_r \, \mathrm{Drop}}{\mathrm{Acc}_r + \mathrm{Drop}}
+
+    (GS-LoRA, arXiv 2403.11530, section 4.) Zero where nothing was lost, or the accuracy rose.
+
+    Args:
+        retain_acc: Accuracy on what stays, in any unit.
+        drop: Accuracy before minus after on what goes, in the same unit.
+
+    Example:
+        >>> round(h_mean(74.16, 74.65), 2), h_mean(0.7, -0.1)
+        (74.4, 0.0)
+    """
+    if not (drop > 0 and retain_acc > 0):
+        return 0.0
+    return 2 * retain_acc * drop / (retain_acc + drop)
+
+
+@dataclass(frozen=True)
+class ClassesForgotten(OwnScore):
+    """Test accuracy on the classes that left with this request, or with an earlier one.
+
+    Args:
+        when: "now" (Acc_f) or "earlier" (Acc_o). Only classes of which nothing is retained count.
+    """
+
+    range = PROPORTION
+    when: str = "now"
+
+    def __post_init__(self) -> None:
+        """Refuse another time."""
+        super().__post_init__()
+        if self.when not in ("now", "earlier"):
+            raise ValueError(f"when={self.when!r} is neither 'now' nor 'earlier'")
+
+    def classes(self, signals: Signals, split: Split) -> Array:
+        """Return the classes that left then."""
+        gone = forgotten_classes(signals, split)
+        now = np.intersect1d(gone, split.classes(signals, split.forget))
+        return now if self.when == "now" else np.setdiff1d(gone, now)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the accuracy, in [0, 1]; nan when no class left then."""
+        return accuracy_on(
+            signals, of_classes(signals, split, split.test, self.classes(signals, split))
+        )
+
+
+@dataclass(frozen=True)
+class ClassesNamed(OwnScore):
+    """Test accuracy on some classes by their numbers: Acc_m of those that were never replayed."""
+
+    range = PROPORTION
+    labels: Sequence[int] = ()
+    title: str = field(default="Acc_m", kw_only=True)
+    kind: str = field(default="utility", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the accuracy, in [0, 1]; nan for no classes."""
+        return accuracy_on(
+            signals, of_classes(signals, split, split.test, np.asarray(self.labels, dtype=int))
+        )
+
+
+@dataclass(frozen=True)
+class HMean(Score):
+    """H on test samples, against the original: published code compares with the model before.
+
+    It should equal the oracle's value; more can mean that what is forgotten is avoided.
+    """
+
+    range = PROPORTION
+    __test__: ClassVar[bool] = False
+    title: str = field(default="H", kw_only=True)
+
+    def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
+        """Return H, in [0, 1]; nan without an original or where no class left."""
+        left = ClassesForgotten()
+        if peers.original is None or not len(left.classes(signals, split)):
+            return float("nan")
+        drop = left.of(peers.original, split) - left.of(signals, split)
+        return h_mean(TestAccuracy().of(signals, split), drop)

@@ -1,0 +1,1 @@
+"""Low-rank adapters: layers, where they go, their groups, and how they leave again."""

@@ -1,0 +1,350 @@
+"""GS-LoRA and GS-LoRA++: continual forgetting by group-sparse low-rank adapters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from mu.data.base import Batch
+from mu.errors import UsageError
+from mu.evaluation.continual import h_mean
+from mu.lora.adapters import KINDS, Adapters
+from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_group_ratio
+from mu.unlearning.base import Unlearner
+from mu.unlearning.few_shot import few_shot
+from mu.unlearning.output_layer import output_layer
+from mu.unlearning.parts import Part
+from mu.unlearning.prototypes import apart, class_means, embedded, prototype_loss
+
+__all__ = [
+    "GSLoRA",
+    "bounded_forget_loss",
+    "group_norms",
+    "group_sparsity",
+    "h_mean",
+    "prototype_loss",
+    "proximal_step",
+    "zero_group_ratio",
+]
+
+LATER = math.sqrt(6 / 51)  # width of the A of later requests: Kaiming's a = √50 against √5
+TOLERANCE = 1e-3  # of the largest norm: what counts as zero
+LEAST = 1e-5 / 1e-2  # the learning rate at the end, as a share of that at the start
+
+
+def bounded_forget_loss(logits: Tensor, labels: Tensor, bound: float) -> Tensor:
+    """ReLU(bound − mean cross-entropy): pushes samples away until the bound, and no further.
+
+    Args:
+        logits: (n, C).
+        labels: (n,) class ids.
+        bound: A few times ln C for a softmax head; log C is what a uniform answer costs.
+
+    Example:
+        >>> bounded_forget_loss(torch.zeros(2, 4), torch.tensor([0, 1]), 1.0).item()
+        0.0
+    """
+    return torch.relu(bound - nn.functional.cross_entropy(logits, labels))
+
+
+class GSLoRA(Unlearner):
+    r"""Adapters on the feed-forward layers forget, few of them, and are merged (arXiv 2403.11530).
+
+    .. math:: L = \ell(R) + \beta\,[b - \ell(F)]_+ + \alpha\,\Omega
+        + w_f\,[b_p - D(F)]_+ + w_r\,D(R)
+
+    The last two terms make GS-LoRA++ (arXiv 2501.09705). All weights but those of the adapters are
+    frozen, the head too. One adapter a layer lives for one request; at its end it is added to the
+    weights once, so that the result is a plain model, and the next request starts from there.
+
+    Args:
+        epochs: Passes over the replayed samples, at most.
+        lr: Learning rate of AdamW, down to a thousandth of it by a cosine over the epochs.
+        rank: r.
+        scale: s of W + s B A; 1/r where None.
+        groups: What is to vanish together: "block", "lora" or "matrix".
+        alpha: Weight of Ω.
+        warmup: Share of the epochs in which α is 0.
+        proximal: Whether Ω is minimised by `proximal_step`, which reaches zero, or, as published,
+            by gradients, which do not.
+        beta: Weight of the bounded loss.
+        bound: b; three times ln C where None.
+        shots: Samples of each class that are read; None with ``share`` None takes all.
+        share: Share of each class that is read.
+        missing: Classes that are kept but never replayed.
+        w_forget: Weight of the push from prototypes.
+        w_retain: Weight of the pull to prototypes.
+        bound_prototype: b_p; the mean divergence between prototypes where None.
+        prototypes: "original": of the model before the first request; "current": made anew.
+        ema: Decay of a running mean of the adapters over epochs after the warm-up, which is what
+            is merged; None merges the last.
+        keep: "last" epoch, or the "best" by H on validation data.
+        stop: End once the bound is met and the replayed loss is at most so much above that of the
+            first epoch; None never ends early.
+        batch_size: Samples of D_f, and of D_r, a step.
+        weight_decay: Of AdamW; 0.05 as published.
+        blocks: Places of blocks with adapters; None means all.
+        narrow: Whether later requests draw a narrower A, as published.
+
+    Raises:
+        UsageError: Options that make no sense.
+        NotApplicable: The network has no feed-forward layers, as a convolutional one.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "validation"})
+    requests: ClassVar[frozenset[str]] = frozenset({"samples"})
+    architectures: ClassVar[frozenset[str]] = frozenset({"transformer"})
+
+    def __init__(
+        self,
+        epochs: int = 100,
+        lr: float = 0.01,
+        rank: int = 8,
+        scale: float | None = None,
+        groups: str = "block",
+        alpha: float = 0.01,
+        warmup: float = 0.2,
+        proximal: bool = True,
+        beta: float = 0.15,
+        bound: float | None = None,
+        shots: int | None = None,
+        share: float | None = 0.1,
+        missing: Sequence[int] = (),
+        w_forget: float = 0.0,
+        w_retain: float = 0.0,
+        bound_prototype: float | None = None,
+        prototypes: str = "original",
+        ema: float | None = None,
+        keep: str = "last",
+        stop: float | None = 0.05,
+        batch_size: int | None = 48,
+        weight_decay: float = 0.0,
+        blocks: list[int] | None = None,
+        narrow: bool = True,
+    ) -> None:
+        super().__init__()
+        if epochs < 1 or lr <= 0 or rank < 1:
+            raise UsageError(f"epochs={epochs}, lr={lr} and rank={rank} must be positive")
+        for name, value in {
+            **{"alpha": alpha, "beta": beta, "w_forget": w_forget, "w_retain": w_retain},
+            **{"weight_decay": weight_decay, "bound": bound or 0.0},
+        }.items():
+            if value < 0:
+                raise UsageError(f"{name}={value} must not be negative")
+        for name, given, known in (
+            ("groups", groups, KINDS),
+            ("prototypes", prototypes, ("original", "current")),
+            ("keep", keep, ("last", "best")),
+        ):
+            if given not in known:
+                raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
+        if not 0 <= warmup < 1 or (ema is not None and not 0 <= ema < 1):
+            raise UsageError(f"warmup={warmup} and ema={ema} must be in [0, 1)")
+        self.passes, self.lr, self.rank, self.scale = epochs, lr, rank, scale
+        self.kind, self.alpha, self.proximal = groups, alpha, proximal
+        self.quiet = round(warmup * epochs)
+        self.beta, self.bound, self.shots, self.share = beta, bound, shots, share
+        self.missing = [int(label) for label in missing]
+        self.w_forget, self.w_retain, self.bound_prototype = w_forget, w_retain, bound_prototype
+        self.prototypes, self.ema, self.keep, self.stop = prototypes, ema, keep, stop
+        self.batch_size, self.weight_decay = batch_size, weight_decay
+        self.blocks, self.narrow = blocks, narrow
+
+    # One request ---------------------------------------------------------------------------------
+
+    def solve(self) -> None:
+        network = self.learner.network
+        self.head = output_layer(network)
+        number = len(self.memory.get("norms", ()))
+        seed = self.context.seed + number
+        few: dict[str, Part] = {
+            "forget": few_shot(self.parts["forget"], self.shots, self.share, seed),
+            "retain": few_shot(self.parts["retain"], self.shots, self.share, seed, self.missing),
+        }
+        self.parts = {**self.parts, **few}
+        self.table = self.prototypes_of() if self.w_forget or self.w_retain else None
+        required = [(p, p.requires_grad) for p in network.parameters()]
+        network.requires_grad_(False)
+        width = LATER if number and self.narrow else 1.0
+        self.adapters = Adapters(network, self.rank, self.scale, seed, width, self.blocks)
+        self.sets = self.adapters.groups(self.kind)
+        self.described(network)
+        self.train_adapters()
+        self.pruned()
+        norms = group_norms(self.sets).detach().cpu()
+        self.memory["norms"] = torch.stack([*self.memory.get("norms", ()), norms])
+        self.adapters.merge()
+        for parameter, was in required:
+            parameter.requires_grad_(was)
+
+    def described(self, network: nn.Module) -> None:
+        """Bounds, and what share of the network is trained."""
+        if self.bound is None:
+            self.bound = 3 * math.log(self.head.out_features)
+        if self.table is not None and self.bound_prototype is None:
+            self.bound_prototype = apart(self.table)
+        trained = sum(p.numel() for p in self.adapters.parameters)
+        self.facts |= {
+            "bound": self.bound,
+            "bound_prototype": self.bound_prototype,
+            "trained_share": trained / sum(p.numel() for p in network.parameters()),
+        }
+
+    def prototypes_of(self) -> Tensor:
+        """(C, d) prototypes: remembered from before the first request, or made now."""
+        if self.prototypes == "original" and "prototypes" in self.memory:
+            return self.memory["prototypes"].to(self.context.device)
+        batches = (
+            batch for part in ("forget", "retain") for batch in self.looked(part, self.batch_size)
+        )
+        made = class_means(self.learner, batches, self.head, self.head.out_features)
+        if self.prototypes == "original":
+            self.memory["prototypes"] = made.cpu()
+        return made.to(self.context.device)
+
+    def looked(self, part: str, size: int | None = None) -> Iterator[Batch]:
+        """Batches of a part, of which no gradient is taken."""
+        for batch in self.batches(part, batch_size=size):
+            self.meter.backward -= batch.units
+            yield batch
+
+    def train_adapters(self) -> None:
+        """Epochs over the replayed samples."""
+        matrices = self.adapters.parameters
+        optimizer = torch.optim.AdamW(matrices, lr=self.lr, weight_decay=self.weight_decay)
+        mean = [matrix.detach().clone() for matrix in matrices]
+        best, before = -1.0, self.judged() if self.keep == "best" else {}
+        saved: list[Tensor] = []
+        first: float | None = None
+        for epoch in range(self.passes):
+            rate = LEAST + (1 - LEAST) * (1 + math.cos(math.pi * epoch / self.passes)) / 2
+            optimizer.param_groups[0]["lr"] = rate * self.lr
+            sums = torch.zeros(3)
+            for replayed, gone in self.steps(epoch):
+                sums += self.step(optimizer, replayed, gone, epoch)
+            forget, retain = (sums[:2] / sums[2]).tolist()
+            self.note(epoch, forget, retain)
+            first = retain if first is None else first
+            with torch.no_grad():
+                fresh = epoch <= self.quiet or self.ema is None
+                for own, matrix in zip(mean, matrices, strict=True):
+                    own.lerp_(matrix, 1.0 if fresh else 1 - (self.ema or 0.0))
+            if self.keep == "best" and (found := self.h_of(before)) > best:
+                best, saved = found, [matrix.detach().clone() for matrix in matrices]
+            slack = -math.inf if self.stop is None else self.stop
+            if forget >= (self.bound or 0.0) and retain <= first + slack and epoch >= self.quiet:
+                break
+        self.facts["epochs"] = epoch + 1
+        chosen = saved if self.keep == "best" else mean
+        with torch.no_grad():
+            for matrix, value in zip(matrices, chosen, strict=True):
+                matrix.copy_(value)
+
+    def steps(self, epoch: int) -> Iterator[tuple[Batch, Batch]]:
+        """Pairs of a replayed batch and one to forget; the latter start over when they run out."""
+        read = {"batch_size": self.batch_size, "train": True, "augment": self.context.augment}
+        seed, rounds = self.context.seed + 1000 * epoch, 0
+        gone = self.batches("forget", seed=seed, **read)
+        for replayed in self.batches("retain", seed=seed, **read):
+            batch = next(gone, None)
+            if batch is None:
+                rounds += 1
+                gone = self.batches("forget", seed=seed + rounds, **read)
+                batch = next(gone)
+            yield replayed, batch
+
+    def step(
+        self, optimizer: torch.optim.Optimizer, replayed: Batch, gone: Batch, epoch: int
+    ) -> Tensor:
+        """One step of the optimiser, and of the proximal operator; (ℓ(F), ℓ(R), 1)."""
+        alpha = self.alpha if epoch >= self.quiet else 0.0
+        terms = self.terms(replayed, gone)
+        loss = torch.stack([terms["remain"], terms["forget"], *terms["prototypes"]]).sum()
+        if alpha and not self.proximal:
+            loss = loss + alpha * group_sparsity(self.sets)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        if alpha and self.proximal:
+            proximal_step(self.sets, optimizer.param_groups[0]["lr"] * alpha)
+        return (
+            torch.stack([terms["ce"], terms["remain"].detach(), torch.ones_like(terms["ce"])])
+            .cpu()
+            .float()
+        )
+
+    def terms(self, replayed: Batch, gone: Batch) -> dict[str, Any]:
+        """The weighted terms of the loss for one pair of batches."""
+        kept_z, kept, kept_y = embedded(self.learner, replayed, self.head)
+        gone_z, lost, gone_y = embedded(self.learner, gone, self.head)
+        bound = self.bound or 0.0
+        ce = nn.functional.cross_entropy(lost, gone_y)
+        pulls = []
+        if self.table is not None and self.w_forget:
+            away = torch.relu((self.bound_prototype or 0.0) - self.divergence(gone_z, gone_y))
+            pulls.append(self.w_forget * away)
+        if self.table is not None and self.w_retain:
+            pulls.append(self.w_retain * self.divergence(kept_z, kept_y))
+        return {
+            "remain": nn.functional.cross_entropy(kept, kept_y),
+            "forget": self.beta * torch.relu(bound - ce),
+            "prototypes": pulls,
+            "ce": ce.detach(),
+        }
+
+    def divergence(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """`prototype_loss` on the samples whose class has a prototype."""
+        assert self.table is not None
+        known = self.table[labels].isfinite().all(dim=1)
+        if not bool(known.any()):
+            return embeddings.sum() * 0.0
+        return prototype_loss(embeddings[known], labels[known], self.table)
+
+    # What is said of it ----------------------------------------------------------------------
+
+    def note(self, epoch: int, forget: float, retain: float) -> None:
+        """The losses of an epoch, for the report."""
+        curve = self.facts.setdefault("losses", [])
+        curve.append({"epoch": epoch, "forget": forget, "retain": retain})
+
+    @torch.no_grad()
+    def judged(self) -> dict[str, float]:
+        """Validation accuracy on classes that go and on classes that stay."""
+        gone = {int(y) for batch in self.looked("forget") for y in batch.y}
+        gone -= {int(y) for batch in self.looked("retain") for y in batch.y}
+        right, count = {True: 0, False: 0}, {True: 0, False: 0}
+        for batch in self.looked("validation"):
+            hits = self.learner.outputs(batch)[0].argmax(1) == batch.y
+            for hit, y in zip(hits.tolist(), batch.y.tolist(), strict=True):
+                right[y in gone] += hit
+                count[y in gone] += 1
+        names = {True: "forget", False: "retain"}
+        return {names[side]: right[side] / n for side, n in count.items() if n}
+
+    def h_of(self, before: dict[str, float]) -> float:
+        """H on validation data, against the model before the request."""
+        now = self.judged()
+        if "forget" not in now or "retain" not in now:
+            return now.get("retain", 0.0)
+        return h_mean(now["retain"], before["forget"] - now["forget"])
+
+    @torch.no_grad()
+    def pruned(self) -> None:
+        """Norms of the groups, and validation accuracy with and without those near zero."""
+        norms = group_norms(self.sets)
+        ratio = zero_group_ratio(norms, TOLERANCE)
+        found = {"norms": norms.tolist(), "effects": self.adapters.effects().tolist()}
+        self.facts |= found | {"zero_group_ratio": ratio, "accuracy": self.judged()}
+        if 0 < ratio < 1:
+            small = (norms <= TOLERANCE * norms.max()).tolist()
+            kept = [matrix.clone() for matrix in self.adapters.parameters]
+            for group in (g for g, is_small in zip(self.sets, small, strict=True) if is_small):
+                for matrix in group:
+                    matrix.zero_()
+            self.facts["accuracy_pruned"] = self.judged()
+            for matrix, value in zip(self.adapters.parameters, kept, strict=True):
+                matrix.copy_(value)
