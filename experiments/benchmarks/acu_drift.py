@@ -1,8 +1,8 @@
 """Error of an analytic head's weights after 10 000 requests (aim: ≤ 1e-8), and of its statistics.
 
 Rows go and come one at a time, always as corrections of the inverse. Reference: QR of the rows that
-remain with √γ I below them. With the grid the statistics must equal those of a fresh head bit for bit.
-Numbers after the command are other counts of requests.
+remain with √γ I below them. With the grid the statistics must equal those of a fresh head bit for
+bit. Numbers after the command are other counts of requests.
 """
 
 import sys

@@ -89,7 +89,7 @@ def test_several_classes_in_one_request():
     assert chosen(ClassSet([2, "cat"])) == sorted(chosen(ClassSet(2)) + chosen(ClassSet(0)))
     with pytest.raises(UsageError, match="names no class"):
         ClassSet([])
-    with pytest.raises(UsageError, match="label=1[.]5 is neither"):
+    with pytest.raises(UsageError, match=r"label=1\.5 is neither"):
         ClassSet([0, 1.5])
     with pytest.raises(UsageError, match="no samples have class 9"):
         chosen(ClassSet([0, 9]))
