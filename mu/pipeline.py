@@ -97,13 +97,16 @@ class Cell:
     ) -> State:
         """The state after a request, from the last one or from the original."""
         do = self.steps
-        if self.block.sequence == "chain" or not removed:
-            return await do.unlearn(method, state, removed, selection, original)
         if isinstance(state, CellFailed):
             raise state
-        both = await do.union((*removed, selection))
-        found = await do.unlearn(method, original, (), both, original)
-        return replace(found, removed=(*removed, selection), past=(*state.past, found.learner))
+        if self.block.sequence == "chain" or not removed:
+            found = await do.unlearn(method, state, removed, selection, original)
+        else:
+            both = await do.union((*removed, selection))
+            found = await do.unlearn(method, original, (), both, original)
+            found = replace(found, removed=(*removed, selection), past=(*state.past, found.learner))
+        do.log(method, state if self.block.sequence == "chain" else original, selection, found)
+        return found
 
     async def ask(self) -> None:
         """Select what needs no model, and read the user's files, before anything is trained.

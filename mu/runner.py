@@ -10,6 +10,7 @@ from mu.code import code_digest, targets_in
 from mu.errors import MuError
 from mu.jobs import Job, Ref
 from mu.pool import InlinePool, Pool
+from mu.request_log import RequestLog
 from mu.store import CorruptArtifact, Store
 
 CHEAP = ("describe", "halves", "select")  # run even in a plan: they say what the others are
@@ -43,10 +44,18 @@ class Runner:
         store: Where results are.
         pool: Where steps run; None plans only.
         watcher: Told about progress.
+        log: Takes a line for every request that a method has served.
     """
 
-    def __init__(self, store: Store, pool: Pool | None, watcher: Watcher | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pool: Pool | None,
+        watcher: Watcher | None = None,
+        log: RequestLog | None = None,
+    ) -> None:
         self.store, self.pool, self.watcher = store, pool, watcher or Watcher()
+        self.log = log
         self.plan = InlinePool(store) if pool is None else None
         self.steps: dict[str, asyncio.Future[Ref]] = {}
         self.counts: dict[str, Counter[str]] = {"cached": Counter(), "run": Counter()}

@@ -298,6 +298,34 @@ class Steps:
         )
         return State(learner, removed, (*state.past, learner))
 
+    def log(self, method: str, before: State, selection: Ref, after: State) -> None:
+        """Note a served request, with the models before and after it."""
+        log, run = self.run.log, self.run
+        if log is None or after.learner[1] in run.missing:
+            return
+        facts = run.facts(selection)
+        log.add(
+            {
+                "block": self.index,
+                "request": self.request,
+                "step": len(after.removed),
+                "seed": self.seed,
+                "kind": facts["kind"],
+                "elements": facts["n_elements"],
+                "ids": facts["forget_digest"],
+                "data": self.facts["fingerprint"],
+                "method": method,
+                "options": self.method(method),
+                "before": self.model_digest(before),
+                "after": self.model_digest(after),
+            }
+        )
+
+    def model_digest(self, state: State) -> dict[str, str | None]:
+        """Store key of a state, and the digest of the file of its weights."""
+        files = self.run.manifest(state.learner).get("files", {})
+        return {"key": state.learner[1], "weights": files.get("tensors.safetensors")}
+
     async def predict(self, state: State) -> Ref:
         """Signals of a state on the whole universe, seen through its own view."""
         view = self.run.facts(state.removed[-1])["view"] if state.removed else self.facts["view"]

@@ -18,6 +18,7 @@ from mu.forget_sets.files import export
 from mu.pipeline import run_cells
 from mu.pool import make_pool
 from mu.reporting.progress import Display
+from mu.request_log import NAME, RequestLog
 from mu.runner import Runner
 from mu.store import Store, default_root
 from mu.verbs.cautions import warnings_of
@@ -39,7 +40,7 @@ def command(words: list[str]) -> int:
         pool = make_pool(store, experiment.compute)
         try:
             with Display(errors, experiment.compute["progress"]) as display:
-                runner = Runner(store, pool, display)
+                runner = Runner(store, pool, display, RequestLog(out / NAME))
                 cards = asyncio.run(run_cells(cells_of(experiment, runner)))
         finally:
             pool.close()
