@@ -85,7 +85,8 @@ class TimmModel(ImageNetwork):
         elif stem == "small":
             raise UsageError(f"{name}: stem=small is for ResNets; set stem=auto")
 
-    def _scaled(self, x: Tensor) -> Tensor:
+    def scaled(self, x: Tensor) -> Tensor:
+        """Images at the size that the network is built for."""
         self.check(x)
         if self.resize is None:
             return x
@@ -93,12 +94,12 @@ class TimmModel(ImageNetwork):
 
     def features(self, x: Tensor) -> Tensor:
         """(n, d) representation before the head."""
-        found: Tensor = self.net.forward_features(self._scaled(x))
+        found: Tensor = self.net.forward_features(self.scaled(x))
         found = self.net.forward_head(found, pre_logits=True)
         return found.flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.net(self._scaled(x))
+        logits: Tensor = self.net(self.scaled(x))
         return logits
 
 

@@ -14,10 +14,12 @@ from mu.errors import UsageError
 from mu.evaluation.continual import h_mean
 from mu.lora.adapters import KINDS, Adapters
 from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_group_ratio
+from mu.lora.stages import Stages
+from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
 from mu.unlearning.few_shot import few_shot
 from mu.unlearning.output_layer import output_layer
-from mu.unlearning.parts import Part
+from mu.unlearning.parts import DataPart, Part
 from mu.unlearning.prototypes import apart, class_means, embedded, prototype_loss
 
 __all__ = [
@@ -172,6 +174,10 @@ class GSLoRA(Unlearner):
         width = LATER if number and self.narrow else 1.0
         self.adapters = Adapters(network, self.rank, self.scale, seed, width, self.blocks)
         self.sets = self.adapters.groups(self.kind)
+        self.stages = None
+        if Stages.fits(network) and self.context.augment is None:
+            self.stages = Stages(network, min(self.blocks or [0]))
+        self.held = {part: self.kept(part) for part in ("forget", "retain")}
         self.described(network)
         self.train_adapters()
         self.pruned()
@@ -244,16 +250,47 @@ class GSLoRA(Unlearner):
             for matrix, value in zip(matrices, chosen, strict=True):
                 matrix.copy_(value)
 
+    def kept(self, part: str) -> list[Batch]:
+        """Labels of a part and, where `Stages` fits, what its samples are behind the first stage.
+
+        Samples without augmentation are then the same in every epoch, and only the second stage
+        is run again.
+        """
+        found = []
+        for batch in self.looked(part, self.batch_size):
+            x = torch.empty(len(batch), 0)
+            if self.stages is not None:
+                with torch.no_grad():
+                    x = self.stages.before(batch.x)
+            found.append(Batch(x, batch.y, batch.index, units=batch.units))
+        if self.stages is None:  # nothing but labels was read
+            self.meter.forward -= sum(batch.units for batch in found)
+        return found
+
+    def read(self, part: str, seed: int) -> Iterator[Batch]:
+        """One pass over a part in an order that is drawn; a user's batches stay as they are."""
+        if self.stages is None:
+            given = {"batch_size": self.batch_size, "augment": self.context.augment}
+            yield from self.batches(part, train=True, seed=seed, **given)
+            return
+        found = self.held[part]
+        if isinstance(self.parts[part], DataPart):
+            generator = torch.Generator().manual_seed(seed)
+            x, y = (torch.cat([getattr(b, name) for b in found]) for name in ("x", "y"))
+            order = torch.randperm(len(y), generator=generator).to(y.device)
+            sizes = order.split(self.batch_size or len(order))  # type: ignore[no-untyped-call]
+            found = [Batch(x[rows], y[rows], rows) for rows in sizes]
+        yield from Counted(found, self.meter, progress=None)
+
     def steps(self, epoch: int) -> Iterator[tuple[Batch, Batch]]:
         """Pairs of a replayed batch and one to forget; the latter start over when they run out."""
-        read = {"batch_size": self.batch_size, "train": True, "augment": self.context.augment}
         seed, rounds = self.context.seed + 1000 * epoch, 0
-        gone = self.batches("forget", seed=seed, **read)
-        for replayed in self.batches("retain", seed=seed, **read):
+        gone = self.read("forget", seed)
+        for replayed in self.read("retain", seed):
             batch = next(gone, None)
             if batch is None:
                 rounds += 1
-                gone = self.batches("forget", seed=seed + rounds, **read)
+                gone = self.read("forget", seed + rounds)
                 batch = next(gone)
             yield replayed, batch
 
@@ -279,8 +316,8 @@ class GSLoRA(Unlearner):
 
     def terms(self, replayed: Batch, gone: Batch) -> dict[str, Any]:
         """The weighted terms of the loss for one pair of batches."""
-        kept_z, kept, kept_y = embedded(self.learner, replayed, self.head)
-        gone_z, lost, gone_y = embedded(self.learner, gone, self.head)
+        kept_z, kept, kept_y = self.passed(replayed)
+        gone_z, lost, gone_y = self.passed(gone)
         bound = self.bound or 0.0
         ce = nn.functional.cross_entropy(lost, gone_y)
         pulls = []
@@ -295,6 +332,12 @@ class GSLoRA(Unlearner):
             "prototypes": pulls,
             "ce": ce.detach(),
         }
+
+    def passed(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings, logits and labels of a batch, or of what was kept of it."""
+        if self.stages is None:
+            return embedded(self.learner, batch, self.head)
+        return *self.stages.after(batch.x), batch.y
 
     def divergence(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """`prototype_loss` on the samples whose class has a prototype."""
@@ -314,8 +357,7 @@ class GSLoRA(Unlearner):
     @torch.no_grad()
     def judged(self) -> dict[str, float]:
         """Validation accuracy on classes that go and on classes that stay."""
-        gone = {int(y) for batch in self.looked("forget") for y in batch.y}
-        gone -= {int(y) for batch in self.looked("retain") for y in batch.y}
+        gone = self.labels("forget") - self.labels("retain")
         right, count = {True: 0, False: 0}, {True: 0, False: 0}
         for batch in self.looked("validation"):
             hits = self.learner.outputs(batch)[0].argmax(1) == batch.y
@@ -324,6 +366,10 @@ class GSLoRA(Unlearner):
                 count[y in gone] += 1
         names = {True: "forget", False: "retain"}
         return {names[side]: right[side] / n for side, n in count.items() if n}
+
+    def labels(self, part: str) -> set[int]:
+        """Classes of which a part has samples."""
+        return {int(y) for batch in self.held[part] for y in batch.y}
 
     def h_of(self, before: dict[str, float]) -> float:
         """H on validation data, against the model before the request."""

@@ -146,7 +146,7 @@ def test_the_first_step_s_terms_and_gradients(monkeypatch) -> None:
     for name, layer in method.adapters.layers.items():
         layer.A.data.copy_(start[f"{name}/A"])
         layer.B.data.copy_(start[f"{name}/B"])
-    method.table = tensor("vit/request0/prototypes")
+    method.table, method.stages = tensor("vit/request0/prototypes"), None
     from mu.models.base import as_batch
 
     pair = [
@@ -265,7 +265,7 @@ def test_the_proximal_step_reaches_zero_and_gradients_do_not(easy) -> None:
 
 
 def test_groups_near_zero_are_pruned_only_to_look(easy, monkeypatch) -> None:
-    monkeypatch.setattr(gs_lora, "TOLERANCE", 0.95)
+    monkeypatch.setattr(gs_lora, "TOLERANCE", 0.999)
     found = request(easy, [2])
     assert found.facts["zero_group_ratio"] == 0.5
     assert set(found.facts["accuracy_pruned"]) == {"forget", "retain"}
