@@ -19,6 +19,7 @@ from mu.analytic.statistics import (
     Matrix,
     Rows,
     Statistics,
+    joined,
     onto_grid,
     step_of,
     widened,
@@ -251,7 +252,7 @@ class AnalyticHead:
         if self._is_small(rows):
             self._correct(rows, after)
         else:
-            statistics = state.statistics.changed([*after.pending])
+            statistics = state.statistics.changed(after.pending)
             ledger = state.ledger.changed(entries)
             self._inverse = None
             self._state = State(statistics, ledger, counts=counts, step=rows.step)
@@ -322,7 +323,7 @@ class AnalyticHead:
         state, inverse = self._state, self._inverse
         if not state.pending:
             return
-        statistics = state.statistics.changed([*state.pending])
+        statistics = state.statistics.changed(state.pending)
         ledger = state.ledger.changed(state.entries)
         self._inverse = None
         if inverse is not None:
@@ -365,14 +366,14 @@ class AnalyticHead:
         from scipy.linalg.blas import dsymm
 
         found = dsymm(1.0, self._state.statistics.gram, v, lower=1) + self.gamma * v
-        for rows in self._state.pending:
+        for rows in joined(self._state.pending):
             found += rows.sign * (rows.features.T @ (rows.features @ v))
         return np.asarray(found)
 
     def _cross(self) -> Matrix:
         """Q, with the rows that wait."""
         found = widened(self._state.statistics.cross, len(self._state.counts))
-        for rows in self._state.pending:
+        for rows in joined(self._state.pending):
             np.add.at(found.T, rows.labels, rows.sign * rows.features)
         return found
 

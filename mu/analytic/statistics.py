@@ -1,5 +1,6 @@
 """What a ridge head knows of its rows: their Gram matrix, class sums and class counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TypeVar
@@ -35,12 +36,12 @@ class Statistics:
         gram = np.zeros((features, features), order="F")
         return cls(gram, np.zeros((features, 0)), np.zeros(0, dtype=np.int64))
 
-    def changed(self, parts: "list[Rows]") -> "Statistics":
+    def changed(self, parts: "Sequence[Rows]") -> "Statistics":
         """Those after some rows came or went; these stay as they are."""
         gram = self.gram.copy(order="F")
         classes = max([len(self.counts), *(int(p.labels.max()) + 1 for p in parts if len(p))])
         cross, counts = widened(self.cross, classes), widened(self.counts, classes)
-        for part in parts:
+        for part in joined(parts):
             gram = dsyrk(part.sign, part.features.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
             np.add.at(cross.T, part.labels, part.sign * part.features)
             np.add.at(counts, part.labels, int(part.sign))
@@ -75,6 +76,18 @@ class Rows:
         found = np.zeros((len(self), classes))
         found[np.arange(len(self)), self.labels] = 1.0
         return found
+
+
+def joined(parts: Sequence[Rows]) -> list[Rows]:
+    """The rows that come as one, and those that go as another: one product for many requests."""
+    found = []
+    for sign in (1.0, -1.0):
+        own = [part for part in parts if part.sign == sign and len(part)]
+        if own:
+            features = np.concatenate([part.features for part in own])
+            labels = np.concatenate([part.labels for part in own])
+            found.append(Rows(sign, features, labels))
+    return found
 
 
 def widened(array: Numbers, classes: int) -> Numbers:

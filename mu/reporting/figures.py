@@ -203,22 +203,26 @@ def tradeoff_scores(section: Section) -> tuple[str, str] | None:
 
 
 def sequence(parts: Sequence[Section], looks: Looks) -> str:
-    """A line per method over the steps of a sequence: what came before, and this request.
+    """A line per method over the steps of a sequence: forgetting, utility and cost so far.
 
     Args:
         parts: The sections of one sequence, in order.
         looks: Look of each method.
 
     Returns:
-        One panel for each score over everything forgotten before and one for the first
-        forgetting score of the headline; empty where there is none.
+        One panel for each score over everything forgotten before, for the first forgetting and the
+        last utility score of the headline, and for the passes of all requests so far, where the
+        oracle's line is retraining at every request; empty where there is none.
     """
     names = list(dict.fromkeys(metric for section in parts for metric in section.metrics))
     metrics = [metric for metric in names if "before" in metric and not metric.startswith("cost/")]
     current = [m for m in parts[-1].headline if parts[-1].kind(m) == "forgetting"]
     metrics += [metric for metric in current if metric not in metrics][:1]
+    useful = [m for m in parts[-1].headline if parts[-1].kind(m) == "utility"]
+    metrics += [metric for metric in useful[-1:] if metric not in metrics]
     if not metrics:
         return ""
+    metrics += [metric for metric in names if metric == "cost/passes_so_far"]
     from matplotlib.ticker import MaxNLocator
 
     with drawing():
@@ -230,7 +234,7 @@ def sequence(parts: Sequence[Section], looks: Looks) -> str:
             axes.set_title(parts[-1].title(metric), fontsize=10, fontweight="bold")
             axes.set_xlabel("step")
             axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
-            axes.set_xlim(0.5, len(parts) + 0.5)
+            axes.set_xlim(0.5, parts[-1].step + 1.5)
         handles, texts = grid[-1].get_legend_handles_labels()
         drawn.legend(handles, texts, loc="outside right upper", frameon=False)
         label = f"{printable(parts[0].request)}: scores over the steps of the sequence, per method"
