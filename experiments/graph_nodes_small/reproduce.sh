@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
-# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX2, commit 9942333
+# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit e66de83
 #   by: mu run experiment=graph_nodes scale=small
 # Data: cora_nodes: 87642e6508795ecc794060ac2a2323a5, citeseer_nodes: 55737c505af95ba6d4d324908504b457
 # Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
