@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from mu.errors import NotApplicable, UsageError
 from mu.lora.layer import LoRALinear
 
 FEED_FORWARD = re.compile(r"^(?P<block>(?:.*\.)?blocks\.\d+)\.mlp\.(?P<layer>.+)$")
+PREFIX, A_NAME = "base_model.model.", ".lora_A.weight"  # of PEFT's names
 KINDS = ("block", "lora", "matrix")
 
 
@@ -94,29 +96,41 @@ class Adapters:
     def tensors(self) -> dict[str, Tensor]:
         """A and B under the names that PEFT gives them."""
         return {
-            f"base_model.model.{name}.lora_{letter}.weight": matrix.detach().clone()
+            f"{PREFIX}{name}.lora_{letter}.weight": matrix.detach().clone()
             for name, layer in self.layers.items()
             for letter, matrix in (("A", layer.A), ("B", layer.B))
         }
 
     def export(self, folder: Path) -> None:
-        """Write the adapters as PEFT reads them: weights and ``adapter_config.json``."""
-        from safetensors.torch import save_file
+        """Write the adapters as PEFT reads them."""
+        write_peft(self.tensors(), next(iter(self.layers.values())).scale, folder)
 
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {name: tensor.contiguous().cpu() for name, tensor in self.tensors().items()}
-        save_file(tensors, folder / "adapter_model.safetensors")
-        scale = next(iter(self.layers.values())).scale
-        config = {
-            "peft_type": "LORA",
-            "r": self.rank,
-            "lora_alpha": scale * self.rank,
-            "lora_dropout": 0.0,
-            "bias": "none",
-            "fan_in_fan_out": False,
-            "target_modules": list(self.layers),
-        }
-        (folder / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")
+
+def write_peft(tensors: Mapping[str, Tensor], scale: float, folder: Path) -> None:
+    """Write adapters as PEFT reads them: ``adapter_model.safetensors`` and ``adapter_config.json``.
+
+    Args:
+        tensors: As `Adapters.tensors` names them.
+        scale: s of W + s B A.
+        folder: Made where it is missing.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    copies = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+    save_file(copies, folder / "adapter_model.safetensors")
+    narrow = {name: t for name, t in tensors.items() if name.endswith(A_NAME)}
+    rank = len(next(iter(narrow.values())))
+    config = {
+        "peft_type": "LORA",
+        "r": rank,
+        "lora_alpha": scale * rank,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "target_modules": [n.removeprefix(PREFIX).removesuffix(A_NAME) for n in narrow],
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")
 
 
 def feed_forward(network: nn.Module) -> list[str]:

@@ -35,6 +35,7 @@ __all__ = [
 
 LATER = math.sqrt(6 / 51)  # width of the A of later requests: Kaiming's a = √50 against √5
 TOLERANCE = 1e-3  # of the largest norm: what counts as zero
+ADAPTER = "adapter/"  # of what is remembered of an adapter
 LEAST = 1e-5 / 1e-2  # the learning rate at the end, as a share of that at the start
 
 
@@ -91,6 +92,8 @@ class GSLoRA(Unlearner):
         weight_decay: Of AdamW; 0.05 as published.
         blocks: Places of blocks with adapters; None means all.
         narrow: Whether later requests draw a narrower A, as published.
+        keep_adapter: Whether the adapter of a request stays in the state beside the merged model,
+            to be looked at or exported (`mu.lora.adapters.write_peft`), until the next request.
 
     Raises:
         UsageError: Options that make no sense.
@@ -127,6 +130,7 @@ class GSLoRA(Unlearner):
         weight_decay: float = 0.0,
         blocks: list[int] | None = None,
         narrow: bool = True,
+        keep_adapter: bool = False,
     ) -> None:
         super().__init__()
         if epochs < 1 or lr <= 0 or rank < 1:
@@ -154,7 +158,7 @@ class GSLoRA(Unlearner):
         self.w_forget, self.w_retain, self.bound_prototype = w_forget, w_retain, bound_prototype
         self.prototypes, self.ema, self.keep, self.stop = prototypes, ema, keep, stop
         self.batch_size, self.weight_decay = batch_size, weight_decay
-        self.blocks, self.narrow = blocks, narrow
+        self.blocks, self.narrow, self.keep_adapter = blocks, narrow, keep_adapter
 
     # One request ---------------------------------------------------------------------------------
 
@@ -183,6 +187,9 @@ class GSLoRA(Unlearner):
         self.pruned()
         norms = group_norms(self.sets).detach().cpu()
         self.memory["norms"] = torch.stack([*self.memory.get("norms", ()), norms])
+        self.memory = {n: t for n, t in self.memory.items() if not n.startswith(ADAPTER)}
+        if self.keep_adapter:
+            self.memory |= {f"{ADAPTER}{n}": t for n, t in self.adapters.tensors().items()}
         self.adapters.merge()
         for parameter, was in required:
             parameter.requires_grad_(was)

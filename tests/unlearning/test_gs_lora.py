@@ -287,6 +287,22 @@ def test_prototypes_of_the_original_are_kept_for_later_requests(easy) -> None:
     assert "prototypes" not in request(easy, [2], prototypes="current", **options).memory
 
 
+def test_the_adapter_may_be_kept_beside_the_merged_model(easy, tmp_path) -> None:
+    from mu.lora.adapters import write_peft
+
+    _, learner = easy
+    found = request(easy, [2], keep_adapter=True)
+    kept = {n.removeprefix("adapter/"): t for n, t in found.memory.items() if "adapter/" in n}
+    a, b = (kept[f"base_model.model.blocks.0.mlp.fc1.lora_{x}.weight"] for x in "AB")
+    name = "network.blocks.0.mlp.fc1.weight"
+    change = found.learner.state_dict()[name] - learner.state_dict()[name]
+    torch.testing.assert_close(change, 0.5 * b @ a, rtol=1e-3, atol=1e-5)
+    write_peft(kept, 0.5, tmp_path)
+    assert (tmp_path / "adapter_model.safetensors").is_file()
+    second = request(easy, [0], [2], found.memory, found.learner)
+    assert not any("adapter/" in n for n in second.memory)
+
+
 def test_missing_classes_are_kept_without_replay(easy) -> None:
     data, _ = easy
     found = request(easy, [2], missing=[3])
