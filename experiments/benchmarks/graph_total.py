@@ -30,7 +30,7 @@ RECIPE = {
     "epochs": 2000,
     "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.01},
     "schedule": "constant",
-    "plateau": {"every": 10, "patience": 5},
+    "plateau": {"every": 10, "patience": 10},
 }
 
 
