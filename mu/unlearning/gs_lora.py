@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -15,12 +16,12 @@ from mu.evaluation.continual import h_mean
 from mu.lora.adapters import KINDS, Adapters
 from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_group_ratio
 from mu.lora.stages import Stages
-from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
 from mu.unlearning.few_shot import few_shot
 from mu.unlearning.output_layer import output_layer
-from mu.unlearning.parts import DataPart, Part
-from mu.unlearning.prototypes import apart, class_means, embedded, prototype_loss
+from mu.unlearning.parts import Part
+from mu.unlearning.prototypes import apart, class_means, prototype_loss
+from mu.unlearning.replay import Replay
 
 __all__ = [
     "GSLoRA",
@@ -178,10 +179,9 @@ class GSLoRA(Unlearner):
         width = LATER if number and self.narrow else 1.0
         self.adapters = Adapters(network, self.rank, self.scale, seed, width, self.blocks)
         self.sets = self.adapters.groups(self.kind)
-        self.stages = None
-        if Stages.fits(network) and self.context.augment is None:
-            self.stages = Stages(network, min(self.blocks or [0]))
-        self.held = {part: self.kept(part) for part in ("forget", "retain")}
+        staged = Stages.fits(network) and self.context.augment is None
+        stages = Stages(network, min(self.blocks or [0])) if staged else None
+        self.replay = Replay(self, self.batch_size, stages)
         self.described(network)
         self.train_adapters()
         self.pruned()
@@ -237,7 +237,7 @@ class GSLoRA(Unlearner):
             rate = LEAST + (1 - LEAST) * (1 + math.cos(math.pi * epoch / self.passes)) / 2
             optimizer.param_groups[0]["lr"] = rate * self.lr
             sums = torch.zeros(3)
-            for replayed, gone in self.steps(epoch):
+            for replayed, gone in self.replay.pairs(self.context.seed + 1000 * epoch):
                 sums += self.step(optimizer, replayed, gone, epoch)
             forget, retain = (sums[:2] / sums[2]).tolist()
             self.note(epoch, forget, retain)
@@ -257,50 +257,6 @@ class GSLoRA(Unlearner):
             for matrix, value in zip(matrices, chosen, strict=True):
                 matrix.copy_(value)
 
-    def kept(self, part: str) -> list[Batch]:
-        """Labels of a part and, where `Stages` fits, what its samples are behind the first stage.
-
-        Samples without augmentation are then the same in every epoch, and only the second stage
-        is run again.
-        """
-        found = []
-        for batch in self.looked(part, self.batch_size):
-            x = torch.empty(len(batch), 0)
-            if self.stages is not None:
-                with torch.no_grad():
-                    x = self.stages.before(batch.x)
-            found.append(Batch(x, batch.y, batch.index, units=batch.units))
-        if self.stages is None:  # nothing but labels was read
-            self.meter.forward -= sum(batch.units for batch in found)
-        return found
-
-    def read(self, part: str, seed: int) -> Iterator[Batch]:
-        """One pass over a part in an order that is drawn; a user's batches stay as they are."""
-        if self.stages is None:
-            given = {"batch_size": self.batch_size, "augment": self.context.augment}
-            yield from self.batches(part, train=True, seed=seed, **given)
-            return
-        found = self.held[part]
-        if isinstance(self.parts[part], DataPart):
-            generator = torch.Generator().manual_seed(seed)
-            x, y = (torch.cat([getattr(b, name) for b in found]) for name in ("x", "y"))
-            order = torch.randperm(len(y), generator=generator).to(y.device)
-            sizes = order.split(self.batch_size or len(order))  # type: ignore[no-untyped-call]
-            found = [Batch(x[rows], y[rows], rows) for rows in sizes]
-        yield from Counted(found, self.meter, progress=None)
-
-    def steps(self, epoch: int) -> Iterator[tuple[Batch, Batch]]:
-        """Pairs of a replayed batch and one to forget; the latter start over when they run out."""
-        seed, rounds = self.context.seed + 1000 * epoch, 0
-        gone = self.read("forget", seed)
-        for replayed in self.read("retain", seed):
-            batch = next(gone, None)
-            if batch is None:
-                rounds += 1
-                gone = self.read("forget", seed + rounds)
-                batch = next(gone)
-            yield replayed, batch
-
     def step(
         self, optimizer: torch.optim.Optimizer, replayed: Batch, gone: Batch, epoch: int
     ) -> Tensor:
@@ -315,18 +271,12 @@ class GSLoRA(Unlearner):
         optimizer.step()
         if alpha and self.proximal:
             proximal_step(self.sets, optimizer.param_groups[0]["lr"] * alpha)
-        return (
-            torch.stack([terms["ce"], terms["remain"].detach(), torch.ones_like(terms["ce"])])
-            .cpu()
-            .float()
-        )
+        return torch.tensor([float(terms["ce"]), float(terms["remain"].detach()), 1.0])
 
     def terms(self, replayed: Batch, gone: Batch) -> dict[str, Any]:
         """The weighted terms of the loss for one pair of batches."""
-        kept_z, kept, kept_y = self.passed(replayed)
-        gone_z, lost, gone_y = self.passed(gone)
-        bound = self.bound or 0.0
-        ce = nn.functional.cross_entropy(lost, gone_y)
+        kept_z, kept, kept_y = self.replay.passed(self.learner, replayed, self.head)
+        gone_z, lost, gone_y = self.replay.passed(self.learner, gone, self.head)
         pulls = []
         if self.table is not None and self.w_forget:
             away = torch.relu((self.bound_prototype or 0.0) - self.divergence(gone_z, gone_y))
@@ -335,16 +285,10 @@ class GSLoRA(Unlearner):
             pulls.append(self.w_retain * self.divergence(kept_z, kept_y))
         return {
             "remain": nn.functional.cross_entropy(kept, kept_y),
-            "forget": self.beta * torch.relu(bound - ce),
+            "forget": self.beta * bounded_forget_loss(lost, gone_y, self.bound or 0.0),
             "prototypes": pulls,
-            "ce": ce.detach(),
+            "ce": nn.functional.cross_entropy(lost.detach(), gone_y),
         }
-
-    def passed(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings, logits and labels of a batch, or of what was kept of it."""
-        if self.stages is None:
-            return embedded(self.learner, batch, self.head)
-        return *self.stages.after(batch.x), batch.y
 
     def divergence(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """`prototype_loss` on the samples whose class has a prototype."""
@@ -363,20 +307,20 @@ class GSLoRA(Unlearner):
 
     @torch.no_grad()
     def judged(self) -> dict[str, float]:
-        """Validation accuracy on classes that go and on classes that stay."""
-        gone = self.labels("forget") - self.labels("retain")
-        right, count = {True: 0, False: 0}, {True: 0, False: 0}
+        """Validation accuracy on classes that go and on classes that stay.
+
+        Classes that left with an earlier request are neither.
+        """
+        stay = self.replay.labels("retain") | set(self.missing)
+        sides = {"forget": self.replay.labels("forget") - stay, "retain": stay}
+        right, count = Counter[str](), Counter[str]()
         for batch in self.looked("validation"):
             hits = self.learner.outputs(batch)[0].argmax(1) == batch.y
-            for hit, y in zip(hits.tolist(), batch.y.tolist(), strict=True):
-                right[y in gone] += hit
-                count[y in gone] += 1
-        names = {True: "forget", False: "retain"}
-        return {names[side]: right[side] / n for side, n in count.items() if n}
-
-    def labels(self, part: str) -> set[int]:
-        """Classes of which a part has samples."""
-        return {int(y) for batch in self.held[part] for y in batch.y}
+            for side, labels in sides.items():
+                own = torch.isin(batch.y, torch.tensor([*labels], device=batch.y.device))
+                right[side] += int(hits[own].sum())
+                count[side] += int(own.sum())
+        return {side: right[side] / n for side, n in count.items() if n}
 
     def h_of(self, before: dict[str, float]) -> float:
         """H on validation data, against the model before the request."""

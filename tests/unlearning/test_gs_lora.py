@@ -14,6 +14,7 @@ from mu.unlearning.base import Context, DataPart, LoaderPart, apply
 from mu.unlearning.gs_lora import GSLoRA, bounded_forget_loss, h_mean, prototype_loss
 from mu.unlearning.output_layer import output_layer
 from mu.unlearning.prototypes import apart, class_means
+from mu.unlearning.replay import Replay
 
 # The losses.
 
@@ -146,7 +147,9 @@ def test_the_first_step_s_terms_and_gradients(monkeypatch) -> None:
     for name, layer in method.adapters.layers.items():
         layer.A.data.copy_(start[f"{name}/A"])
         layer.B.data.copy_(start[f"{name}/B"])
-    method.table, method.stages = tensor("vit/request0/prototypes"), None
+    method.table = tensor("vit/request0/prototypes")
+    method.replay = Replay.__new__(Replay)
+    method.replay.stages = None
     from mu.models.base import as_batch
 
     pair = [
@@ -285,6 +288,24 @@ def test_prototypes_of_the_original_are_kept_for_later_requests(easy) -> None:
     assert torch.equal(first.memory["prototypes"], second.memory["prototypes"])
     assert first.facts["bound_prototype"] > 0
     assert "prototypes" not in request(easy, [2], prototypes="current", **options).memory
+
+
+def test_classes_that_left_before_are_on_neither_side(easy) -> None:
+    first = request(easy, [2])
+    second = request(easy, [0], [2], first.memory, first.learner)
+    assert second.facts["accuracy"]["retain"] > 0.9
+
+
+@pytest.mark.parametrize(
+    "name", ["bounded_forget_loss", "prototype_loss", "proximal_step", "group_norms", "h_mean"]
+)
+def test_it_runs_the_public_functions(easy, name: str, monkeypatch) -> None:
+    def broken(*args, **kwargs):
+        raise RuntimeError(name)
+
+    monkeypatch.setattr(gs_lora, name, broken)
+    with pytest.raises(RuntimeError, match=name):
+        request(easy, [2], epochs=2, warmup=0.0, w_forget=0.1, keep="best")
 
 
 def test_the_adapter_may_be_kept_beside_the_merged_model(easy, tmp_path) -> None:

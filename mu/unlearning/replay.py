@@ -1,0 +1,87 @@
+"""Pairs of a replayed batch and one to forget, read again and again from a few samples."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from mu.data.base import Batch
+from mu.lora.stages import Stages
+from mu.models.base import Learner
+from mu.training.fit import Counted
+from mu.unlearning.base import Unlearner
+from mu.unlearning.parts import DataPart
+from mu.unlearning.prototypes import embedded
+
+
+class Replay:
+    """The samples of ``forget`` and ``retain`` of a method, as epochs of pairs of batches.
+
+    Samples without augmentation are the same in every epoch: where `Stages` fits, what the first
+    stage makes of them is computed once and kept, and only the second stage is run again.
+
+    Args:
+        method: Has the two parts, the device and the meter.
+        batch_size: Of either side; None is all.
+        stages: Of the method's network, or None.
+    """
+
+    def __init__(self, method: Unlearner, batch_size: int | None, stages: Stages | None) -> None:
+        self.method, self.batch_size, self.stages = method, batch_size, stages
+        self.held = {part: self._held(part) for part in ("forget", "retain")}
+
+    def _held(self, part: str) -> list[Batch]:
+        """Labels of a part and, with stages, what the first makes of its samples."""
+        found, meter = [], self.method.meter
+        for batch in self.method.batches(part, batch_size=self.batch_size):
+            meter.backward -= batch.units
+            x = torch.empty(len(batch), 0)
+            if self.stages is not None:
+                with torch.no_grad():
+                    x = self.stages.before(batch.x)
+            else:
+                meter.forward -= batch.units  # nothing but labels was read
+            found.append(Batch(x, batch.y, batch.index, units=batch.units))
+        return found
+
+    def labels(self, part: str) -> set[int]:
+        """Classes of which a part has samples."""
+        return {int(y) for batch in self.held[part] for y in batch.y}
+
+    def pairs(self, seed: int) -> Iterator[tuple[Batch, Batch]]:
+        """One pass over what is replayed; batches to forget start over when they run out.
+
+        Orders are drawn; a user's own batches stay as they are.
+        """
+        rounds, gone = 0, self._read("forget", seed)
+        for replayed in self._read("retain", seed):
+            batch = next(gone, None)
+            if batch is None:
+                rounds += 1
+                gone = self._read("forget", seed + rounds)
+                batch = next(gone)
+            yield replayed, batch
+
+    def _read(self, part: str, seed: int) -> Iterator[Batch]:
+        method = self.method
+        if self.stages is None:
+            augment = method.context.augment
+            given = {"batch_size": self.batch_size, "augment": augment, "train": True}
+            yield from method.batches(part, seed=seed, **given)
+            return
+        found = self.held[part]
+        if isinstance(method.parts[part], DataPart):
+            generator = torch.Generator().manual_seed(seed)
+            x, y = (torch.cat([getattr(b, name) for b in found]) for name in ("x", "y"))
+            order = torch.randperm(len(y), generator=generator).to(y.device)
+            sizes = torch.split(order, self.batch_size or len(order))
+            found = [Batch(x[rows], y[rows], rows) for rows in sizes]
+        yield from Counted(found, method.meter)
+
+    def passed(
+        self, learner: Learner, batch: Batch, head: nn.Linear
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings, logits and labels of a batch of `pairs`."""
+        if self.stages is None:
+            return embedded(learner, batch, head)
+        return *self.stages.after(batch.x), batch.y
