@@ -161,3 +161,17 @@ def test_a_head_on_a_backbone_that_saw_the_data_says_so(analytic):
     found = analytic("recipe.epochs=1", model="small_cnn", recipe="digits")
     assert found.code == 0, found.err
     assert {found.card("acu", step=s)["exactness"] for s in range(3)} == {"head only"}
+
+
+def test_nodes_leave_a_head_one_request_after_the_other(mu, tmp_path):
+    path = tmp_path / "nodes.yaml"
+    path.write_text(
+        "blocks:\n"
+        "  - data: digits_nodes\n    model: gcn_nodes\n    recipe: graph\n    seeds: 1\n"
+        "    oracles: 1\n    methods: [acu]\n    requests:\n      two:\n"
+        "        - {request: random, kind: nodes, share: 0.1}\n"
+        "        - {request: random, kind: nodes, share: 0.1}\n"
+    )
+    found = mu("run", f"experiment={path}", "recipe.epochs=5", "compute.workers=0")
+    assert found.code == 0, found.err
+    assert [found.card("acu", step=s)["exactness"] for s in (0, 1)] == ["head only"] * 2

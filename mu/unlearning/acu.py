@@ -29,6 +29,9 @@ class ACU(Unlearner):
     the head is exact. After a request the head is that of a ridge regression on what remains, with
     the same backbone and expansion, to the last bit of its statistics.
 
+    On a graph rows are expanded on the graph they were learnt on, since a request must supply what
+    was learnt; rows of a forgotten node's neighbours stay as they are.
+
     Args:
         expansion: Random features d of a head that is made here.
         gamma: Ridge of a head that is made here.
@@ -48,6 +51,7 @@ class ACU(Unlearner):
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "full"})
     requests: ClassVar[frozenset[str]] = frozenset({"samples", "nodes"})
     changes: ClassVar[frozenset[str]] = frozenset({"weights", "architecture"})
+    gradient_view: ClassVar[str] = "original"
 
     def __init__(
         self,

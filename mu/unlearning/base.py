@@ -97,8 +97,9 @@ class Unlearner(pl.LightningModule):
         changes: What it may change, of ``weights``, ``architecture``.
         architectures: What a network must be, as ``transformer``; empty means anything.
         weighted: Whether it honours ``Batch.weight``.
-        gradient_view: The graph its gradients see: ``trained`` (with what is forgotten) or
-            ``retained``. Says nothing for images.
+        gradient_view: The graph its gradients see: ``trained`` (with what is forgotten),
+            ``retained``, or ``original`` (with all that was ever forgotten). Says nothing for
+            images.
         files: Options that name a file of the user's.
         stale: An option of some: whether what is stored with the original may serve later states.
     """

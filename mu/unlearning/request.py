@@ -24,7 +24,8 @@ def parts_for(
     """
     trained = data.without(removed_elements(before))
     retained = data.without(removed_elements([*before, selection]))
-    view: View = retained.view if method.gradient_view == "retained" else trained.view
+    views = {"retained": retained.view, "trained": trained.view, "original": data.without({}).view}
+    view: View = views[method.gradient_view]
     return {
         "forget": DataPart(data, selection.arrays["forget"], view),
         "retain": DataPart(data, selection.arrays["retain"], view),
