@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mu.analytic.crossover import crossover
+from mu.analytic.intake import check_options, features_of, rows_of
 from mu.analytic.inverse import Inverse, correction, factor, solution
 from mu.analytic.ledger import Ledger
 from mu.analytic.statistics import (
@@ -20,7 +21,6 @@ from mu.analytic.statistics import (
     Rows,
     Statistics,
     joined,
-    onto_grid,
     step_of,
     widened,
 )
@@ -45,22 +45,6 @@ class State:
     changes: int = 0
     since: float = 0.0
     step: float | None = None
-
-
-def check_options(in_features: int, gamma: float, grid: int | None, limit: float | None) -> None:
-    """Refuse a size, ridge or grid that makes no sense.
-
-    Raises:
-        UsageError: Naming it.
-    """
-    if in_features < 1:
-        raise UsageError(f"in_features={in_features}: at least one is needed")
-    if not (0 < gamma < np.inf):
-        raise UsageError(f"gamma={gamma} must be a positive number")
-    if grid is not None and not 2 <= grid <= 24:
-        raise UsageError(f"grid={grid} must be 2 to 24 bits, or None for no grid")
-    if limit is not None and not (0 < limit < np.inf):
-        raise UsageError(f"limit={limit} must be a positive number")
 
 
 class AnalyticHead:
@@ -148,7 +132,7 @@ class AnalyticHead:
         absent = self._state.counts == 0
         if absent.all():
             raise UsageError("nothing is learnt: there is no class to predict")
-        scores = self._features(x) @ self._weight()
+        scores = features_of(x, self.in_features) @ self._weight()
         scores[:, absent] = -np.inf
         return torch.from_numpy(scores.argmax(axis=1))
 
@@ -399,40 +383,9 @@ class AnalyticHead:
                 )
         return hashes
 
-    def _features(self, x: Tensor) -> Matrix:
-        """Rows in float64.
-
-        Raises:
-            UsageError: They have another width or an entry that is no finite number.
-        """
-        if x.ndim != 2 or x.shape[1] != self.in_features:
-            raise UsageError(
-                f"features of shape {tuple(x.shape)}; the head takes (n, {self.in_features})"
-            )
-        found = np.ascontiguousarray(x.detach().cpu().to(torch.float64).numpy())
-        bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
-        if len(bad):
-            raise UsageError(f"row {bad[0]} has a feature that is not a finite number")
-        return found
-
     def _rows(self, x: Tensor, y: Tensor, sign: float) -> Rows:
-        """Rows on the grid, with their labels.
-
-        Raises:
-            UsageError: Shapes do not match, or a label is no class id.
-        """
-        features = self._features(x)
-        if y.ndim != 1 or len(y) != len(features):
-            raise UsageError(f"{tuple(y.shape)} labels for {len(features)} rows")
-        if y.is_floating_point() or y.is_complex():
-            raise UsageError(f"labels are class ids, not {y.dtype}")
-        labels = y.detach().cpu().to(torch.int64).numpy().copy()
-        if len(labels) and labels.min() < 0:
-            raise UsageError(f"label {labels.min()} is not a class id")
-        if self.grid is None:
-            return Rows(sign, features + 0.0, labels)
-        step = self._state.step or step_of(features, self.grid, None)
-        return Rows(sign, onto_grid(features, step), labels, step)
+        """Rows of a request, on the grid."""
+        return rows_of(x, y, sign, self.in_features, self.grid, self._state.step)
 
     # How it is kept ----------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from mu.analytic.head import AnalyticHead, check_options
+from mu.analytic.head import AnalyticHead
+from mu.analytic.intake import check_options
 from mu.data.base import Batch
 from mu.errors import NotApplicable, UsageError
 from mu.models.analytic import AnalyticNetwork, headless, representation
