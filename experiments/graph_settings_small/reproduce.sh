@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
-# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX2, commit 9942333
+# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit e66de83
 #   by: mu run experiment=graph_settings scale=small requests=cora_in_0.5,cora_in_5,cora_out_2.5,cora_class,cora_gat_in_2.5,citeseer_in_2.5
 # Data: cora_links: 362fd76ea69a434a0ad5eca6b66f955e, citeseer_links: f989bf1c0d589c332b625df05fcd0bc0
 # Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
