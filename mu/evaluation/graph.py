@@ -143,16 +143,23 @@ class ValidationAUC(OwnScore):
 
 @dataclass(frozen=True)
 class ForgetAUC(OwnScore):
-    """AUC of all retained edges over the forgotten ones (D_f AUC), exact instead of sampled."""
+    """AUC of all retained edges over the forgotten ones (D_f AUC), exact instead of sampled.
+
+    Args:
+        part: "forget", or "before": everything that earlier requests forgot, which must not rise
+            in rank again.
+    """
 
     range = PROPORTION
+    part: str = "forget"
     title: str = field(default="Df AUC", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the AUC, in [0, 1]; nan for other models than link predictors."""
-        if not is_links(signals):
+        """Return the AUC, in [0, 1]; nan for other models, or where nothing was forgotten."""
+        gone = split.part(self.part)
+        if not is_links(signals) or not len(gone):
             return float("nan")
-        return separation(_logits(signals, split.forget), _logits(signals, split.retain))[0]
+        return separation(_logits(signals, gone), _logits(signals, split.retain))[0]
 
 
 @dataclass(frozen=True)

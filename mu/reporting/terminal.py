@@ -10,7 +10,7 @@ from rich.cells import cell_len, chop_cells
 from rich.console import Group
 from rich.text import Text
 
-from mu.reporting.format import finite, plus_minus, printable, share
+from mu.reporting.format import finite, plural, plus_minus, printable, share
 from mu.reporting.layout import Results, sections, shared_notes, shown
 from mu.reporting.section import REFERENCES, Section
 
@@ -49,8 +49,9 @@ def terminal_table(results: Results, width: int = 80) -> Group:
         lines += [Text(), *_heading(section, width), *_table(section, shared, width)]
     lines.append(Text())
     if len(visible) < len(parts):
-        hidden = f"{len(parts) - len(visible)} steps of sequences are left out here."
-        lines += _flow(f"{hidden} They are in table.md and report.html.", width, "dim")
+        hidden = plural(len(parts) - len(visible), "step")
+        text = f"Left out here: {hidden} of sequences, to be found in table.md and report.html."
+        lines += _flow(text, width, "dim")
     for note in shared:
         lines += _flow(f"Everywhere: {note}.", width, "dim")
     lines += _flow(LEGEND, width, "dim")

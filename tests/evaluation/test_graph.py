@@ -128,6 +128,14 @@ def test_scores_by_hand(links) -> None:
     assert math.isnan(RetainProbabilityShift()(signals, split, Peers()))
 
 
+def test_edges_of_earlier_requests_are_ranked_apart(links) -> None:
+    signals, split = links
+    assert math.isnan(ForgetAUC(part="before")(signals, split, Peers()))
+    later = Split([1], [0], [2, 3, 4], [], [5, 6, 7, 8])
+    assert ForgetAUC(part="before")(signals, later, Peers()) == 1
+    assert ForgetAUC()(signals, later, Peers()) == 1 / 3
+
+
 def test_scores_are_nan_for_classifiers(make, split) -> None:
     scores = (TestAUC, ForgetAUC, ForgetTestAUC, ForgetProbability, RetainProbabilityShift)
     assert all(math.isnan(score()(make(), split, Peers([make(1)]))) for score in scores)

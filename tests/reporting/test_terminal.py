@@ -122,7 +122,7 @@ def test_a_long_sequence_shows_its_first_and_last_step(long_sequence: Results) -
     assert "step 1 of 40" in text
     assert "step 40 of 40" in text
     assert "step 2 of 40" not in text
-    assert "38 steps of sequences are left out here" in text
+    assert "Left out here: 38 steps of sequences" in text
 
 
 def test_print_report_keeps_to_80_columns_and_to_a_narrower_console(results: Results) -> None:
