@@ -34,7 +34,7 @@ def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "weight_distance": ("‖Δθ‖", "cost"),
         "cost/passes": ("passes", "cost"),
         "cost/passes_request": ("passes, request", "cost"),
-        "cost/passes_so_far": ("passes, all so far", "cost"),
+        "cost/passes_so_far": ("passes so far", "cost"),
         "cost/seconds_request": ("seconds", "cost"),
         "cost/seconds_setup": ("set-up s", "cost"),
     }

@@ -23,7 +23,7 @@ NUMBER = re.compile(r"\d[\d.e+-]*")
 COST_TITLES = {
     "cost/passes": "passes",
     "cost/passes_request": "passes, request",
-    "cost/passes_so_far": "passes, all so far",
+    "cost/passes_so_far": "passes so far",
     "cost/flops_solve": "FLOPs of the solve",
     "cost/seconds_setup": "seconds, set-up",
     "cost/seconds_request": "seconds, request",

@@ -453,7 +453,7 @@ def test_ctrl_c_stops_with_130_and_the_workers_are_gone(start, tmp_path):
     ]
     assert children
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=90)
     assert process.returncode == 130
     assert err.splitlines()[-1].startswith("mu: stopped")
     assert "Traceback" not in err
