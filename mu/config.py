@@ -178,7 +178,7 @@ def _block(
         config["recipe"]["fit"]["backbone"] = composed(backbone, {}, set())
     count_of("recipe.epochs", config["recipe"].get("epochs", 0))
     requests = {
-        name: [_request(part, settings, used) for part in (r if isinstance(r, list) else [r])]
+        name: [_request(part, settings, used) for part in repeated(name, r)]
         for name, r in raw["requests"].items()
         if _wanted(name, overrides.get("requests"))
     }
@@ -239,6 +239,26 @@ def _panel_of(data: str) -> str:
     if data not in known:
         raise unknown("data set", data, known)
     return str(read_yaml(known[data]).get("panel", "classification"))
+
+
+def repeated(name: str, given: Any) -> list[Any]:
+    """The requests of a row: one, or a list in which ``repeat: n`` stands for n of them in a row.
+
+    Raises:
+        UsageError: Something else than a number of times.
+
+    Example:
+        >>> repeated("some", [{"request": "random", "count": 1, "repeat": 2}, {"request": "class"}])
+        [{'request': 'random', 'count': 1}, {'request': 'random', 'count': 1}, {'request': 'class'}]
+    """
+    found = []
+    for part in given if isinstance(given, list) else [given]:
+        times = part.get("repeat", 1) if isinstance(part, dict) else 1
+        if count_of(f"{name}: repeat", times) < 1:
+            raise UsageError(f"{name}: repeat={times} asks for nothing")
+        one = {k: v for k, v in part.items() if k != "repeat"} if isinstance(part, dict) else part
+        found += [one] * times
+    return found
 
 
 def _kind(request: Any) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mu.config import load_experiment, sequence_of, steps_of
+from mu.config import load_experiment, repeated, sequence_of, steps_of
 from mu.errors import UsageError
 
 QUICK = ("recipe.epochs=1", "seeds=1", "oracles=1", "compute.workers=0")
@@ -103,6 +103,16 @@ def test_the_passes_of_all_requests_so_far(mu):
     oracle = [found.card("oracle", step=s)["values"]["cost/passes_so_far"] for s in (0, 1)]
     assert oracle == [1, 2]
     assert found.card("original", step=1)["values"]["cost/passes_so_far"] == 0
+
+
+def test_a_request_may_be_repeated():
+    block = load_experiment("acu_cifar10", []).blocks[0]
+    parts = block.requests["classes_then_images"]
+    assert len(parts) == 20
+    assert all(part == parts[5] and part["count"] == 1 for part in parts[5:])
+    for times in (0, -1, 1.5, "twice"):
+        with pytest.raises(UsageError, match="repeat"):
+            repeated("some", {"request": "random", "repeat": times})
 
 
 @pytest.mark.parametrize("given", ["all", [], [0], [1, 2.5], [-1]])
