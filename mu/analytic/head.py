@@ -254,11 +254,11 @@ class AnalyticHead:
 
     def _correct(self, rows: Rows, after: State) -> None:
         """Correct inverse and weights for a few rows; ``after`` has all else of the new state."""
+        if self._inverse is None:
+            self._invert()
         weight = self._weight()
         if weight.shape[1] < len(after.counts):
             weight = widened(weight, len(after.counts))
-        if self._inverse is None:
-            self._invert()
         assert self._inverse is not None
         used = self._state.used
         z, weight = correction(self._inverse, used, rows, weight)

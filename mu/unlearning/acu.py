@@ -18,6 +18,7 @@ from mu.unlearning.base import Unlearner
 
 __all__ = ["ACU", "AnalyticHead"]
 
+SOLVED: dict[str, Any] = {"crossover": 0}  # one request is solved anew: the state holds no inverse
 ABOUT = "about"  # the JSON among the tensors that a head is stored as
 
 
@@ -97,7 +98,7 @@ class ACU(Unlearner):
                 self.learner.network = network.eval()
                 self.facts["exact"] = "head only: the backbone was trained with the forgotten data"
             width = network.head.in_features
-            head = AnalyticHead(width, **self.options, key=self.context.secret())
+            head = AnalyticHead(width, **self.options, **SOLVED, key=self.context.secret())
             for x, y in self.rows("full", network):
                 head.learn(x, y)
             head.reserve(network.head.out_features)
@@ -150,4 +151,4 @@ def recalled(memory: dict[str, Tensor], key: bytes) -> AnalyticHead:
         UsageError: The key is not the one that the head was made with.
     """
     about = json.loads(bytes(memory[ABOUT].tolist()))
-    return AnalyticHead.of_state(about, memory, key)
+    return AnalyticHead.of_state(about, memory, key, **SOLVED)
