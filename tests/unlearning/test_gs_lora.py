@@ -366,6 +366,36 @@ def test_options_that_make_no_sense(options: dict, text: str) -> None:
         GSLoRA(**options)
 
 
+def test_a_swin_forgets_without_kept_states(easy) -> None:
+    import timm
+
+    data, _ = easy
+    torch.manual_seed(0)
+    network = timm.models.swin_transformer.SwinTransformer(
+        img_size=8,
+        patch_size=2,
+        in_chans=1,
+        num_classes=4,
+        embed_dim=16,
+        depths=(1, 1),
+        num_heads=(2, 2),
+        window_size=2,
+        drop_path_rate=0.0,
+    )
+    batch = next(iter(data.loader(data.parts["train"], data.without({}).view)))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    for _ in range(80):
+        loss = torch.nn.functional.cross_entropy(network(batch.x), batch.y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    learner = Learner(network.eval())
+    found = request(easy, [2], learner=learner, epochs=15)
+    assert accuracy(data, learner, 2) > 0.9 and accuracy(data, found.learner, 2) < 0.3
+    assert len(found.facts["norms"]) == 2
+    assert list(found.learner.state_dict()) == list(learner.state_dict())
+
+
 def test_a_convolutional_network_is_refused(easy) -> None:
     from mu.models.vision import SmallCNN
 
