@@ -13,7 +13,7 @@ from typing import Any
 
 from mu.choices import choices, summary
 from mu.reporting.format import mean_interval, share
-from mu.reporting.layout import sections, shown
+from mu.reporting.layout import sections, sequences, shown
 from mu.reporting.report import read_results
 from mu.reporting.results import tabulated
 from mu.reporting.scores import nearer
@@ -82,7 +82,13 @@ def outcome(name: str, top: Path, here: Path) -> str | None:
     if not (folder / "results.json").is_file():
         return None
     results: dict[str, Any] = tabulated(read_results(folder))
-    parts = [headline(section, folder, here) for section in shown(sections(results))]
+    found = sections(results)
+    parts = [headline(section, folder, here) for section in shown(found)]
+    for own in sequences(found).values():
+        picture = folder / f"{own[0].key}-row.svg"
+        if picture.is_file():
+            name = f"{own[0].request}: scores and passes over the requests"
+            parts.append(f"![{name}]({relative(picture, here)})\n")
     everything = f"[all scores and gaps]({relative(folder / 'table.md', here)})"
     return "\n".join([*parts, f"Made by `{results.get('command', '')}`; {everything}.\n"])
 

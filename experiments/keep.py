@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mu.reporting.canvas import looks
-from mu.reporting.figures import forest
-from mu.reporting.layout import sections
+from mu.reporting.figures import forest, sequence
+from mu.reporting.layout import sections, sequences
 from mu.reporting.report import json_text, read_results
 from mu.reporting.results import tabulated
 from mu.reporting.table import markdown_table
@@ -44,11 +44,13 @@ def keep(folder: Path) -> Path:
     (out / "table.md").write_text(markdown_table(results), encoding="utf-8")
     for old in out.glob("*.svg"):
         old.unlink()
-    for section in sections(results):
-        drawn = forest(section, looks(results)).replace(
-            "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1
-        )
-        (out / f"{section.key}.svg").write_text(drawn, encoding="utf-8")
+    parts, look = sections(results), looks(results)
+    drawn = {section.key: forest(section, look) for section in parts}
+    drawn |= {f"{own[0].key}-row": sequence(own, look) for own in sequences(parts).values()}
+    for key, picture in drawn.items():
+        text = picture.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+        if text:
+            (out / f"{key}.svg").write_text(text, encoding="utf-8")
     keep_forget_sets(folder / "forget_sets", out / "forget_sets")
     script = out / "reproduce.sh"
     script.write_text(script_text(results), encoding="utf-8")
