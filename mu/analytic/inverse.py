@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.blas import dsymm, dsymv, dsyrk, dtrsm
+from scipy.linalg.blas import dgemm, dsymm, dsymv, dsyrk, dtrsm
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 from mu.analytic.statistics import Matrix, Rows
@@ -99,4 +99,7 @@ def correction(inverse: Inverse, used: int, rows: Rows, weight: Matrix) -> tuple
     z = dtrsm(1.0, lower, across, side=1, lower=1, trans_a=1)
     missed = rows.onehot(weight.shape[1]) - x @ weight
     step = dtrsm(1.0, lower, missed, lower=1)
-    return np.asarray(z), weight + sign * (z @ step)
+    # One pass over a copy of Wᵀ, which lies in column order: W itself stays as it is.
+    new = np.array(weight.T, order="F")
+    new = dgemm(sign, step, z, beta=1.0, c=new, trans_a=1, trans_b=1, overwrite_c=1)
+    return np.asarray(z), np.asarray(new).T
