@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mu.errors import UsageError
+from mu.data.base import Batch
+from mu.errors import NotApplicable, UsageError
 from mu.models.graph import GraphNetwork
 
 CHUNK = 64  # rows that are always computed together, so that a row's bits never change
@@ -117,3 +118,10 @@ def headless(network: nn.Module) -> nn.Module:
     parent, _, name = names[-1].rpartition(".")
     setattr(network.get_submodule(parent), name, nn.Identity())
     return network
+
+
+def expanded(network: AnalyticNetwork, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Features (n, d) and class ids (n,) of a batch, on the CPU."""
+    if batch.y.is_floating_point():
+        raise NotApplicable("not applicable: ACU needs class ids as targets")
+    return network.features(batch.x).cpu(), batch.y.cpu()

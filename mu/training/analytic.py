@@ -8,15 +8,15 @@ import torch
 
 from mu.analytic.head import AnalyticHead
 from mu.analytic.key import ledger_key
+from mu.analytic.memory import remembered
 from mu.artifact import Artifact
 from mu.data.base import Data, Kept, removed_elements
 from mu.data.build import build_data
 from mu.errors import UsageError
-from mu.models.analytic import AnalyticNetwork
+from mu.models.analytic import AnalyticNetwork, expanded
 from mu.models.base import Learner, build_learner
 from mu.models.weights import load_weights
 from mu.training.fit import MEMORY, Counted, Meter, Progress, use_channels_last
-from mu.unlearning.acu import expanded, remembered
 
 TOGETHER = 2048  # rows that are learnt at once
 BACKBONE = "network.backbone."

@@ -1,7 +1,6 @@
 """ACU: analytic continual unlearning (arXiv 2505.12239)."""
 
 import copy
-import json
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -10,16 +9,13 @@ from torch import Tensor
 
 from mu.analytic.head import AnalyticHead
 from mu.analytic.intake import check_options
-from mu.data.base import Batch
+from mu.analytic.memory import ABOUT, SOLVED, recalled, remembered
 from mu.errors import NotApplicable, UsageError
-from mu.models.analytic import AnalyticNetwork, headless, representation
+from mu.models.analytic import AnalyticNetwork, expanded, headless, representation
 from mu.models.base import as_batch
 from mu.unlearning.base import Unlearner
 
 __all__ = ["ACU", "AnalyticHead"]
-
-SOLVED: dict[str, Any] = {"crossover": 0}  # one request is solved anew: the state holds no inverse
-ABOUT = "about"  # the JSON among the tensors that a head is stored as
 
 
 class ACU(Unlearner):
@@ -129,26 +125,3 @@ class ACU(Unlearner):
         target = "mu.models.analytic.AnalyticNetwork"
         found = {"_target_": target, "backbone": network, **self.made}
         return model | {"network": found} if network is not model else found
-
-
-def expanded(network: AnalyticNetwork, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Features (n, d) and class ids (n,) of a batch, on the CPU."""
-    if batch.y.is_floating_point():
-        raise NotApplicable("not applicable: ACU needs class ids as targets")
-    return network.features(batch.x).cpu(), batch.y.cpu()
-
-
-def remembered(head: AnalyticHead) -> dict[str, Tensor]:
-    """A head as tensors, for the state that a request leaves."""
-    about, tensors = head.state()
-    return {ABOUT: torch.tensor(list(json.dumps(about).encode()), dtype=torch.uint8), **tensors}
-
-
-def recalled(memory: dict[str, Tensor], key: bytes) -> AnalyticHead:
-    """The head of the tensors that `remembered` gave.
-
-    Raises:
-        UsageError: The key is not the one that the head was made with.
-    """
-    about = json.loads(bytes(memory[ABOUT].tolist()))
-    return AnalyticHead.of_state(about, memory, key, **SOLVED)

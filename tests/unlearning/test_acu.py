@@ -5,10 +5,11 @@ import pytest
 import torch
 from cases import CASES
 
+from mu.analytic.memory import recalled
 from mu.errors import UsageError
 from mu.models.analytic import CHUNK, AnalyticNetwork
 from mu.models.base import build_learner
-from mu.unlearning.acu import ACU, recalled
+from mu.unlearning.acu import ACU
 from mu.unlearning.base import Context, DataPart, apply
 
 SECRET = b"0" * 32
