@@ -51,13 +51,19 @@ class Case:
         }
 
 
-def images(network=None) -> Case:
-    """Four classes of 8×8 images, one bright quadrant each; class 2 is forgotten."""
+def quadrants(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """8×8 images of four classes, one bright quadrant each."""
     generator = torch.Generator().manual_seed(0)
-    y = torch.arange(160) % 4
-    x = 0.3 * torch.rand(160, 1, 8, 8, generator=generator)
+    y = torch.arange(count) % 4
+    x = 0.3 * torch.rand(count, 1, 8, 8, generator=generator)
     for label, (row, column) in enumerate([(0, 0), (0, 4), (4, 0), (4, 4)]):
         x[y == label, :, row : row + 4, column : column + 4] += 0.7
+    return x, y
+
+
+def images(network=None) -> Case:
+    """`quadrants`; class 2 is forgotten."""
+    x, y = quadrants(160)
     ids = np.arange(160)
     data = TensorData(x, y, train=ids[:100], validation=ids[100:120], test=ids[120:])
     forget = ids[:100][y[:100].numpy() == 2]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.linalg.blas import dsymm
 from torch import Tensor
 
 from mu.analytic.crossover import crossover
@@ -41,6 +42,7 @@ class State:
     entries: Counter[bytes] = field(default_factory=Counter)
     counts: Labels = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     weight: Matrix | None = None
+    solved: bool = False  # whether the weights are those of the sums alone
     used: int = 0
     changes: int = 0
     since: float = 0.0
@@ -194,7 +196,9 @@ class AnalyticHead:
         counts = widened(state.counts, classes)
         cross = widened(state.statistics.cross, classes)
         statistics = replace(state.statistics, cross=cross, counts=counts)
-        self._state = replace(state, statistics=statistics, counts=counts, weight=None)
+        self._state = replace(
+            state, statistics=statistics, counts=counts, weight=None, solved=False
+        )
 
     def settle(self) -> None:
         """Take all that waits into the sums, and make the weights of them alone.
@@ -203,7 +207,8 @@ class AnalyticHead:
         """
         self._fold_rows()
         self._inverse = None
-        self._solve()
+        if not self._state.solved:
+            self._solve()
 
     def drift(self) -> float:
         """How far the inverse is from one: mean ‖R A v − v‖ / ‖v‖ over four random v."""
@@ -266,7 +271,7 @@ class AnalyticHead:
         inverse, k = self._inverse, z.shape[1]
         signs = np.full(k, -rows.sign)
         changes = self._state.changes + 1
-        after = replace(after, weight=weight, changes=changes, used=used)
+        after = replace(after, weight=weight, solved=False, changes=changes, used=used)
         if k <= self.rank - used:
             inverse.columns[:, used : used + k], inverse.signs[used : used + k] = z, signs
             self._state = replace(after, used=used + k)
@@ -296,7 +301,7 @@ class AnalyticHead:
             missed = self._cross() - self._matrix_times(weight)
             weight = weight + self._inverse.times(missed, self._state.used)
             weight[:, self._state.counts == 0] = 0.0
-            self._state = replace(self._state, weight=weight)
+            self._state = replace(self._state, weight=weight, solved=False)
 
     def _is_late(self) -> bool:
         since = self._state.since
@@ -331,7 +336,7 @@ class AnalyticHead:
         live = statistics.counts > 0
         weight = np.zeros_like(statistics.cross)
         weight[:, live] = solution(lower, np.asfortranarray(statistics.cross[:, live]))
-        self._state = replace(self._state, weight=weight)
+        self._state = replace(self._state, weight=weight, solved=True)
         return lower
 
     def _invert(self) -> None:
@@ -347,8 +352,6 @@ class AnalyticHead:
 
     def _matrix_times(self, v: Matrix) -> Matrix:
         """(G + γI) v, with the rows that wait."""
-        from scipy.linalg.blas import dsymm
-
         found = dsymm(1.0, self._state.statistics.gram, v, lower=1) + self.gamma * v
         for rows in joined(self._state.pending):
             found += rows.sign * (rows.features.T @ (rows.features @ v))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cases import quadrants
 from gs_lora_case import GOLDEN, batches, below, tensor, value, vit
 
 from mu.data.base import TensorData
@@ -181,11 +182,7 @@ def easy():
     """Four classes of 8×8 images, a Vision Transformer trained on them."""
     import timm
 
-    generator = torch.Generator().manual_seed(0)
-    y = torch.arange(200) % 4
-    x = 0.3 * torch.rand(200, 1, 8, 8, generator=generator)
-    for label, (row, column) in enumerate([(0, 0), (0, 4), (4, 0), (4, 4)]):
-        x[y == label, :, row : row + 4, column : column + 4] += 0.7
+    x, y = quadrants(200)
     ids = np.arange(200)
     data = TensorData(x, y, train=ids[:120], validation=ids[120:160], test=ids[160:])
     torch.manual_seed(0)
