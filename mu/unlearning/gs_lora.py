@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -212,18 +212,14 @@ class GSLoRA(Unlearner):
         if self.prototypes == "original" and "prototypes" in self.memory:
             return self.memory["prototypes"].to(self.context.device)
         batches = (
-            batch for part in ("forget", "retain") for batch in self.looked(part, self.batch_size)
+            batch
+            for part in ("forget", "retain")
+            for batch in self.looks(part, batch_size=self.batch_size)
         )
         made = class_means(self.learner, batches, self.head, self.head.out_features)
         if self.prototypes == "original":
             self.memory["prototypes"] = made.cpu()
         return made.to(self.context.device)
-
-    def looked(self, part: str, size: int | None = None) -> Iterator[Batch]:
-        """Batches of a part, of which no gradient is taken."""
-        for batch in self.batches(part, batch_size=size):
-            self.meter.backward -= batch.units
-            yield batch
 
     def train_adapters(self) -> None:
         """Epochs over the replayed samples."""
@@ -314,7 +310,7 @@ class GSLoRA(Unlearner):
         stay = self.replay.labels("retain") | set(self.missing)
         sides = {"forget": self.replay.labels("forget") - stay, "retain": stay}
         right, count = Counter[str](), Counter[str]()
-        for batch in self.looked("validation"):
+        for batch in self.looks("validation"):
             hits = self.learner.outputs(batch)[0].argmax(1) == batch.y
             for side, labels in sides.items():
                 own = torch.isin(batch.y, torch.tensor([*labels], device=batch.y.device))

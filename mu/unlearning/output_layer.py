@@ -29,6 +29,8 @@ def output_layer(network: nn.Module) -> nn.Linear:
 def head_inputs(learner: Learner, batch: Batch, head: nn.Linear) -> tuple[Tensor, Tensor, Tensor]:
     """What the head reads (n, d), the logits (n, C) it makes of it, and the targets (n,).
 
+    Gradients go through both; call it under `torch.no_grad` where they are not wanted.
+
     Raises:
         UsageError: The logits are not the outputs of the head.
     """
@@ -44,4 +46,4 @@ def head_inputs(learner: Learner, batch: Batch, head: nn.Linear) -> tuple[Tensor
             f"linear layer ({head.in_features} → {head.out_features}); the method needs a network "
             "that ends in one linear layer"
         )
-    return seen[0][0].detach(), logits, targets
+    return seen[0][0], logits, targets

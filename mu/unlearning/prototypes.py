@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mu.data.base import Batch
-from mu.errors import UsageError
 from mu.models.base import Learner
+from mu.unlearning.output_layer import head_inputs
 
 
 def prototype_loss(embeddings: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:
@@ -50,27 +50,7 @@ def class_means(
     sums = torch.zeros(classes, head.in_features, dtype=head.weight.dtype)
     counts = torch.zeros(classes, dtype=head.weight.dtype)
     for batch in batches:
-        embeddings, _, labels = embedded(learner, batch, head)
+        embeddings, _, labels = head_inputs(learner, batch, head)
         sums.index_add_(0, labels.cpu(), embeddings.to(sums.dtype).cpu())
         counts.index_add_(0, labels.cpu(), torch.ones(len(labels), dtype=counts.dtype))
     return sums / counts[:, None]  # 0 / 0 is nan
-
-
-def embedded(learner: Learner, batch: Batch, head: nn.Linear) -> tuple[Tensor, Tensor, Tensor]:
-    """Embeddings (n, d), logits (n, C) and labels of one pass; gradients go through both.
-
-    Raises:
-        UsageError: The network does not end in the head.
-    """
-    seen: list[Tensor] = []
-    hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    try:
-        logits, labels = learner.outputs(batch)
-    finally:
-        hook.remove()
-    if len(seen) != 1 or seen[0].shape != (len(logits), head.in_features):
-        raise UsageError(
-            f"{type(learner.network).__name__} does not end in its last linear layer, whose input "
-            "would be the embedding"
-        )
-    return seen[0], logits, labels

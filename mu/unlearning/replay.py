@@ -10,8 +10,8 @@ from mu.lora.stages import Stages
 from mu.models.base import Learner
 from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
+from mu.unlearning.output_layer import head_inputs
 from mu.unlearning.parts import DataPart
-from mu.unlearning.prototypes import embedded
 
 
 class Replay:
@@ -33,8 +33,7 @@ class Replay:
     def _held(self, part: str) -> list[Batch]:
         """Labels of a part and, with stages, what the first makes of its samples."""
         found, meter = [], self.method.meter
-        for batch in self.method.batches(part, batch_size=self.batch_size):
-            meter.backward -= batch.units
+        for batch in self.method.looks(part, batch_size=self.batch_size):
             x = torch.empty(len(batch), 0)
             if self.stages is not None:
                 with torch.no_grad():
@@ -83,5 +82,5 @@ class Replay:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings, logits and labels of a batch of `pairs`."""
         if self.stages is None:
-            return embedded(learner, batch, head)
+            return head_inputs(learner, batch, head)
         return *self.stages.after(batch.x), batch.y
