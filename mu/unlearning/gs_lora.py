@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -89,6 +90,8 @@ class GSLoRA(Unlearner):
         keep: "last" epoch, or the "best" by H on validation data.
         stop: End once the bound is met and the replayed loss is at most so much above that of the
             first epoch; None never ends early.
+        settle: Epochs after the warm-up in which no further group vanishes before it may end, so
+            that α has its say.
         batch_size: Samples of D_f, and of D_r, a step.
         weight_decay: Of AdamW; 0.05 as published.
         blocks: Places of blocks with adapters; None means all.
@@ -107,13 +110,13 @@ class GSLoRA(Unlearner):
 
     def __init__(
         self,
-        epochs: int = 100,
+        epochs: int = 40,
         lr: float = 0.01,
         rank: int = 8,
         scale: float | None = None,
         groups: str = "block",
-        alpha: float = 0.01,
-        warmup: float = 0.2,
+        alpha: float = 10.0,
+        warmup: float = 0.1,
         proximal: bool = True,
         beta: float = 0.15,
         bound: float | None = None,
@@ -127,6 +130,7 @@ class GSLoRA(Unlearner):
         ema: float | None = None,
         keep: str = "last",
         stop: float | None = 0.05,
+        settle: int = 10,
         batch_size: int | None = 48,
         weight_decay: float = 0.0,
         blocks: list[int] | None = None,
@@ -138,7 +142,7 @@ class GSLoRA(Unlearner):
             raise UsageError(f"epochs={epochs}, lr={lr} and rank={rank} must be positive")
         for name, value in {
             **{"alpha": alpha, "beta": beta, "w_forget": w_forget, "w_retain": w_retain},
-            **{"weight_decay": weight_decay, "bound": bound or 0.0},
+            **{"weight_decay": weight_decay, "bound": bound or 0.0, "settle": settle},
         }.items():
             if value < 0:
                 raise UsageError(f"{name}={value} must not be negative")
@@ -157,7 +161,8 @@ class GSLoRA(Unlearner):
         self.beta, self.bound, self.shots, self.share = beta, bound, shots, share
         self.missing = [int(label) for label in missing]
         self.w_forget, self.w_retain, self.bound_prototype = w_forget, w_retain, bound_prototype
-        self.prototypes, self.ema, self.keep, self.stop = prototypes, ema, keep, stop
+        self.prototypes, self.ema, self.keep = prototypes, ema, keep
+        self.stop, self.settle = stop, settle
         self.batch_size, self.weight_decay = batch_size, weight_decay
         self.blocks, self.narrow, self.keep_adapter = blocks, narrow, keep_adapter
 
@@ -229,6 +234,8 @@ class GSLoRA(Unlearner):
         best, before = -1.0, self.judged() if self.keep == "best" else {}
         saved: list[Tensor] = []
         first: float | None = None
+        vanished, still = 0.0, 0
+        slack = -math.inf if self.stop is None else self.stop
         for epoch in range(self.passes):
             rate = LEAST + (1 - LEAST) * (1 + math.cos(math.pi * epoch / self.passes)) / 2
             optimizer.param_groups[0]["lr"] = rate * self.lr
@@ -244,14 +251,21 @@ class GSLoRA(Unlearner):
                     own.lerp_(matrix, 1.0 if fresh else 1 - (self.ema or 0.0))
             if self.keep == "best" and (found := self.h_of(before)) > best:
                 best, saved = found, [matrix.detach().clone() for matrix in matrices]
-            slack = -math.inf if self.stop is None else self.stop
-            if forget >= (self.bound or 0.0) and retain <= first + slack and epoch >= self.quiet:
+            now = zero_group_ratio(group_norms(self.sets).detach(), TOLERANCE)
+            still = still + 1 if now == vanished and epoch >= self.quiet else 0
+            vanished = now
+            met = forget >= (self.bound or 0.0) and retain <= first + slack
+            if met and epoch >= self.quiet and still >= self.settle:
                 break
         self.facts["epochs"] = epoch + 1
+        gone = [g for g, norm in zip(self.sets, group_norms(self.sets), strict=True) if norm == 0]
         chosen = saved if self.keep == "best" else mean
         with torch.no_grad():
             for matrix, value in zip(matrices, chosen, strict=True):
                 matrix.copy_(value)
+            if self.keep == "last":  # a group that has vanished has left the mean, too
+                for matrix in itertools.chain(*gone):
+                    matrix.zero_()
 
     def step(
         self, optimizer: torch.optim.Optimizer, replayed: Batch, gone: Batch, epoch: int

@@ -278,6 +278,16 @@ def test_it_ends_when_the_bound_is_met(easy) -> None:
     assert request(easy, [2], bound=1.5, epochs=12, stop=None).facts["epochs"] == 12
 
 
+def test_it_does_not_end_before_the_penalty_had_its_say(easy) -> None:
+    early, late = (request(easy, [2], bound=1.5, epochs=60, settle=n) for n in (0, 9))
+    assert early.facts["epochs"] + 8 <= late.facts["epochs"] < 60
+
+
+def test_a_group_that_has_vanished_has_left_the_mean(easy) -> None:
+    found = request(easy, [2], ema=0.99, alpha=40.0, warmup=0.2, groups="matrix", epochs=20)
+    assert set(found.facts["norms"]) == {0.0}
+
+
 def test_prototypes_of_the_original_are_kept_for_later_requests(easy) -> None:
     options = {"w_forget": 0.1, "w_retain": 0.1}
     first = request(easy, [2], **options)
