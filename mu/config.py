@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mu.choices import choices, read_yaml, unknown
+from mu.choices import choices, options_of, read_yaml, unknown
 from mu.compose import complete, composed
 from mu.errors import UsageError
 from mu.methods import chosen_rows, configured, rows_of
@@ -16,6 +16,7 @@ from mu.words import FILTERS, check_type, count_of, parse_words, placed, seeds_o
 GROUPS = ("data", "model", "recipe", "evaluation", "compute", "track")
 DEFAULT = {"compute": "local", "track": "none"}  # groups that decide no number
 SEQUENCE = ("oracle_at", "sequence")  # how requests in a row are served
+TRIED = {"lower", "method"}  # options of a request that name a method which a selector tries
 # keys that are no group and no override
 WORDS = (*FILTERS, *SEQUENCE, "out", "original", "scale", "mode")
 NEEDED = ("data", "model", "recipe", "requests", "methods", "seeds")  # in every block
@@ -327,7 +328,7 @@ def _request(raw: dict[str, Any], settings: dict[str, Any], used: set[str]) -> d
     """A request's configuration; ``per_pair`` maps an argument to the values dealt out to pairs."""
     if not isinstance(raw, dict) or "request" not in raw:
         raise UsageError(f"a request must name its kind as 'request: …', not {raw!r}")
-    raw = dict(raw)
+    raw = {k: {"method": v} if k in TRIED and isinstance(v, str) else v for k, v in raw.items()}
     names, per_pair = {"request": raw.pop("request")}, raw.pop("per_pair", {})
     base = composed(names, {}, set())["request"]
     for key in (*raw, *per_pair):
@@ -344,8 +345,43 @@ def _request(raw: dict[str, Any], settings: dict[str, Any], used: set[str]) -> d
         per_pair.pop(key[8:], None)
         used.add(key)
     found: dict[str, Any] = chosen["request"]
+    for name in TRIED & set(found):
+        found[name] = tried(name, found[name])
+    if isinstance(found.get("surrogate"), dict):
+        found["surrogate"] = surrogate(found["surrogate"])
     complete({k: v for k, v in found.items() if k not in per_pair}, "the request", "request")
     return found | ({"per_pair": per_pair} if per_pair else {})
+
+
+def tried(name: str, given: Any) -> dict[str, Any]:
+    """The options of a method that a selector tries, from ``{method: name, option: …}``.
+
+    Raises:
+        UsageError: No method, or an option that it does not have.
+    """
+    if not isinstance(given, dict) or "method" not in given:
+        raise UsageError(f"{name} must name a method, as in {name}: {{method: finetune}}")
+    own = dict(given)
+    base = str(own.pop("method"))
+    whole = options_of(composed({"method": base}, {}, set())["method"])
+    for key, value in own.items():
+        if key not in whole:
+            raise unknown(f"option of {base}", key, whole)
+        check_type(f"{name}.{key}", whole[key], value)
+    complete(whole | own, f"method {base}", "method")
+    return whole | own
+
+
+def surrogate(given: dict[str, Any]) -> dict[str, Any]:
+    """Configuration of the models that select, where they are not those that are scored.
+
+    Raises:
+        UsageError: It names something else than a model or a recipe.
+    """
+    for key in given:
+        if key not in ("model", "recipe"):
+            raise unknown("key of surrogate", key, ["model", "recipe"])
+    return composed({k: str(v) for k, v in given.items()}, {}, set())
 
 
 def _keys(blocks: list[Block]) -> set[str]:

@@ -13,7 +13,7 @@ from mu.pool import InlinePool, Pool
 from mu.request_log import RequestLog
 from mu.store import CorruptArtifact, Store
 
-CHEAP = ("describe", "halves", "select")  # run even in a plan: they say what the others are
+CHEAP = ("describe", "part", "select")  # run even in a plan: they say what the others are
 COST_PARTS = ("data", "model", "recipe", "method", "scores")  # of a key: they decide how long
 
 
@@ -103,7 +103,8 @@ class Runner:
         except CorruptArtifact as error:
             self.watcher.say(f"corrupt artifact, computed again: {error}")
         self.counts["run"][job.step] += 1
-        pool = self.pool or (self.plan if job.step in CHEAP and self._ready(job) else None)
+        cheap = job.step in CHEAP and not job.inputs.get("learners")  # nothing is trained for it
+        pool = self.pool or (self.plan if cheap and self._ready(job) else None)
         if pool is None:
             self.missing.add(job.key)
             self.families[job.step, job.family] += 1

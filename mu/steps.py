@@ -144,23 +144,46 @@ class Steps:
 
     async def backbone(self, config: dict[str, Any], seed: int) -> Ref:
         """A model trained on other data, whose features an analytic fit reads."""
+        return await (await self.others(config)).fit([], seed, role="backbone")
+
+    async def others(self, config: dict[str, Any]) -> "Steps":
+        """Steps of the same pair with other data, model or recipe: for models that only help."""
         block = replace(self.block, config=self.config | config)
-        other = Steps(self.run, block, self.request, self.pair, self.index)
-        await other.describe()
-        return await other.fit([], seed, role="backbone")
+        found = Steps(self.run, block, self.request, self.pair, self.index)
+        await found.describe()
+        return found
 
     def reads_models(self, request: dict[str, Any]) -> bool:
         """Whether models have to be trained before this request can be selected."""
-        return bool(wants(request)[1])
+        return bool(wants(request))
 
     async def select(self, request: dict[str, Any], before: Sequence[Ref]) -> Ref:
         """Who is to be forgotten next."""
         request = dict(request)
         for name, values in request.pop("per_pair", {}).items():
             request[name] = values[self.block.places[self.pair] % len(values)]
-        kind, count = wants(request)
-        halves = await self._halves(count if kind == "halves" else 0, before)
-        signals = await self._models(halves or [None] * count, before)
+        surrogate, asked = request.pop("surrogate", None), wants(request)
+        trainer = await self.others(surrogate) if surrogate else self
+        parts = await self._parts(asked, before)
+        seen: Sequence[Ref | None] = parts or [None] * asked.get("models", 0)
+        signals = await gather(
+            *(
+                trainer.selector((*before, part) if part else before, before, SELECTING + n)
+                for n, part in enumerate(seen)
+            )
+        )
+        numbers = [SELECTING + n for n in range(asked.get("learners", 0))]
+        if request.get("same_seed"):  # the very model that is scored
+            numbers[0] = 0
+        learners = await gather(*(trainer.selector(before, before, n) for n in numbers))
+        found = [*signals, *learners]
+        config = {"data": self.config["data"], "request": request, "seed": self.seed}
+        more: dict[str, Any] = {}
+        if learners:
+            recipe = {k: v for k, v in self.config["recipe"].items() if k in RUNTIME}
+            batch_size = self.config["evaluation"]["batch_size"]
+            more = {"model": trainer.model, "recipe": recipe, "batch_size": batch_size}
+            config = trainer.given(**config, **more)
         return await self.run.step(
             "select",
             "mu.forget_sets.request:step",
@@ -170,42 +193,54 @@ class Steps:
                 "file": file_digest(request.get("path")),
                 "before": [self.run.facts(ref)["forget_digest"] for ref in before],
                 "seed": self.seed,
-                "signals": [key for _, key in signals],
+                "signals": [one[1] for _, one in found],
+                **more,
             },
-            config={"data": self.config["data"], "request": request, "seed": self.seed},
-            inputs={"removed": list(before), "signals": signals, "halves": halves},
+            config=config,
+            inputs={
+                "removed": list(before),
+                "signals": [one for _, one in found],
+                "parts": parts,
+                "learners": [learner for learner, _ in learners],
+            },
             label=f"select {self.request}",
         )
 
-    async def _halves(self, count: int, before: Sequence[Ref]) -> list[Ref]:
-        """Random halves of what is kept, two by two complementary."""
-        seed = self._seed(SELECTING)
-        return [
-            await self.run.step(
-                "halves",
-                "mu.forget_sets.halves:step",
+    async def _parts(self, asked: dict[str, int], before: Sequence[Ref]) -> list[Ref]:
+        """What each model of a selection is trained without: other halves, or folds."""
+        kind = next((k for k in ("halves", "folds") if k in asked), None)
+        if kind is None:
+            return []
+        number, seed = asked[kind], self._seed(SELECTING)
+
+        async def one(k: int) -> Ref:
+            part = {"half": k} if kind == "halves" else {"fold": k, "folds": number}
+            return await self.run.step(
+                "part",
+                "mu.forget_sets.partition:step",
                 key={
                     "data": self.data_key,
                     "before": [self.run.facts(ref)["forget_digest"] for ref in before],
-                    "half": half,
+                    **part,
                     "seed": seed,
                 },
-                config={"data": self.config["data"], "half": half, "seed": seed},
+                config={"data": self.config["data"], **part, "seed": seed},
                 inputs={"removed": list(before)},
-                label=f"half {half} for {self.request}",
+                label=f"part {k} for {self.request}",
             )
-            for half in range(count)
-        ]
 
-    async def _models(self, halves: Sequence[Ref | None], before: Sequence[Ref]) -> list[Ref]:
-        """Signals of models that select: on a half each, or on all that is kept for None."""
+        return list(await gather(*map(one, range(number))))
 
-        async def one(number: int, half: Ref | None) -> Ref:
-            removed = (*before, half) if half else tuple(before)
-            learner = await self.fit(removed, self._seed(SELECTING + number), role="selector")
-            return await self.predict(State(learner, tuple(before)))
+    async def selector(
+        self, removed: Sequence[Ref], before: Sequence[Ref], number: int
+    ) -> tuple[Ref, Ref]:
+        """A model that helps to select, trained without ``removed``, and its signals.
 
-        return list(await gather(*(one(n, half) for n, half in enumerate(halves))))
+        All of them are looked at in one view, that of what is kept.
+        """
+        seed = self._seed(number) if number else self.seed
+        learner = await self.fit(removed, seed, role="selector")
+        return learner, await self.predict(State(learner, tuple(before)))
 
     async def union(self, selections: Sequence[Ref]) -> Ref:
         """Several requests as one to the original."""

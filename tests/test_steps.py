@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mu.config import Block
 from mu.errors import CellFailed, UsageError
 from mu.steps import State, Steps
 
@@ -13,7 +14,7 @@ FACTS = {
     "select/a": {"kept": "no a", "view": "without a", "forget_digest": "a"},
     "select/b": {"kept": "no b", "view": "without b", "forget_digest": "b"},
     "score": {"values": {"ua": 0.5}, "details": {"samples": [1]}},
-    "halves": {"kept": "a half", "forget_digest": "h"},
+    "part": {"kept": "a half", "forget_digest": "h"},
 }
 A, B = ("select", "a"), ("select", "b")
 
@@ -49,7 +50,7 @@ def block(original=None, **changes):
         "n": {"config": {"_target_": "x.M", "alpha": 2}},
     }
     names = {"data": "d", "model": "m", "recipe": "r"}
-    return SimpleNamespace(
+    return Block(
         config=config,
         methods=methods,
         seeds=[4, 7],
@@ -250,7 +251,7 @@ def everything_asked(call, **changes):
 
 def test_models_that_select_are_neither_originals_nor_oracles():
     order = {"order": "highest", "share": 0.1, "count": None}
-    for more, number in ({"models": 2}, 2), ({"halves": 4}, 4):
+    for more, number in ({"models": 2}, 2), ({"halves": 4}, 4), ({"folds": 3}, 3):
         made = everything_asked(select(**order, **more))
         fits = [step for step in made if step.step == "fit"]
         steps = Steps(Recorder(FACTS), block(), "r", 0)
@@ -258,8 +259,27 @@ def test_models_that_select_are_neither_originals_nor_oracles():
         assert len({fit.key["seed"] for fit in fits}) == number
         assert not {fit.key["seed"] for fit in fits} & {steps.seed, *steps.oracle_seeds}
         assert len(made[-1].inputs["signals"]) == number
-        assert {fit.key["kept"] for fit in fits} == {"a half" if "halves" in more else "all"}
-        assert len(made[-1].inputs["halves"]) == (number if "halves" in more else 0)
+        assert {fit.key["kept"] for fit in fits} == {"all" if "models" in more else "a half"}
+        assert len(made[-1].inputs["parts"]) == (0 if "models" in more else number)
+
+
+def test_a_selector_may_be_handed_learners_of_other_seeds_or_of_the_same():
+    order = {"order": "highest", "share": 0.1, "count": None}
+    made = everything_asked(select(**order, learners=2, folds=3))
+    fits = [step for step in made if step.step == "fit"]
+    assert len(fits) == 5 and len(made[-1].inputs["learners"]) == 2
+    assert len(made[-1].inputs["signals"]) == 5
+    assert made[-1].key["model"] and made[-1].config["device"] == "cpu"
+    assert 4 not in {fit.key["seed"] for fit in fits}
+    same = everything_asked(select(**order, learners=1, same_seed=True))
+    assert [step.key["seed"] for step in same if step.step == "fit"] == [4]
+
+
+def test_models_that_select_may_be_others_than_those_that_are_scored():
+    order = {"order": "highest", "share": 0.1, "count": None, "models": 1}
+    other = {"model": {"_target_": "x.Other", "n": "???"}}
+    fits = [s for s in everything_asked(select(**order, surrogate=other)) if s.step == "fit"]
+    assert [fit.key["model"]["_target_"] for fit in fits] == ["x.Other"]
 
 
 def test_a_selection_is_decided_by_the_signals_it_reads():

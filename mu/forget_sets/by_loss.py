@@ -1,11 +1,11 @@
 """Elements that trained models find hardest or easiest."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
 from mu.data.base import Data, Ids
+from mu.evaluation.signals import Floats
 from mu.forget_sets.budget import budget
 from mu.forget_sets.extremes import check_order, extremes
 from mu.forget_sets.seen import Seen, losses, trained_elements
@@ -31,8 +31,6 @@ class LossSet:
         UsageError: An order or a number of models that is none.
     """
 
-    wants: ClassVar[str] = "trained"
-
     def __init__(
         self,
         order: str = "highest",
@@ -42,7 +40,7 @@ class LossSet:
         models: int = 1,
     ) -> None:
         self.order, self.share, self.count, self.kind = check_order(order), share, count, kind
-        self.n_models = check_models(models)
+        self.asks = {"models": check_models(models)}
 
     def select(
         self, data: Data, available: Ids, rng: np.random.Generator, models: Sequence[Seen]
@@ -55,5 +53,9 @@ class LossSet:
         """
         ids, samples = trained_elements(data, self.kind, available, models)
         wanted = budget(self.share, self.count, len(ids))
-        values = np.mean([losses(model.signals, samples) for model in models], axis=0)
+        values = np.mean([self.values(model, samples) for model in models], axis=0)
         return extremes(ids, values, self.order, wanted)
+
+    def values(self, model: Seen, samples: Ids) -> Floats:
+        """(n,) what is averaged over models."""
+        return losses(model.signals, samples)

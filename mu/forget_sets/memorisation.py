@@ -1,7 +1,6 @@
 """Elements that a model gets right only, or even, if it was trained on them."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,8 +71,6 @@ class MemorisationSet:
         UsageError: An order, a number of halves or a measure that is none.
     """
 
-    wants: ClassVar[str] = "halves"
-
     def __init__(
         self,
         order: str = "highest",
@@ -86,7 +83,7 @@ class MemorisationSet:
         if measure not in MEASURES:
             raise UsageError(f"measure={measure!r} is not one of {', '.join(MEASURES)}")
         self.order, self.share, self.count, self.kind = check_order(order), share, count, kind
-        self.n_models, self.measure = check_halves(halves), measure
+        self.asks, self.measure = {"halves": check_halves(halves)}, measure
 
     def select(
         self, data: Data, available: Ids, rng: np.random.Generator, models: Sequence[Seen]

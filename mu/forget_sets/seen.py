@@ -1,7 +1,8 @@
 """What a selector may know of models: their signals, and what each was trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from mu.data.base import Data, Ids
 from mu.errors import CellFailed, UsageError
 from mu.evaluation.signals import Floats, Signals, class_scores, log_softmax
+from mu.unlearning.base import Context
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,10 +20,27 @@ class Seen:
     Attributes:
         signals: Its outputs on the universe.
         trained: Ids of the samples it was trained on.
+        learner: The model itself, for selectors that ask for learners.
     """
 
     signals: Signals
     trained: Ids
+    learner: Any = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a selector needs to try methods.
+
+    Attributes:
+        before: Elements already forgotten, by kind.
+        context: Where and how a method runs; its seed is the selection's.
+        batch_size: Samples a batch where losses are looked at.
+    """
+
+    before: Mapping[str, Ids]
+    context: Context
+    batch_size: int | None = None
 
 
 def losses(signals: Signals, samples: Ids) -> Floats:

@@ -7,14 +7,14 @@ from mu.forget_sets.budget import check_budget
 from mu.forget_sets.extremes import check_order
 
 
-def check_models(number: object) -> int:
+def check_models(number: object, name: str = "models") -> int:
     """Number of models trained on everything kept.
 
     Raises:
         UsageError: It is not a whole number above 0.
     """
     if type(number) is not int or number < 1:
-        raise UsageError(f"models={number!r} is not a number of models; use 1 or more")
+        raise UsageError(f"{name}={number!r} is not a number of models; use 1 or more")
     return number
 
 
@@ -29,37 +29,52 @@ def check_halves(number: object) -> int:
     return number
 
 
-def wants(config: dict[str, Any]) -> tuple[str, int]:
-    """What a selector's ``wants`` says and how many models, from its YAML alone.
+def check_folds(number: object) -> int:
+    """Number of parts, each of which one model is trained without.
 
-    A request whose YAML has the option ``models`` reads that many models trained on everything
-    kept; with ``halves`` it reads models trained on random halves of it. Anything else reads none.
+    Raises:
+        UsageError: It is not a whole number above 1.
+    """
+    if type(number) is not int or number < 2:
+        raise UsageError(f"folds={number!r} is not a number of parts; use 2 or more")
+    return number
+
+
+CHECKS = {"models": check_models, "halves": check_halves, "folds": check_folds}
+
+
+def wants(config: dict[str, Any]) -> dict[str, int]:
+    """Which models a request reads and how many, from its YAML alone.
+
+    ``models`` are trained on everything kept, ``halves`` on random halves of it, ``folds`` each on
+    all but one part of it: their signals are read. ``learners`` are trained on everything kept and
+    handed over themselves.
 
     Args:
         config: The request's configuration.
 
     Returns:
-        ``("", 0)``, ``("trained", k)`` or ``("halves", k)``.
+        Number by option; those of which only signals are read come first.
 
     Raises:
-        UsageError: Both, a number that is none, or, since models would be trained in vain, a wrong
-            order or budget.
+        UsageError: Two of the first three, a number that is none, or, since models would be trained
+            in vain, a wrong order or budget.
 
     Example:
         >>> wants({"order": "lowest", "share": 0.1, "count": None, "models": 2})
-        ('trained', 2)
+        {'models': 2}
         >>> wants({"share": 0.1})
-        ('', 0)
+        {}
     """
-    found = [name for name in ("models", "halves") if name in config]
+    found = {name: check(config[name]) for name, check in CHECKS.items() if name in config}
+    if len(found) > 1:
+        raise UsageError(f"a request takes either {' or '.join(found)}")
+    if "learners" in config:
+        found["learners"] = check_models(config["learners"], "learners")
     if not found:
-        return "", 0
-    if len(found) == 2:
-        raise UsageError("a request takes either models or halves")
+        return {}
     if "order" in config:
         check_order(config["order"])
     if {"share", "count"} <= set(config):
         check_budget(config["share"], config["count"])
-    if found == ["halves"]:
-        return "halves", check_halves(config["halves"])
-    return "trained", check_models(config["models"])
+    return found

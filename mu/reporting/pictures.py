@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mu.reporting import classes, figures, graph_pictures, layers, roc, trajectory
+from mu.reporting import classes, figures, graph_pictures, layers, roc, search_picture, trajectory
 from mu.reporting.canvas import Look, looks
 from mu.reporting.layout import Results, sequences
 from mu.reporting.section import Section
@@ -18,6 +18,7 @@ MAIN: dict[str, Draw] = {
     "tradeoff": figures.tradeoff,
 }
 MORE: dict[str, Draw] = {
+    "search": search_picture.search,
     "classes": classes.classes,
     "layers": layers.layers,
     "trajectory": trajectory.trajectory,
@@ -43,6 +44,9 @@ CAPTIONS = {
     "layers": "Where a method selected parameters: per cent of each tensor, in the order of the "
     "network. Line: mean over the pairs; band, where few methods are drawn: all pairs. Linear "
     "below 0.1 %, logarithmic above.",
+    "search": "The search for the set, one line a pair. Left: mean loss of the set once the lower "
+    "level has forgotten it; dashed and dotted: the set of one pass and a random one, forgotten by "
+    "the same lower level. Right: how much of each new set was in the first and in the last one.",
     "losses": "Loss during unlearning, drawn like the accuracy.",
     "roc": "The loss attack: how many forgotten samples it calls members (up), where it wrongly "
     "calls so many unseen samples of the same classes (across); both axes logarithmic. The target "

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from mu.reporting.format import Limits, finite, plural, printable
+from mu.reporting.search import search_notes
 
 REFERENCES = ("original", "random_weights", "oracle")
 DISTANCES = ("kl", "js", "agreement", "activation", "distance", "klom", "tow", "avg_gap")
@@ -226,7 +227,7 @@ class Section:
             other = ", each with its own numbers" if len(set(texts)) > 1 else ""
             more = f" ({plural(len(texts), 'pair')}{other})" if len(texts) > 1 else ""
             notes.append(f"{printable(name)}: {texts[0]}{more}")
-        notes += self.exactness
+        notes += self.exactness + search_notes(self.cards)
         if self.tuned:
             names = ", ".join(map(printable, self.tuned))
             notes.append(f"options tuned on other forget sets and seeds: {names}")

@@ -18,6 +18,7 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.training.fit import Counted, Meter, Progress, train, use_channels_last
+from mu.training.sign_descent import SignDescent
 from mu.unlearning.parts import DataPart, LoaderPart, Part, move
 from mu.unlearning.probe import Probe
 
@@ -265,7 +266,8 @@ class Finetuning(Unlearner):
         batch_size: Samples a batch, where the part is not the user's own loader.
         momentum: Momentum of SGD.
         weight_decay: Weight decay.
-        optimizer: "sgd" or "adam".
+        optimizer: "sgd", "adam" or "sign" (`mu.training.sign_descent.SignDescent`; neither momentum
+            nor weight decay).
     """
 
     train_part: ClassVar[str] = "retain"
@@ -308,4 +310,5 @@ OPTIMIZERS: dict[str, Callable[[Finetuning, list[Any]], torch.optim.Optimizer]] 
         p, lr=m.lr, momentum=m.momentum, weight_decay=m.weight_decay
     ),
     "adam": lambda m, p: torch.optim.Adam(p, lr=m.lr, weight_decay=m.weight_decay),
+    "sign": lambda m, p: SignDescent(p, lr=m.lr),
 }

@@ -258,13 +258,14 @@ class GSLoRA(Unlearner):
             if met and epoch >= self.quiet and still >= self.settle:
                 break
         self.facts["epochs"] = epoch + 1
-        gone = [g for g, norm in zip(self.sets, group_norms(self.sets), strict=True) if norm == 0]
+        norms = group_norms(self.sets)
+        empty = [group for group, norm in zip(self.sets, norms, strict=True) if norm == 0]
         chosen = saved if self.keep == "best" else mean
         with torch.no_grad():
             for matrix, value in zip(matrices, chosen, strict=True):
                 matrix.copy_(value)
             if self.keep == "last":  # a group that has vanished has left the mean, too
-                for matrix in itertools.chain(*gone):
+                for matrix in itertools.chain(*empty):
                     matrix.zero_()
 
     def step(

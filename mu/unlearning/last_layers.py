@@ -64,8 +64,8 @@ def _collect(name: str, module: nn.Module, found: list[Layer]) -> None:
             _collect(f"{name}.{child}" if name else child, below, found)
 
 
-def last_layers(network: nn.Module, k: int) -> list[Layer]:
-    """The k layers nearest to the output, in the order of their definition.
+def last_layers(network: nn.Module, k: int | None) -> list[Layer]:
+    """The k layers nearest to the output, or all for None, in the order of their definition.
 
     Raises:
         UsageError: The network has fewer layers, or ``k`` is below 1.
@@ -76,6 +76,8 @@ def last_layers(network: nn.Module, k: int) -> list[Layer]:
         mu.errors.UsageError: k=3, but Sequential has 2 layers; k must be 1 to 2
     """
     every = layers(network)
+    if k is None:
+        return every
     if not 1 <= k <= len(every):
         raise UsageError(
             f"k={k}, but {type(network).__name__} has {len(every)} layers; "
@@ -126,7 +128,7 @@ class LastLayers(Finetuning):
     """Base of the methods that train the last k layers on D_r and leave the others bit-identical.
 
     Args:
-        k: How many layers, counted from the output; see `layers`.
+        k: How many layers, counted from the output, or all for None; see `layers`.
         min_steps: More than ``epochs`` are trained where they have fewer optimiser steps in all
             (few samples; graphs, where an epoch is one step).
         batch_size, momentum, weight_decay, optimizer: As for `Finetuning`.
@@ -141,7 +143,7 @@ class LastLayers(Finetuning):
 
     def __init__(
         self,
-        k: int = 2,
+        k: int | None = 2,
         epochs: int = 5,
         lr: float = 0.01,
         min_steps: int = 0,
@@ -151,7 +153,7 @@ class LastLayers(Finetuning):
         optimizer: str = "sgd",
     ) -> None:
         super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
-        if k < 1 or min_steps < 0:
+        if (k is not None and k < 1) or min_steps < 0:
             raise UsageError(f"k={k} must be at least 1 and min_steps={min_steps} at least 0")
         self.k, self.min_steps, self.least = k, min_steps, epochs
 
@@ -165,7 +167,8 @@ class LastLayers(Finetuning):
             parameter.requires_grad_(parameter.requires_grad and id(parameter) in free)
         trained = sum(p.numel() for p in self.learner.parameters() if p.requires_grad)
         if not trained:
-            raise UsageError(f"the last {self.k} layers are frozen in the model; choose a larger k")
+            which = "all" if self.k is None else f"the last {self.k}"
+            raise UsageError(f"{which} layers are frozen in the model; choose a larger k")
         self.facts = {
             "layers": len(layers(network)),
             "trained_layers": [layer.name for layer in self.chosen],

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mu.data.base import Batch, Batches
 from mu.models.base import as_batch
-from mu.unlearning.parts import DataPart, Part
+from mu.unlearning.parts import DataPart, Part, WeightedPart, Weights
 
 
 @dataclass
@@ -19,9 +19,11 @@ class Marked(Batch):
 
     Attributes:
         forget: (n,) true where a sample is to be forgotten.
+        share: (n,) to what share, where the parts carry weights; None means wholly.
     """
 
     forget: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
+    share: Tensor | None = None
 
 
 class Loaders:
@@ -64,23 +66,28 @@ def mixed(
     if not (isinstance(forget, DataPart) and isinstance(retain, DataPart)):
         return Loaders([forget.batches(), retain.batches()], seed)
     ids = np.union1d(forget.ids, retain.ids)
+    weights = torch.from_numpy(forget.weights) if isinstance(forget, WeightedPart) else None
     both = DataPart(retain.data, ids, retain.view)
     loader: Batches = both.batches(
         batch_size=batch_size, train=train, shuffle=not train, seed=seed, augment=augment
     )
     gone = torch.from_numpy(forget.ids)
-    return Mixed(loader, gone)
+    return Mixed(loader, gone, weights)
 
 
 class Mixed:
-    """A loader whose batches are marked by their ids."""
+    """A loader whose batches are marked by their ids, and by weights of the forgotten ones."""
 
-    def __init__(self, loader: Batches, gone: Tensor) -> None:
+    def __init__(self, loader: Batches, gone: Tensor, weights: Tensor | None = None) -> None:
         self.loader, self.gone = loader, gone
+        self.weighed = None if weights is None else Weights(gone, weights)
 
     def __len__(self) -> int:
         return len(self.loader)
 
     def __iter__(self) -> Iterator[Marked]:
         for batch in self.loader:
-            yield marked(batch, torch.isin(batch.index, self.gone))
+            found = marked(batch, torch.isin(batch.index, self.gone))
+            if self.weighed is not None:
+                found.share = self.weighed.of(batch.index, other=0.0)
+            yield found

@@ -1,11 +1,12 @@
 """What a method is handed: sets of samples that it can read as batches."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mu.data.base import Batch, Data, Ids, View
 
@@ -59,6 +60,46 @@ class DataPart:
         return self.data.loader(
             ids, self.view, batch_size=batch_size, train=train, seed=seed, augment=augment
         )
+
+
+class Weights:
+    """Weights that are looked up by id."""
+
+    def __init__(self, ids: Any, weights: Any) -> None:
+        ids, weights = torch.as_tensor(ids), torch.as_tensor(weights)
+        self.ids, order = ids.sort()
+        self.weights = weights[order].float()
+
+    def of(self, index: torch.Tensor, other: float) -> torch.Tensor:
+        """(n,) weights of samples by id, ``other`` for those that have none here."""
+        places = torch.searchsorted(self.ids, index).clamp(max=len(self.ids) - 1)
+        return torch.where(self.ids[places] == index, self.weights[places], other)
+
+
+@dataclass(frozen=True)
+class WeightedPart(DataPart):
+    """Ids with (n,) weights in the loss; samples that have no id, as drawn negatives, weigh 1."""
+
+    weights: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def batches(self, **options: Any) -> Any:
+        """As of `DataPart`, each batch with its weights."""
+        return Weighing(super().batches(**options), Weights(self.ids, self.weights))
+
+
+class Weighing:
+    """Batches that are given weights by the ids in them."""
+
+    def __init__(self, loader: Any, weights: Weights) -> None:
+        self.loader, self.weights = loader, weights
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.loader:
+            batch.weight = self.weights.of(batch.index, other=1.0)
+            yield batch
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Random labels: the forgotten samples are learnt anew with labels that are wrong."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -68,6 +68,8 @@ class RandomLabels(Finetuning):
         batch_size, momentum, weight_decay, optimizer: As for `Finetuning`.
     """
 
+    weighted: ClassVar[bool] = True
+
     def __init__(
         self,
         epochs: int = 3,
@@ -94,11 +96,15 @@ class RandomLabels(Finetuning):
             self.draws.draw(self.current_epoch)
 
     def training_step(self, batch: Any, index: int) -> Tensor:
-        logits, targets = self.learner.outputs(batch)
-        gone = batch.forget.to(targets.device)
+        logits, true = self.learner.outputs(batch)
+        targets, gone = true, batch.forget.to(true.device)
         if bool(gone.any()):
             classes = max(2, logits.shape[-1])
             draws = self.draws.of(batch.index[gone])
             targets = targets.clone()
             targets[gone] = wrong_labels(targets[gone], draws, classes)
-        return self.learner.loss(logits, targets)
+        if batch.share is None:
+            return self.learner.loss(logits, targets)
+        share = batch.share.to(logits.device)
+        right, wrong = (self.learner.loss(logits, y, "none") for y in (true, targets))
+        return torch.mean((1 - share) * right + share * wrong)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mu.data.base import TensorData
 from mu.errors import UsageError
 from mu.evaluation.signals import Signals
-from mu.forget_sets.halves import other_half
 from mu.forget_sets.memorisation import MemorisationSet, memorisation
+from mu.forget_sets.partition import other_half
 from mu.forget_sets.request import select
 from mu.forget_sets.seen import Seen
 

@@ -1,4 +1,4 @@
-"""Halves: balanced, complementary, drawn anew, and selections that `fit` can train without."""
+"""Halves and folds: balanced, complementary, drawn anew; selections that `fit` trains without."""
 
 import json
 
@@ -12,8 +12,8 @@ from mu.artifact import Artifact
 from mu.data.base import removed_elements
 from mu.data.build import build_data
 from mu.errors import UsageError
-from mu.forget_sets import halves, request
-from mu.forget_sets.halves import other_half, sample_kind
+from mu.forget_sets import partition, request
+from mu.forget_sets.partition import fold, other_half, sample_kind
 
 DATA = {"table": table(), "nodes": nodes(), "links": links()}
 KIND = {"table": "samples", "nodes": "nodes", "links": "edges"}
@@ -38,6 +38,20 @@ def test_two_halves_are_complements_and_balanced(name, pair, seed, gone):
     assert one | two == kept
     assert not one & two
     assert abs(len(one) - len(two)) <= 1
+
+
+@pytest.mark.parametrize("name", DATA)
+@given(folds=st.integers(2, 6), seed=st.integers(0, 99), gone=st.integers(0, 5))
+@settings(max_examples=15, deadline=None)
+def test_folds_deal_out_what_is_kept(name, folds, seed, gone):
+    data, kind = DATA[name], KIND[name]
+    before = {kind: data.elements(kind)[:gone]} if gone else {}
+    parts = [fold(data, before, number, folds, seed).ids for number in range(folds)]
+    kept = np.setdiff1d(data.elements(kind), before.get(kind, []))
+    assert sorted(np.concatenate(parts)) == kept.tolist()
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    with pytest.raises(UsageError, match=f"fold={folds}"):
+        fold(data, before, folds, folds, seed)
 
 
 def test_every_pair_of_halves_and_every_seed_is_another_draw():
@@ -74,7 +88,7 @@ def test_a_half_is_a_selection():
     data, config = build_data(DIGITS), {"data": DIGITS, "seed": 5}
     chooser = {"_target_": "mu.forget_sets.random.RandomSet", "kind": "edges", "count": 40}
     first = request.step(config | {"request": chooser}, {"removed": []}, None)
-    half = halves.step(config | {"half": 1}, {"removed": [first]}, None)
+    half = partition.step(config | {"half": 1}, {"removed": [first]}, None)
     assert set(half.facts) == set(first.facts) and set(half.arrays) == set(first.arrays)
     kept = data.without(removed_elements([first, half]))
     assert half.facts["kept"] == kept.digest() and half.facts["view"] == kept.view.digest()
@@ -85,7 +99,7 @@ def test_a_half_is_a_selection():
 def test_the_steps_hand_models_of_halves_to_a_selector():
     """halves → (fit, predict) → select: the edge that one side recalls is the one selected."""
     data, config = build_data(DIGITS), {"data": DIGITS, "seed": 5}
-    drawn = [halves.step(config | {"half": k}, {"removed": []}, None) for k in (0, 1)]
+    drawn = [partition.step(config | {"half": k}, {"removed": []}, None) for k in (0, 1)]
     recalled, signals = 17, []
     for half in drawn:
         inside = recalled in half.arrays["retain"]
@@ -96,7 +110,7 @@ def test_the_steps_hand_models_of_halves_to_a_selector():
         "_target_": "mu.forget_sets.memorisation.MemorisationSet",
         **{"kind": "edges", "count": 1, "halves": 2},
     }
-    inputs = {"removed": [], "signals": signals, "halves": drawn}
+    inputs = {"removed": [], "signals": signals, "parts": drawn}
     found = request.step(config | {"request": chooser}, inputs, None)
     assert found.arrays["elements"].tolist() == [recalled]
     loss = {"_target_": "mu.forget_sets.by_loss.LossSet", "kind": "edges", "count": 1, "models": 2}

@@ -1,0 +1,155 @@
+"""The bi-level search for weights, whatever the lower level is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mu.errors import UsageError
+from mu.evaluation.signals import Floats, Ids
+from mu.forget_sets.projection import check_weights, project, top_m
+
+STEPS = ("relative", "absolute")
+KEEPS = ("best", "last")
+
+
+@dataclass(frozen=True)
+class Lower:
+    """What the lower level leaves for one vector of weights.
+
+    Attributes:
+        losses: (n,) loss of each unit under the model that forgot with these weights.
+        implicit: (n,) the part of the gradient that comes through that model; 0 for sign steps.
+    """
+
+    losses: Floats
+    implicit: Floats | float = 0.0
+
+
+@dataclass
+class Found:
+    """The result of a search.
+
+    Attributes:
+        chosen: Places of the m units, sorted.
+        w: (n,) the last weights.
+        value: Mean loss of ``chosen`` under the model that forgot with their weights; for ``keep``
+            "last", which was not forgotten yet, None.
+        history: One entry an iteration: ``value`` of the set that was forgotten, ``upper`` = Σ w ℓ
+            with the new weights (as published), ``fractional`` weights, ``overlap_start`` and
+            ``overlap_last`` of the new set with the first and with the last one, ``stable``: the
+            rank correlation of losses with those of the last iteration.
+    """
+
+    chosen: Ids
+    w: Floats
+    value: float | None
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def overlap(one: Ids, other: Ids) -> float:
+    """Share of ``one`` that is in ``other``, 1 where both are empty.
+
+    Example:
+        >>> overlap(np.array([1, 2, 3, 4]), np.array([3, 4, 5, 6]))
+        0.5
+    """
+    return float(np.isin(one, other).mean()) if len(one) else 1.0
+
+
+def scale(gradient: Floats, budget: int) -> float:
+    """Unit of a relative step: how far the values of the m lowest are apart.
+
+    The standard deviation of all losses, a few of which are large, would be thousands of times what
+    tells the candidates apart, and the search would stay where it began.
+
+    Example:
+        >>> scale(np.array([0.0, 1e-3, 2e-3, 9.0]), 3)
+        0.002
+    """
+    low = np.partition(gradient, (0, max(budget - 1, 0)))
+    found = float(low[max(budget - 1, 0)] - low[0])
+    return found or float(gradient.std()) or 1.0
+
+
+def ranks(values: Floats) -> Floats:
+    """(n,) mean ranks, as Spearman's correlation needs them."""
+    from scipy.stats import rankdata
+
+    found: Floats = rankdata(values)
+    return found
+
+
+def bilevel(
+    lower: Callable[[Floats], Lower],
+    start: Floats,
+    budget: int,
+    *,
+    steps: int = 10,
+    step: float = 1.0,
+    kind: str = "relative",
+    gamma: float = 0.0,
+    stable: float | None = 0.99,
+    keep: str = "best",
+    sign: int = 1,
+) -> Found:
+    r"""Alternate between forgetting with weights w and moving w to what is still known.
+
+    .. math:: w \leftarrow \Pi\Big(w - \tfrac{\eta}{s} (\ell(\theta_u(w)) + 2 \gamma w
+        + \text{implicit})\Big)
+
+    Args:
+        lower: Forgets with weights (n,), from the same model each time.
+        start: (n,) first weights, in {0 ≤ w ≤ 1, Σ w = m}.
+        budget: m.
+        steps: Iterations, each with a lower level, at most.
+        step: η.
+        kind: "relative": s is the `scale` of the gradient; "absolute": s = 1, as published.
+        gamma: γ.
+        stable: End once the set overlaps the last one by this share; None never ends early.
+        keep: "best": the set whose forgetting left the lowest mean loss on it; "last": that of the
+            last weights, as published.
+        sign: 1 looks for what stays known (hardest), −1 for what is forgotten best (easiest).
+
+    Raises:
+        UsageError: An option out of range, or a loss that is not finite.
+    """
+    for name, given, known in (("kind", kind, STEPS), ("keep", keep, KEEPS)):
+        if given not in known:
+            raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
+    if steps < 1 or not step > 0 or gamma < 0 or sign not in (1, -1):
+        raise UsageError(f"steps={steps}, step={step}, gamma={gamma}, sign={sign} make no sense")
+    w = check_weights(start, budget).copy()
+    chosen = first = top_m(w, budget)
+    best, value = chosen, float("inf") * sign
+    history: list[dict[str, Any]] = []
+    before: Floats | None = None
+    for _ in range(steps):
+        found = lower(w)
+        losses = found.losses
+        now = float(losses[chosen].mean()) if budget else 0.0
+        if sign * now < sign * value:
+            best, value = chosen, now
+        gradient = sign * (losses + found.implicit) + 2 * gamma * w
+        unit = scale(gradient, budget) if kind == "relative" else 1.0
+        w = project(w - step / unit * gradient, budget)
+        last, chosen = chosen, top_m(w, budget)
+        order = ranks(losses)
+        again = overlap(chosen, last)
+        history.append(
+            {
+                "value": now,
+                "upper": float(w @ losses),
+                "fractional": int(((w > 0) & (w < 1)).sum()),
+                "overlap_start": overlap(chosen, first),
+                "overlap_last": again,
+                "stable": None if before is None else float(np.corrcoef(order, before)[0, 1]),
+            }
+        )
+        before = order
+        if stable is not None and again >= stable:
+            break
+    if keep == "last":
+        return Found(chosen, w, None, history)
+    return Found(best, w, value, history)

@@ -1,0 +1,196 @@
+"""The worst case: a bi-level search for what a method leaves known (arXiv 2403.07362)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mu.data.base import Data, Ids
+from mu.errors import UsageError
+from mu.evaluation.signals import Floats
+from mu.forget_sets.bilevel import Found, Lower, bilevel, overlap
+from mu.forget_sets.budget import budget
+from mu.forget_sets.hypergradient import one_step
+from mu.forget_sets.lower import LowerLevel
+from mu.forget_sets.projection import project, top_m, upper_step
+from mu.forget_sets.seen import Seen, Setting, losses, trained_elements
+from mu.forget_sets.units import Units, units_of
+from mu.forget_sets.wants import check_models
+from mu.unlearning.base import Unlearner
+
+__all__ = ["WorstCaseSelector", "project", "top_m", "upper_step"]
+
+DIRECTIONS = {"hardest": 1, "easiest": -1}
+STARTS = ("one_pass", "random")
+UNMOVED = 0.95  # overlap with a random start above which a search is said not to have moved
+
+
+class WorstCaseSelector:
+    r"""Elements whose loss stays lowest once they are forgotten (Fan et al., arXiv 2403.07362).
+
+    .. math:: \min_w \sum_i w_i \, \ell(z_i; \theta_u(w)) + \gamma \lVert w \rVert^2
+        \quad\text{s.t.}\quad 0 \le w \le 1, \; \sum_i w_i = m
+
+    Alternates between the lower level, a method that forgets with weights w, and one step on w.
+    What is found is redundant: a model that never saw it knows it too. It is not what costs most to
+    forget; see `mu.forget_sets.hard_to_unlearn`.
+
+    Beside the set the search says what the m lowest losses of the model before forgetting give
+    (one pass) and a random set, each forgotten by the same lower level. By default it begins at the
+    first of them, and returns it where nothing better was found.
+
+    Args:
+        lower: The method of the lower level.
+        share, count: How many units.
+        kind: Kind of element; each must stand for one training sample.
+        unit: "element", "class", or a level of labels; a unit goes as a whole.
+        reduce: "mean" or "sum" of the losses in a unit.
+        direction: "hardest", or "easiest": what is forgotten best.
+        membership: "fractional" weights in the loss, or "binary" sets, which any method forgets.
+        upper_steps: Iterations at most.
+        upper_step: Size of a step.
+        upper_kind: "relative" to how far the m lowest losses are apart, or "absolute" as published.
+        gamma: γ.
+        hypergradient: "sign": losses alone, exact where the lower level takes sign steps;
+            "one_step": with the gradient through one step of plain descent.
+        lower_step: β of that step.
+        start: "one_pass", or "random" as published.
+        stable: Stop once a set overlaps the last one by this share; None never does.
+        keep: "best" set found, or the "last", as published.
+        learners: Models that the lower level starts from; losses are averaged.
+        same_seed: Select with the very model that is scored afterwards.
+
+    Raises:
+        UsageError: An option that makes no sense, or a lower level that ignores weights.
+    """
+
+    def __init__(
+        self,
+        lower: Unlearner,
+        share: float | None = None,
+        count: int | None = None,
+        kind: str = "samples",
+        unit: str = "element",
+        reduce: str = "mean",
+        direction: str = "hardest",
+        membership: str = "fractional",
+        upper_steps: int = 10,
+        upper_step: float = 1.0,
+        upper_kind: str = "relative",
+        gamma: float = 1e-4,
+        hypergradient: str = "sign",
+        lower_step: float = 0.01,
+        start: str = "one_pass",
+        stable: float | None = 0.99,
+        keep: str = "best",
+        learners: int = 1,
+        same_seed: bool = False,
+    ) -> None:
+        for name, given, known in (
+            ("direction", direction, tuple(DIRECTIONS)),
+            ("start", start, STARTS),
+            ("hypergradient", hypergradient, ("sign", "one_step")),
+        ):
+            if given not in known:
+                raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
+        if not isinstance(lower, Unlearner):
+            raise UsageError(
+                f"lower={lower!r} is no method; name one, as in lower: {{method: ssd}}"
+            )
+        self.lower, self.share, self.count, self.kind = lower, share, count, kind
+        self.unit, self.reduce, self.sign = unit, reduce, DIRECTIONS[direction]
+        self.membership, self.hypergradient, self.beta = membership, hypergradient, lower_step
+        self.search: dict[str, Any] = {
+            **{"steps": upper_steps, "step": upper_step, "kind": upper_kind, "gamma": gamma},
+            **{"stable": stable, "keep": keep, "sign": self.sign},
+        }
+        self.start = start
+        self.asks = {"learners": check_models(learners, "learners")}
+        self.facts: dict[str, Any] = {}
+        self.said: list[str] = []
+
+    def select(
+        self,
+        data: Data,
+        available: Ids,
+        rng: np.random.Generator,
+        models: Sequence[Seen],
+        setting: Setting,
+    ) -> Ids:
+        """Ids of the elements, sorted.
+
+        Raises:
+            UsageError: See `trained_elements`, `budget` and `LowerLevel`.
+            CellFailed: A loss is not finite.
+        """
+        ids, samples = trained_elements(data, self.kind, available, models)
+        units = units_of(data, samples, self.unit, self.reduce)
+        m = budget(self.share, self.count, units.count)
+        levels = [
+            LowerLevel(
+                self.lower, model.learner, data, self.kind, ids, samples, setting, self.membership
+            )
+            for model in models
+        ]
+
+        def lower(w: Floats) -> Lower:
+            found = [self.forgotten(level, units, w) for level in levels]
+            return Lower(
+                np.mean([one.losses for one in found], axis=0),
+                np.mean(np.stack([one.implicit + 0 * one.losses for one in found]), axis=0),
+            )
+
+        known = units.gathered(np.mean([losses(one.signals, samples) for one in models], axis=0))
+        one_pass = top_m(-self.sign * known, m)
+        drawn = np.sort(rng.choice(units.count, m, replace=False))
+        starts = {"one_pass": indicator(one_pass, units), "random": indicator(drawn, units)}
+        step = self.binary(lower, m) if self.membership == "binary" else lower
+        found = bilevel(step, starts[self.start], m, **self.search)
+        values = {self.start: found.history[0]["value"]}
+        for name, chosen in (("one_pass", one_pass), ("random", drawn)):
+            if name not in values:
+                values[name] = float(lower(starts[name]).losses[chosen].mean())
+        self.report(found, values, overlap(found.chosen, one_pass), m / units.count)
+        self.facts["passes"] = [sum(level.passes[k] for level in levels) for k in (0, 1)]
+        return np.sort(ids[np.isin(units.of, found.chosen)])
+
+    def binary(self, lower: Any, m: int) -> Any:
+        """The lower level on the m largest weights alone."""
+        return lambda w: lower(indicator(top_m(w, m), Units(np.arange(len(w)), len(w))))
+
+    def forgotten(self, level: LowerLevel, units: Units, w: Floats) -> Lower:
+        """What one model loses by forgetting with weights of units."""
+        shares = units.spread(w)
+        learner, view = level(shares)
+        values = units.gathered(level.losses(learner, view))
+        if self.hypergradient == "sign":
+            return Lower(values)
+        device, size = level.setting.context.device, level.setting.batch_size
+        where = (view, device, size)
+        through = one_step(learner, level.data, level.samples, shares, self.beta, *where)
+        return Lower(values, units.gathered(through))
+
+    def report(self, found: Found, values: dict[str, float], same: float, chance: float) -> None:
+        """What the search found, beside what it has to beat; a warning where it never moved."""
+        value = found.value
+        self.facts = {
+            "value": value,
+            **{f"value_{name}": number for name, number in values.items()},
+            "overlap_one_pass": same,
+            "overlap_chance": chance,
+            "iterations": len(found.history),
+            "history": found.history,
+        }
+        stayed = found.history[-1]["overlap_start"]
+        if self.start == "random" and stayed > UNMOVED:
+            self.said.append(
+                f"the search never left its random start ({stayed:.0%} of it are still there): "
+                "take a larger upper_step, or upper_kind=relative"
+            )
+
+
+def indicator(chosen: Ids, units: Units) -> Floats:
+    """(count,) weight 1 of the chosen units, 0 of all others."""
+    found = np.zeros(units.count)
+    found[chosen] = 1.0
+    return found
