@@ -1,6 +1,6 @@
 """SalUn: random labels that may only change the parameters that are salient for D_f."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -62,6 +62,8 @@ class SalUn(RandomLabels):
     Raises:
         UsageError: ``share`` outside (0, 1].
     """
+
+    weighted: ClassVar[bool] = False  # what is salient is asked of whole samples
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ from mu.unlearning.finetune import FineTune
 from mu.unlearning.gradient_ascent import GradientAscent
 from mu.unlearning.neggrad_plus import NegGradPlus
 from mu.unlearning.random_labels import RandomLabels
+from mu.unlearning.salun import SalUn
 from mu.unlearning.ssd import SSD
 from mu.unlearning.utu import UtU
 
@@ -422,6 +423,7 @@ def test_a_method_that_only_takes_edges_away_serves_edges():
         (lambda: WorstCaseSelector(lower(), count=9, unit="colour"), "colour"),
         (lambda: WorstCaseSelector(lower(), count=9, reduce="max"), "reduce='max'"),
         (lambda: WorstCaseSelector(SSD(), count=9), "SSD ignores the weights"),
+        (lambda: WorstCaseSelector(SalUn(), count=9), "SalUn ignores the weights"),
         (lambda: WorstCaseSelector(lower(), count=9, membership="soft"), "membership='soft'"),
         (
             lambda: WorstCaseSelector(UtU(), count=9, membership="binary"),

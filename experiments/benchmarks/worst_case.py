@@ -1,0 +1,124 @@
+"""The worst-case search: what an iteration, a whole selection and a projection cost.
+
+An upper iteration ÷ (its lower passes + one plain forward pass) (aim ≤ 1.1); a whole selection, as
+it is by default, ÷ the plain recipe with 10 iterations of a large absolute step from a random
+start, with the overlap of the two sets (aim ≤ 0.33 at equal overlap); the projection of a million
+values (aim < 1 s). A small CNN on random images of ten classes; one thread.
+"""
+
+import time
+
+import numpy as np
+import torch
+from ratio import compare, conditions
+from torch import nn
+
+from mu.data.base import TensorData
+from mu.forget_sets.bilevel import overlap
+from mu.forget_sets.lower import LowerLevel, sample_losses
+from mu.forget_sets.projection import project
+from mu.forget_sets.request import select
+from mu.forget_sets.seen import Seen, Setting
+from mu.forget_sets.worst_case import WorstCaseSelector
+from mu.models.base import Learner
+from mu.models.predict import predict
+from mu.unlearning.base import Context
+from mu.unlearning.finetune import FineTune
+
+N, SHARE = 4000, 0.1
+
+
+def problem() -> tuple[TensorData, Seen]:
+    """Prototypes of ten classes with noise, a tenth of the labels wrong, and a small CNN."""
+    generator = torch.Generator().manual_seed(0)
+    y = torch.arange(N + 200) % 10
+    prototypes = torch.randn(10, 1, 28, 28, generator=generator)
+    x = prototypes[y] + 2.5 * torch.randn(N + 200, 1, 28, 28, generator=generator)
+    wrong = torch.rand(N + 200, generator=generator) < 0.1
+    y = torch.where(wrong, (y + 1) % 10, y)
+    ids = np.arange(N + 200)
+    data = TensorData(x, y, train=ids[:N], validation=ids[N : N + 100], test=ids[N + 100 :])
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        *(nn.Conv2d(1, 16, 3, 2, 1), nn.BatchNorm2d(16), nn.ReLU()),
+        *(nn.Conv2d(16, 32, 3, 2, 1), nn.BatchNorm2d(32), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(1568, 10)),
+    )
+    learner = Learner(network)
+    optimizer = torch.optim.Adam(learner.parameters(), lr=1e-3)
+    for epoch in range(4):
+        for batch in data.loader(ids[:N], train=True, seed=epoch, batch_size=128):
+            loss = learner.batch_loss(batch)
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+    signals = predict(learner.eval(), data.loader(data.universe(), batch_size=512))
+    return data, Seen(signals, data.parts["train"], learner)
+
+
+def lower() -> FineTune:
+    """The default lower level."""
+    return FineTune(epochs=2, lr=1e-3, optimizer="sign", batch_size=256)
+
+
+def main() -> None:
+    """Iteration, selection, projection."""
+    conditions()
+    data, seen = problem()
+    ids = data.parts["train"]
+    level = LowerLevel(
+        lower(), seen.learner, data, "samples", ids, ids, Setting({}, Context(), 512)
+    )
+    w = np.full(N, SHARE)
+    view = data.without({}).view
+
+    def iteration() -> None:
+        learner, where = level(w)
+        losses = level.losses(learner, where)
+        project(w - losses, SHARE * N)
+
+    def floor() -> None:
+        learner, _ = level(w)
+        with torch.no_grad():
+            for batch in data.loader(ids, view, batch_size=512):
+                learner.network(batch.x)
+
+    compare("upper iteration ÷ (lower passes + one forward pass)", iteration, floor)
+    start = time.perf_counter()
+    sample_losses(seen.learner, data, ids, view, batch_size=512)
+    print(f"one pass over the losses: {time.perf_counter() - start:.3f} s")
+
+    sets = {}
+
+    def chosen(name: str, **options: object) -> None:
+        selector = WorstCaseSelector(lower(), share=SHARE, **options)  # type: ignore[arg-type]
+        sets[name] = select(selector, data, {}, 0, [seen], Context(), 512).ids
+        sets[f"{name} iterations"] = selector.facts["iterations"]
+
+    plain = {
+        **{"start": "random", "upper_kind": "absolute", "upper_step": 1e4, "upper_steps": 10},
+        **{"stable": None, "keep": "last"},
+    }
+    compare(
+        "selection ÷ plain recipe (10 iterations, absolute step 1e4, random start)",
+        lambda: chosen("ours"),
+        lambda: chosen("plain", **plain),
+        n=3,
+    )
+    share = overlap(sets["ours"], sets["plain"])
+    print(f"overlap of the two sets {share:.2f}; {sets['ours iterations']} iterations")
+    lowest = ids[np.argsort(sample_losses(seen.learner, data, ids, view, batch_size=512))]
+    for name in ("ours", "plain"):
+        print(f"{name}: overlap with one pass {overlap(sets[name], lowest[: len(sets[name])]):.2f}")
+
+    values = np.random.default_rng(0).standard_normal(10**6)
+    seconds = []
+    for _ in range(7):
+        start = time.perf_counter()
+        project(values, 1e5)
+        seconds.append(time.perf_counter() - start)
+    print(f"projection of a million values: {sorted(seconds)[3]:.3f} s (n=7)")
+
+
+if __name__ == "__main__":
+    main()
