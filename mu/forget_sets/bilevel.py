@@ -12,6 +12,7 @@ from mu.forget_sets.projection import check_weights, project, top_m
 
 STEPS = ("relative", "absolute")
 KEEPS = ("best", "last")
+TWICE = 2
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,10 @@ def bilevel(
 ) -> Found:
     r"""Alternate between forgetting with weights w and moving w to what is still known.
 
-    .. math:: w \leftarrow \Pi\Big(w - \tfrac{\eta}{s} (\ell(\theta_u(w)) + 2 \gamma w
-        + \text{implicit})\Big)
+    .. math:: w \leftarrow \Pi\Big(w - \eta \big(\tfrac1s (\ell(\theta_u(w)) + \text{implicit})
+        + 2 \gamma w\big)\Big)
+
+    γ is not divided by s: beside losses of 10⁻⁶ a γ of 10⁻⁴ would throw out whatever is chosen.
 
     Args:
         lower: Forgets with weights (n,), from the same model each time.
@@ -107,7 +110,8 @@ def bilevel(
         step: η.
         kind: "relative": s is the `scale` of the gradient; "absolute": s = 1, as published.
         gamma: γ.
-        stable: End once the set overlaps the last one by this share; None never ends early.
+        stable: End once the set overlaps the last one by this share, twice in a row (weights may
+            still move below a set that does not); None never ends early.
         keep: "best": the set whose forgetting left the lowest mean loss on it; "last": that of the
             last weights, as published.
         sign: 1 looks for what stays known (hardest), −1 for what is forgotten best (easiest).
@@ -125,15 +129,16 @@ def bilevel(
     best, value = chosen, float("inf") * sign
     history: list[dict[str, Any]] = []
     before: Floats | None = None
+    still = 0
     for _ in range(steps):
         found = lower(w)
         losses = found.losses
         now = float(losses[chosen].mean()) if budget else 0.0
         if sign * now < sign * value:
             best, value = chosen, now
-        gradient = sign * (losses + found.implicit) + 2 * gamma * w
+        gradient = sign * (losses + found.implicit)
         unit = scale(gradient, budget) if kind == "relative" else 1.0
-        w = project(w - step / unit * gradient, budget)
+        w = project(w - step * (gradient / unit + 2 * gamma * w), budget)
         last, chosen = chosen, top_m(w, budget)
         order = ranks(losses)
         again = overlap(chosen, last)
@@ -148,7 +153,8 @@ def bilevel(
             }
         )
         before = order
-        if stable is not None and again >= stable:
+        still = still + 1 if stable is not None and again >= stable else 0
+        if still == TWICE:
             break
     if keep == "last":
         return Found(chosen, w, None, history)

@@ -13,6 +13,7 @@ from mu.reporting.gallery import gallery
 from mu.reporting.heat import destinations, matrices
 from mu.reporting.layout import Results, sections, shared_notes
 from mu.reporting.layout import shown as abridged
+from mu.reporting.overlap import overlap_maps
 from mu.reporting.pictures import CAPTIONS, KINDS, pictures
 from mu.reporting.scores import nearer, tables
 from mu.reporting.section import REFERENCES, Section
@@ -107,6 +108,7 @@ def context(results: Results) -> dict[str, Any]:
         "failures": _failures(parts),
         "shared_notes": shared_notes(parts),
         "tuning": searched(results),
+        "overlaps": overlap_maps(results),
         "settings": settings(parts),
         "options": options(parts),
         "versions": versions(results),

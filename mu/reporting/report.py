@@ -39,7 +39,8 @@ def write_report(results: Results, out: Path) -> list[Path]:
     Args:
         results: ``schema``, ``experiment``, ``title``, ``description``, ``command``, ``panel`` (by
             name), the lists ``cards``, ``rows`` and ``verdicts``, and, where they are known,
-            ``classes`` (names of classes by data set); numbers may be nan.
+            ``classes`` (names of classes by data set) and ``overlaps`` (of selected sets); numbers
+            may be nan.
         out: The folder, made where it is missing.
 
     Returns:

@@ -17,6 +17,7 @@ from mu.reporting.format import (
     share,
 )
 from mu.reporting.layout import Results, sections, shared_notes
+from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.section import OTHER, REFERENCES, Section
 from mu.reporting.write import write_text
 
@@ -85,6 +86,7 @@ def markdown_table(results: Results) -> str:
         blocks.append(_md(results["description"]))
     blocks += [_markdown_section(section, shared) for section in parts]
     blocks += [f"Everywhere: {_md(note)}." for note in shared]
+    blocks += [_grid(rows) + f"\n\n{CAPTION}" for rows in overlap_tables(results)]
     blocks.append(_md(LEGEND))
     if results.get("command"):
         blocks.append("Made by `" + printable(results["command"]).replace("`", "'") + "`.")

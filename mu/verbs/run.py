@@ -23,6 +23,7 @@ from mu.runner import Runner
 from mu.store import Store, default_root
 from mu.verbs.cautions import warnings_of
 from mu.verbs.cells import cells_of, experiment_of
+from mu.verbs.overlap import overlaps
 
 
 def command(words: list[str]) -> int:
@@ -48,6 +49,7 @@ def command(words: list[str]) -> int:
     for card in cards:
         card.update(command=command, **made_by)
     results = collect(experiment, cards, command) | {"classes": classes_of(store, cards)}
+    results["overlaps"] = overlaps(experiment.blocks, store, cards)
     results = with_tuning(results, out)
     write_forget_sets(store, cards, out / "forget_sets")
     write_report(results, out)

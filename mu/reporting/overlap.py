@@ -1,0 +1,41 @@
+"""How far selections agree, as a heat map and as a table."""
+
+from __future__ import annotations
+
+from mu.reporting.format import finite, printable
+from mu.reporting.heat import Heat, shade
+from mu.reporting.layout import Results
+
+CAPTION = (
+    "Overlap of the selected sets in per cent of the smaller one. With itself: over pairs of "
+    "seeds, how far a selection repeats; with others: in the same pair, on average."
+)
+
+
+def overlap_maps(results: Results) -> list[Heat]:
+    """One heat map a block in which models select; the last column is what chance would give."""
+    found = []
+    for entry in results.get("overlaps") or ():
+        names = [printable(name) for name in entry["names"]]
+        rows = [
+            (name, [shade(finite(v)) for v in line], f"{100 * chance[place]:.0f}")
+            for place, (name, line, chance) in enumerate(
+                zip(names, entry["values"], entry["chance"], strict=True)
+            )
+        ]
+        found.append(Heat(CAPTION, "set", names, rows, last="chance"))
+    return found
+
+
+def overlap_tables(results: Results) -> list[list[list[str]]]:
+    """The same as rows of text, head first."""
+    return [
+        [
+            [f"overlap of sets, {heat.corner}", *heat.columns, heat.last],
+            *(
+                [name, *(cell.text or "0" for cell in cells), last]
+                for name, cells, last in heat.rows
+            ),
+        ]
+        for heat in overlap_maps(results)
+    ]

@@ -1,0 +1,57 @@
+"""How far selections agree: over pairs of seeds, and between requests."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from statistics import mean
+from typing import Any
+
+from mu.card import Card
+from mu.config import Block
+from mu.forget_sets.wants import wants
+from mu.store import Store
+
+Sets = Mapping[tuple[str, int], frozenset[int]]
+
+
+def overlaps(blocks: Sequence[Block], store: Store, cards: Sequence[Card]) -> list[dict[str, Any]]:
+    """For each block in which models select: overlap of its sets, as a share of the smaller one.
+
+    The entry of a request with itself is the mean over pairs of pairs, with others the mean over
+    the pairs; ``chance`` is the share of all elements that the larger of two sets has.
+    """
+    found = []
+    for number, block in enumerate(blocks):
+        names = [n for n, parts in block.requests.items() if len(parts) == 1]
+        if not any(wants(block.requests[name][0]) for name in names):
+            continue
+        own = [c for c in cards if c["block"] == number and c["request"] in names]
+        made = [c for c in own if c["method"] == "original" and c["keys"]["selection"]]
+        sets: dict[tuple[str, int], frozenset[int]] = {}
+        share: dict[str, float] = {}
+        for card in made:
+            selection = store.load("select", card["keys"]["selection"])
+            elements = frozenset(selection.arrays["elements"].tolist())
+            sets[card["request"], card["pair"]] = elements
+            share[card["request"]] = card["n_forget"] / (card["n_forget"] + card["n_retain"])
+        names = [name for name in names if name in share]
+        values = [[agreement(sets, one, other) for other in names] for one in names]
+        chance = [[max(share[one], share[other]) for other in names] for one in names]
+        if names:
+            found.append({"block": number, "names": names, "values": values, "chance": chance})
+    return found
+
+
+def agreement(sets: Sets, one: str, other: str) -> float | None:
+    """Mean overlap of two requests pair by pair, or of one with itself over other pairs.
+
+    Example:
+        >>> sets = {("a", 0): frozenset({1, 2}), ("a", 1): frozenset({2, 3})}
+        >>> agreement(sets, "a", "a")
+        0.5
+    """
+    pairs = sorted({pair for _, pair in sets})
+    both = combinations(pairs, 2) if one == other else ((pair, pair) for pair in pairs)
+    known = [(a, b) for p, q in both if (a := sets.get((one, p))) and (b := sets.get((other, q)))]
+    if not known:
+        return None
+    return mean(len(a & b) / min(len(a), len(b)) for a, b in known)
