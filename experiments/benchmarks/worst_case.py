@@ -85,7 +85,7 @@ def main() -> None:
 
     compare("upper iteration ÷ (lower passes + one forward pass)", iteration, floor)
     start = time.perf_counter()
-    sample_losses(seen.learner, data, ids, view, batch_size=512)
+    sample_losses(seen.learner, data.loader(ids, view, batch_size=512))
     print(f"one pass over the losses: {time.perf_counter() - start:.3f} s")
 
     sets = {}
@@ -107,7 +107,7 @@ def main() -> None:
     )
     share = overlap(sets["ours"], sets["plain"])
     print(f"overlap of the two sets {share:.2f}; {sets['ours iterations']} iterations")
-    lowest = ids[np.argsort(sample_losses(seen.learner, data, ids, view, batch_size=512))]
+    lowest = ids[np.argsort(sample_losses(seen.learner, data.loader(ids, view, batch_size=512)))]
     for name in ("ours", "plain"):
         print(f"{name}: overlap with one pass {overlap(sets[name], lowest[: len(sets[name])]):.2f}")
 

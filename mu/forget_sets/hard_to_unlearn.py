@@ -1,6 +1,7 @@
 """Elements on which a method ends farthest from a model that never saw them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -80,17 +81,20 @@ class HardToUnlearnSet:
         without, starts = models[: self.folds], models[self.folds :]
         ids, samples = trained_elements(data, self.kind, available, models)
         wanted = budget(self.share, self.count, len(ids))
-        total = np.zeros(len(ids))
-        for start in starts:
-            where = (data, self.kind, ids, samples, setting, "binary")
+        total, progress = np.zeros(len(ids)), setting.context.progress
+        quiet = replace(setting, context=replace(setting.context, progress=None))
+        for number, start in enumerate(starts):
+            where = (data, self.kind, ids, samples, quiet, "binary")
             level = LowerLevel(self.method, start.learner, *where)
-            for oracle in without:
+            for place, oracle in enumerate(without):
                 fold = ~np.isin(samples, oracle.trained)
                 learner, view = level(fold.astype(float))
                 batches = data.loader(samples[fold], view, batch_size=setting.batch_size)
                 found = predict(learner, batches, setting.context.device)
                 values = distances(oracle.signals.at(samples[fold]), found.logits, self.distance)
                 total[fold] += values / len(starts)
+                if progress is not None:
+                    progress(number * self.folds + place + 1, self.folds * len(starts))
         chosen = extremes(ids, total, self.order, wanted)
         inside = np.isin(ids, chosen)
         self.facts = {

@@ -1,6 +1,7 @@
 """The lower level of a search: a method forgets with weights, and what is lost is looked at."""
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from mu.forget_sets.files import Request
 from mu.forget_sets.request import selection
 from mu.forget_sets.seen import Setting
 from mu.models.base import Learner, evaluation_mode
+from mu.training.fit import Meter
 from mu.unlearning.base import Unlearner, apply
 from mu.unlearning.parts import DataPart, WeightedPart, move
 from mu.unlearning.request import parts_for
@@ -75,7 +77,8 @@ class LowerLevel:
             Artifact({"kind": kind}, {"elements": ids}) for kind, ids in setting.before.items()
         ]
         self.view = data.without(setting.before).view
-        self.passes = [0, 0]
+        self.passes = [0, 0]  # forward and backward, in the unit of the data
+        self.look = 0  # what one look at all losses takes
 
     def __call__(self, shares: Floats) -> tuple[Learner, View]:
         """The model that forgot each element to its share, and the view it is to be looked at in.
@@ -107,41 +110,39 @@ class LowerLevel:
         }
 
     def losses(self, learner: Learner, view: View) -> Floats:
-        """(n,) loss of each element's sample; see `sample_losses`."""
-        self.passes[0] += len(self.samples)
-        device, size = self.setting.context.device, self.setting.batch_size
-        return sample_losses(learner, self.data, self.samples, view, device, size)
+        """(n,) loss of each element's sample, in evaluation mode and without augmentation.
+
+        Raises:
+            UsageError: The model's loss does not give one number a sample.
+            CellFailed: A loss is not finite.
+        """
+        meter, size = Meter(), self.setting.batch_size
+        batches = meter.count(self.data.loader(self.samples, view, batch_size=size), backward=False)
+        found = sample_losses(learner, batches, self.setting.context.device)
+        self.look = meter.forward
+        self.passes[0] += meter.forward
+        wrong = np.flatnonzero(~np.isfinite(found))
+        if len(wrong):
+            raise CellFailed(
+                f"the loss of sample {self.samples[wrong[0]]} is {found[wrong[0]]} after "
+                f"forgetting ({len(wrong)} are not finite): the lower level has diverged; lower "
+                "its learning rate"
+            )
+        return found
 
 
 @torch.no_grad()
-def sample_losses(
-    learner: Learner,
-    data: Data,
-    samples: Ids,
-    view: View,
-    device: str = "cpu",
-    batch_size: int | None = None,
-) -> Floats:
-    """(n,) loss of each sample, in evaluation mode, without augmentation or a graph of gradients.
+def sample_losses(learner: Learner, batches: Iterable[Batch], device: str = "cpu") -> Floats:
+    """(n,) losses of single samples, in evaluation mode and float64.
 
     Raises:
         UsageError: The model's loss does not give one number a sample.
-        CellFailed: A loss is not finite.
     """
-    found = []
     with evaluation_mode(learner):
         learner.to(device)
-        for batch in data.loader(samples, view, batch_size=batch_size):
-            found.append(one_each(learner, move(batch, device)).double().cpu().numpy())
+        found = [one_each(learner, move(batch, device)).double().cpu().numpy() for batch in batches]
         learner.cpu()
-    losses: Floats = np.concatenate(found)
-    wrong = np.flatnonzero(~np.isfinite(losses))
-    if len(wrong):
-        raise CellFailed(
-            f"the loss of sample {samples[wrong[0]]} is {losses[wrong[0]]} after forgetting "
-            f"({len(wrong)} are not finite): the lower level has diverged; lower its learning rate"
-        )
-    return losses
+    return np.concatenate(found)
 
 
 def one_each(learner: Learner, batch: Batch) -> torch.Tensor:

@@ -1,6 +1,8 @@
 """The worst case: a bi-level search for what a method leaves known (arXiv 2403.07362)."""
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -126,18 +128,23 @@ class WorstCaseSelector:
         ids, samples = trained_elements(data, self.kind, available, models)
         units = units_of(data, samples, self.unit, self.reduce)
         m = budget(self.share, self.count, units.count)
-        levels = [
-            LowerLevel(
-                self.lower, model.learner, data, self.kind, ids, samples, setting, self.membership
-            )
-            for model in models
-        ]
+        progress = setting.context.progress  # of the search, not of each lower level anew
+        quiet = replace(setting, context=replace(setting.context, progress=None))
+        where = (data, self.kind, ids, samples, quiet, self.membership)
+        levels = [LowerLevel(self.lower, model.learner, *where) for model in models]
+
+        done = itertools.count(1)
+        total = len(levels) * (self.search["steps"] + len(STARTS))
 
         def lower(w: Floats) -> Lower:
-            found = [self.forgotten(level, units, w) for level in levels]
+            found = []
+            for level in levels:
+                found.append(self.forgotten(level, units, w))
+                if progress is not None:
+                    progress(min(next(done), total), total)
             return Lower(
                 np.mean([one.losses for one in found], axis=0),
-                np.mean(np.stack([one.implicit + 0 * one.losses for one in found]), axis=0),
+                np.mean([np.broadcast_to(one.implicit, w.shape) for one in found], axis=0),
             )
 
         known = units.gathered(np.mean([losses(one.signals, samples) for one in models], axis=0))
@@ -152,6 +159,7 @@ class WorstCaseSelector:
                 values[name] = float(lower(starts[name]).losses[chosen].mean())
         self.report(found, values, overlap(found.chosen, one_pass), m / units.count)
         self.facts["passes"] = [sum(level.passes[k] for level in levels) for k in (0, 1)]
+        self.facts["look"] = levels[0].look  # one forward pass over what is chosen from
         return np.sort(ids[np.isin(units.of, found.chosen)])
 
     def binary(self, lower: Any, m: int) -> Any:

@@ -36,12 +36,23 @@ def search_notes(cards: Iterable[Mapping[str, Any]]) -> list[str]:
     notes = [
         "mean loss on the set once the lower level has forgotten it, with the models that "
         f"selected: {shown}; {spread} iterations; {same:.0%} of the set are in that of one pass "
-        f"(chance {chance:.0%}); {verdict(found)}"
+        f"(chance {chance:.0%}); {verdict(found)}{cost(found)}"
     ]
     warned = [text for one in found for text in one.get("warnings", ())]
     return notes + [
         f"{text} ({plural(warned.count(text), 'pair')})" for text in dict.fromkeys(warned)
     ]
+
+
+def cost(found: Sequence[Mapping[str, Any]]) -> str:
+    """What the search cost, in passes over the data it chose from."""
+    spent = [one for one in found if one.get("passes") and one.get("look")]
+    if not spent:
+        return ""
+    forward, backward = (
+        sum(one["passes"][k] / one["look"] for one in spent) / len(spent) for k in (0, 1)
+    )
+    return f"; it took {forward:.0f} forward and {backward:.0f} backward passes over the data"
 
 
 def distance_note(found: Sequence[Mapping[str, Any]]) -> str:

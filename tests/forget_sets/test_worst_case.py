@@ -244,7 +244,20 @@ def test_the_search_says_what_it_did(easy):
     assert facts["iterations"] == len(facts["history"]) == 4
     assert facts["overlap_chance"] == pytest.approx(0.1)
     assert facts["history"][-1]["overlap_start"] < 0.9 and not selector.said
-    assert facts["passes"][0] > 0
+    # Five lower levels of two epochs (four iterations and one pass) and a look after each; what
+    # weighs nothing is not read.
+    forward, backward = facts["passes"]
+    assert facts["look"] == 90 and forward - backward == 5 * 90
+    assert 5 * 81 * 2 <= backward <= 5 * 90 * 2
+
+
+def test_progress_is_that_of_the_search(easy):
+    data, model = easy
+    said = []
+    context = Context(progress=lambda done, total: said.append((done, total)))
+    selector = WorstCaseSelector(lower(), count=9, upper_steps=3, stable=None)
+    select(selector, data, {}, 0, [model], context)
+    assert said == [(k, 5) for k in range(1, 5)]
 
 
 def test_the_published_step_stays_at_its_random_start_and_says_so(easy):
@@ -459,4 +472,4 @@ def test_a_model_without_a_loss_for_each_sample_is_refused(easy):
     data, model = easy
     learner = Pooled(model.learner.network)
     with pytest.raises(UsageError, match="one loss a sample"):
-        sample_losses(learner, data, data.parts["train"], data.without({}).view)
+        sample_losses(learner, data.loader(data.parts["train"], batch_size=32))
