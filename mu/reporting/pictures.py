@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mu.reporting import classes, figures, graph_pictures, layers, roc, search_picture, trajectory
+from mu.reporting import (
+    classes,
+    figures,
+    graph_pictures,
+    layers,
+    roc,
+    search_picture,
+    spread,
+    trajectory,
+)
 from mu.reporting.canvas import Look, looks
 from mu.reporting.layout import Results, sequences
 from mu.reporting.section import Section
@@ -24,7 +33,8 @@ MORE: dict[str, Draw] = {
     "trajectory": trajectory.trajectory,
     "losses": trajectory.losses,
     "roc": roc.roc,
-    "histograms": graph_pictures.histograms,
+    "histograms": spread.histograms,
+    "loss_histograms": spread.loss_histograms,
     "embedding": graph_pictures.embedding,
 }
 KINDS = (*MAIN, *MORE)
@@ -54,6 +64,8 @@ CAPTIONS = {
     "histograms": "How the probabilities of forgotten, retained and unseen pairs are spread, means "
     "over the pairs of seed and forget set; shares on a logarithmic axis. The target is the "
     "oracle's panel: forgotten edges left of its place are over-forgotten.",
+    "loss_histograms": "How the losses of forgotten, retained and test samples are spread, means "
+    "over the pairs; both axes logarithmic. The target is the oracle's panel.",
     "embedding": "Some nodes on the two main axes of each model's own embeddings, first pair; "
     "models trained anew may be turned or mirrored.",
 }

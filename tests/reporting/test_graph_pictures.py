@@ -1,4 +1,4 @@
-"""Pictures of link predictors."""
+"""Pictures of how values are spread, and where nodes lie."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from mu.reporting.canvas import looks
-from mu.reporting.graph_pictures import embedding, histograms
+from mu.reporting.graph_pictures import embedding
 from mu.reporting.layout import sections
 from mu.reporting.section import Section
+from mu.reporting.spread import histograms, loss_histograms
 
 Results = dict[str, Any]
 METHODS = {"original", "oracle", "finetune", "gradient_ascent", "ssd"}
@@ -39,6 +40,7 @@ def spread(results: Results) -> Results:
         places = rng.normal(size=(2, 12)).tolist()
         card["details"] = {
             "histograms": {"edges": edges} | shares,
+            "loss_histograms": {"edges": [-6, -4, -2, 0, 1, 2]} | shares,
             "embedding": {
                 "x": places[0],
                 "y": places[1],
@@ -49,12 +51,12 @@ def spread(results: Results) -> Results:
     return results
 
 
-@pytest.mark.parametrize("draw", [histograms, embedding])
+@pytest.mark.parametrize("draw", [histograms, loss_histograms, embedding])
 def test_old_cards_have_none(results: Results, draw: Any) -> None:
     assert draw(section(results), looks(results)) == ""
 
 
-@pytest.mark.parametrize("draw", [histograms, embedding])
+@pytest.mark.parametrize("draw", [histograms, loss_histograms, embedding])
 def test_every_model_has_a_panel_but_random_weights(results: Results, draw: Any) -> None:
     found = texts(draw(section(spread(results)), looks(results)))
     assert set(found) >= METHODS
@@ -71,8 +73,8 @@ def test_every_group_is_named_once(results: Results) -> None:
 @pytest.mark.parametrize("broken", [None, {}, [], {"edges": [0, 1], "x": [1], "forget": [1, 2, 3]}])
 def test_what_is_no_picture_is_none(results: Results, broken: object) -> None:
     for card in results["cards"]:
-        card["details"] = {"histograms": broken, "embedding": broken}
-    for draw in (histograms, embedding):
+        card["details"] = dict.fromkeys(("histograms", "loss_histograms", "embedding"), broken)
+    for draw in (histograms, loss_histograms, embedding):
         assert draw(section(results), looks(results)) == ""
 
 

@@ -1,0 +1,68 @@
+"""Mean loss on a part, and how losses are spread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mu.evaluation.attack_features import cross_entropy
+from mu.evaluation.details import DIGITS, Detail, Found
+from mu.evaluation.score import PartScore, Peers
+from mu.evaluation.signals import Signals, Split
+
+
+@dataclass(frozen=True)
+class MeanLoss(PartScore):
+    """Mean cross-entropy on one part, in nats. It should equal the oracle's value.
+
+    Where a search has found samples that every model gets right, accuracies are all the same and
+    only losses tell sets apart.
+    """
+
+    range = (0.0, None)
+    titles: ClassVar[Mapping[str, str]] = {
+        "forget": "loss f",
+        "before": "loss b",
+        "retain": "loss r",
+        "validation": "loss v",
+        "test": "loss t",
+    }
+
+    def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
+        """Return the mean, in nats; nan for no samples or targets that are no classes."""
+        ids = split.part(self.part)
+        if not len(ids) or not signals.classifies:
+            return float("nan")
+        return float(cross_entropy(*signals.at(ids)).mean())
+
+
+@dataclass(frozen=True)
+class LossHistograms(Detail):
+    """How the losses of forgotten, retained and test samples are spread, on a logarithmic scale.
+
+    Returns {"edges": (bins + 1,) of log10 of the loss, and for "forget", "retain", "test" the share
+    of samples in each bin}; losses outside are counted in the outermost bins.
+
+    Args:
+        low, high: log10 of the outermost limits.
+        bins: Number of equal bins.
+    """
+
+    links: ClassVar[bool] = True
+    low: float = -6.0
+    high: float = 1.5
+    bins: int = 30
+
+    def __call__(self, signals: Signals, split: Split) -> Found:
+        limits = np.linspace(self.low, self.high, self.bins + 1)
+        found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
+        for name in ("forget", "retain", "test"):
+            losses = cross_entropy(*signals.at(split.part(name)))
+            with np.errstate(divide="ignore"):
+                places = np.clip(np.log10(losses), self.low, self.high)
+            counts = np.histogram(places, limits)[0]
+            found[name] = np.round(counts / max(len(losses), 1), DIGITS).tolist()
+        return found
