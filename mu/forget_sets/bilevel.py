@@ -35,8 +35,6 @@ class Found:
     Attributes:
         chosen: Places of the m units, sorted.
         w: (n,) the last weights.
-        value: Mean loss of ``chosen`` under the model that forgot with their weights; for ``keep``
-            "last", which was not forgotten yet, None.
         history: One entry an iteration: ``value`` of the set that was forgotten, ``upper`` = Σ w ℓ
             with the new weights (as published), ``fractional`` weights, ``overlap_start`` and
             ``overlap_last`` of the new set with the first and with the last one, ``stable``: the
@@ -45,7 +43,6 @@ class Found:
 
     chosen: Ids
     w: Floats
-    value: float | None
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -157,5 +154,5 @@ def bilevel(
         if still == TWICE:
             break
     if keep == "last":
-        return Found(chosen, w, None, history)
-    return Found(best, w, value, history)
+        return Found(chosen, w, history)
+    return Found(best, w, history)

@@ -38,8 +38,8 @@ class WorstCaseSelector:
     forget; see `mu.forget_sets.hard_to_unlearn`.
 
     Beside the set the search says what the m lowest losses of the model before forgetting give
-    (one pass) and a random set, each forgotten by the same lower level. By default it begins at the
-    first of them, and returns it where nothing better was found.
+    (one pass) and a random set: mean losses once each is forgotten wholly by the same lower level.
+    By default it begins at the first of them, and returns it where nothing better was found.
 
     Args:
         lower: The method of the lower level.
@@ -134,7 +134,7 @@ class WorstCaseSelector:
         levels = [LowerLevel(self.lower, model.learner, *where) for model in models]
 
         done = itertools.count(1)
-        total = len(levels) * (self.search["steps"] + len(STARTS))
+        total = len(levels) * (self.search["steps"] + len(STARTS) + 1)
 
         def lower(w: Floats) -> Lower:
             found = []
@@ -150,17 +150,22 @@ class WorstCaseSelector:
         known = units.gathered(np.mean([losses(one.signals, samples) for one in models], axis=0))
         one_pass = top_m(-self.sign * known, m)
         drawn = np.sort(rng.choice(units.count, m, replace=False))
-        starts = {"one_pass": indicator(one_pass, units), "random": indicator(drawn, units)}
+        sets = {"one_pass": one_pass, "random": drawn}
         step = self.binary(lower, m) if self.membership == "binary" else lower
-        found = bilevel(step, starts[self.start], m, **self.search)
-        values = {self.start: found.history[0]["value"]}
-        for name, chosen in (("one_pass", one_pass), ("random", drawn)):
-            if name not in values:
-                values[name] = float(lower(starts[name]).losses[chosen].mean())
-        self.report(found, values, overlap(found.chosen, one_pass), m / units.count)
+        found = bilevel(step, indicator(sets[self.start], units), m, **self.search)
+
+        def value(chosen: Ids) -> float:
+            """Mean loss on a set that is forgotten wholly: weights of a search may be parts."""
+            return float(lower(indicator(chosen, units)).losses[chosen].mean())
+
+        values = {name: value(chosen) for name, chosen in sets.items()} | {"": value(found.chosen)}
+        chosen = found.chosen
+        if self.search["keep"] == "best" and self.sign * (values[""] - values[self.start]) > 0:
+            chosen, values[""] = sets[self.start], values[self.start]
+        self.report(found, values, overlap(chosen, one_pass), m / units.count)
         self.facts["passes"] = [sum(level.passes[k] for level in levels) for k in (0, 1)]
         self.facts["look"] = levels[0].look  # one forward pass over what is chosen from
-        return np.sort(ids[np.isin(units.of, found.chosen)])
+        return np.sort(ids[np.isin(units.of, chosen)])
 
     def binary(self, lower: Any, m: int) -> Any:
         """The lower level on the m largest weights alone."""
@@ -180,10 +185,8 @@ class WorstCaseSelector:
 
     def report(self, found: Found, values: dict[str, float], same: float, chance: float) -> None:
         """What the search found, beside what it has to beat; a warning where it never moved."""
-        value = found.value
         self.facts = {
-            "value": value,
-            **{f"value_{name}": number for name, number in values.items()},
+            **{f"value_{name}".rstrip("_"): number for name, number in values.items()},
             "overlap_one_pass": same,
             "overlap_chance": chance,
             "iterations": len(found.history),

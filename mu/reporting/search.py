@@ -34,7 +34,7 @@ def search_notes(cards: Iterable[Mapping[str, Any]]) -> list[str]:
     steps = sorted(int(one["iterations"]) for one in found)
     spread = f"{steps[0]}" if steps[0] == steps[-1] else f"{steps[0]} to {steps[-1]}"
     notes = [
-        "mean loss on the set once the lower level has forgotten it, with the models that "
+        "mean loss on the set once the lower level has forgotten it, by the models that "
         f"selected: {shown}; {spread} iterations; {same:.0%} of the set are in that of one pass "
         f"(chance {chance:.0%}); {verdict(found)}{cost(found)}"
     ]
@@ -82,8 +82,6 @@ def gain(found: Sequence[Mapping[str, Any]]) -> Estimate:
 def verdict(found: Sequence[Mapping[str, Any]]) -> str:
     """Whether the search has beaten one pass, in words."""
     paired = gain(found)
-    if paired.n == 0:
-        return "the last set was not forgotten by the search, so it has no loss of its own"
     if paired.mean == 0 and paired.error in (0, 0.0):
         return "the search found nothing better than one pass and returned it"
     low, high = paired.interval()

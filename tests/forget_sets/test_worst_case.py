@@ -130,7 +130,7 @@ def test_the_best_set_is_kept_and_a_tie_ends_the_search():
 
     start = np.array([1.0, 0, 0, 0, 1.0])
     found = bilevel(lower, start, 2, step=100.0)
-    assert found.chosen.tolist() == [0, 4] and found.value == 0.0
+    assert found.chosen.tolist() == [0, 4] and found.history[0]["value"] == 0.0
     moved = bilevel(lower, np.array([1.0, 1.0, 0, 0, 0]), 2, step=100.0)
     assert moved.chosen.tolist() == [3, 4]
     assert [step["overlap_last"] for step in moved.history] == [0.0, 1.0, 1.0]
@@ -237,6 +237,25 @@ def test_the_hardest_are_redundant_and_the_easiest_have_wrong_labels(easy):
     assert easiest.facts["value"] >= easiest.facts["value_one_pass"]
 
 
+def test_a_search_that_finds_nothing_better_returns_its_start(easy, monkeypatch):
+    """Losses of a set that is forgotten to parts flatter it; what counts is forgotten wholly."""
+    from mu.forget_sets import worst_case
+
+    bad = np.arange(20, 29)
+    monkeypatch.setattr(
+        worst_case,
+        "bilevel",
+        lambda *a, **k: worst_case.Found(bad, np.zeros(90), [{"overlap_start": 0}]),
+    )
+    selector = WorstCaseSelector(lower(), count=9)
+    found = chosen(easy, selector)
+    assert found != bad.tolist()
+    assert selector.facts["value"] == selector.facts["value_one_pass"]
+    assert selector.facts["overlap_one_pass"] == 1
+    kept = chosen(easy, WorstCaseSelector(lower(), count=9, keep="last"))
+    assert kept == bad.tolist()
+
+
 def test_the_search_says_what_it_did(easy):
     selector = WorstCaseSelector(lower(), count=9, start="random", upper_steps=4, stable=None)
     chosen(easy, selector)
@@ -244,11 +263,11 @@ def test_the_search_says_what_it_did(easy):
     assert facts["iterations"] == len(facts["history"]) == 4
     assert facts["overlap_chance"] == pytest.approx(0.1)
     assert facts["history"][-1]["overlap_start"] < 0.9 and not selector.said
-    # Five lower levels of two epochs (four iterations and one pass) and a look after each; what
+    # Seven lower levels of two epochs (four iterations, three sets) and a look after each; what
     # weighs nothing is not read.
     forward, backward = facts["passes"]
-    assert facts["look"] == 90 and forward - backward == 5 * 90
-    assert 5 * 81 * 2 <= backward <= 5 * 90 * 2
+    assert facts["look"] == 90 and forward - backward == 7 * 90
+    assert 7 * 81 * 2 <= backward <= 7 * 90 * 2
 
 
 def test_progress_is_that_of_the_search(easy):
@@ -257,7 +276,7 @@ def test_progress_is_that_of_the_search(easy):
     context = Context(progress=lambda done, total: said.append((done, total)))
     selector = WorstCaseSelector(lower(), count=9, upper_steps=3, stable=None)
     select(selector, data, {}, 0, [model], context)
-    assert said == [(k, 5) for k in range(1, 5)]
+    assert said == [(k, 6) for k in range(1, 7)]
 
 
 def test_the_published_step_stays_at_its_random_start_and_says_so(easy):

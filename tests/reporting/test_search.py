@@ -42,7 +42,6 @@ def test_the_note_names_what_the_search_has_to_beat():
         ([(0.1, 0.2), (0.3, 0.2), (0.2, 0.21)], "not told apart from one pass"),
         ([(0.1, 0.2), (0.11, 0.2), (0.105, 0.2)], "lower than one pass"),
         ([(0.3, 0.2), (0.31, 0.2), (0.305, 0.2)], "higher than one pass"),
-        ([(None, 0.2)] * 3, "no loss of its own"),
         ([(0.1, 0.2)], "one pair"),
     ],
 )
