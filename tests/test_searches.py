@@ -47,7 +47,7 @@ def test_a_search_runs_from_the_file_to_the_report(mu, written):
     assert found["names"] == ["random", "worst", "same", "hard"]
     assert found["values"][1][1] < 1
     page = (done.folder / "report.html").read_text()
-    assert "How far selections repeat" in page and "The search for the set" in page
+    assert "Sets compared" in page and "The search for the set" in page
     assert "the models that selected" in done.out.replace("\n", " ").replace("                ", "")
     assert (done.folder / "forget_sets" / "worst_1.txt").is_file()
     again = mu("run", f"experiment={written}", *WORDS, "requests=worst")

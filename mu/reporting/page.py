@@ -10,6 +10,7 @@ from mu.reporting import classes
 from mu.reporting.canvas import short
 from mu.reporting.format import printable
 from mu.reporting.gallery import gallery
+from mu.reporting.harder import harder
 from mu.reporting.heat import destinations, matrices
 from mu.reporting.layout import Results, sections, shared_notes
 from mu.reporting.layout import shown as abridged
@@ -109,6 +110,7 @@ def context(results: Results) -> dict[str, Any]:
         "shared_notes": shared_notes(parts),
         "tuning": searched(results),
         "overlaps": overlap_maps(results),
+        "harder": harder(results),
         "settings": settings(parts),
         "options": options(parts),
         "versions": versions(results),

@@ -16,6 +16,7 @@ from mu.reporting.format import (
     printable,
     share,
 )
+from mu.reporting.harder import harder_grids
 from mu.reporting.layout import Results, sections, shared_notes
 from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.section import OTHER, REFERENCES, Section
@@ -86,6 +87,7 @@ def markdown_table(results: Results) -> str:
         blocks.append(_md(results["description"]))
     blocks += [_markdown_section(section, shared) for section in parts]
     blocks += [f"Everywhere: {_md(note)}." for note in shared]
+    blocks += [f"{_md(caption)}\n\n{_grid(rows)}" for caption, rows in harder_grids(results)]
     blocks += [_grid(rows) + f"\n\n{CAPTION}" for rows in overlap_tables(results)]
     blocks.append(_md(LEGEND))
     if results.get("command"):

@@ -1,6 +1,6 @@
 """How far selections agree: over pairs of seeds, and between requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from statistics import mean
 from typing import Any
@@ -10,11 +10,20 @@ from mu.config import Block
 from mu.forget_sets.wants import wants
 from mu.store import Store
 
+# What a set that was searched for has to beat: the lowest losses of another model, and chance.
+BASES: tuple[Callable[[dict[str, Any]], bool], ...] = (
+    lambda request: (
+        request.get("_target_", "").endswith(".LossSet") and request["order"] == "lowest"
+    ),
+    lambda request: request.get("_target_", "").endswith(".RandomSet"),
+)
 Sets = Mapping[tuple[str, int], frozenset[int]]
 
 
 def overlaps(blocks: Sequence[Block], store: Store, cards: Sequence[Card]) -> list[dict[str, Any]]:
     """For each block in which models select: overlap of its sets, as a share of the smaller one.
+
+    ``baselines`` names the requests that the others are to be compared with.
 
     The entry of a request with itself is the mean over pairs of pairs, with others the mean over
     the pairs; ``chance`` is the share of all elements that the larger of two sets has.
@@ -37,7 +46,9 @@ def overlaps(blocks: Sequence[Block], store: Store, cards: Sequence[Card]) -> li
         values = [[agreement(sets, one, other) for other in names] for one in names]
         chance = [[max(share[one], share[other]) for other in names] for one in names]
         if names:
-            found.append({"block": number, "names": names, "values": values, "chance": chance})
+            base = [n for kind in BASES for n in names if kind(block.requests[n][0])]
+            entry = {"block": number, "names": names, "values": values, "chance": chance}
+            found.append(entry | {"baselines": base})
     return found
 
 

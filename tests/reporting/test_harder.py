@@ -1,0 +1,61 @@
+"""Sets against those of one pass and of chance."""
+
+from mu.reporting.harder import harder, harder_grids
+
+
+def card(request, pair, method, gap, oracle):
+    return {
+        **{"block": 0, "request": request, "pair": pair, "method": method, "error": None},
+        **{"panel": "p", "values": {"avg_gap": gap, "loss_forget": oracle}},
+        "oracle": {"loss_forget": [oracle, oracle]},
+    }
+
+
+def results(**overlaps):
+    """Set `worst`: lower loss of the oracle in each pair, larger gap of `a`, unclear for `b`."""
+    cards = []
+    for pair in range(4):
+        noise = 0.01 * pair
+        for request, loss, a, b in (
+            ("one", 0.5 + noise, 0.1, 0.2),
+            ("worst", 0.3 + 2 * noise, 0.4 + noise, 0.2 + (0.1 if pair % 2 else -0.1)),
+        ):
+            cards += [
+                card(request, pair, m, v, loss) for m, v in (("a", a), ("b", b), ("oracle", 0))
+            ]
+    entry = {"block": 0, "names": ["one", "worst"], "baselines": ["one"]} | overlaps
+    panel = {"p": {"scores": {"loss_forget": {"title": "loss f"}}}}
+    return {"overlaps": [entry], "cards": cards, "panel": panel}
+
+
+def test_words_follow_the_paired_interval():
+    (table,) = harder(results())
+    assert table.titles == ["oracle", "a", "b"]
+    ((name, cells),) = table.rows
+    assert name == "worst"
+    assert [cell.word for cell in cells] == ["lower", "farther", "undecided"]
+    assert cells[0].main.startswith("−0.18")
+    assert "loss f of the oracle" in table.caption and "against" not in table.titles
+
+
+def test_the_same_as_text():
+    ((caption, rows),) = harder_grids(results())
+    assert "set of one" in caption
+    assert rows[0] == ["set", "oracle", "a", "b"] and rows[1][2].endswith("farther")
+
+
+def test_nothing_without_a_baseline_or_scores():
+    assert harder(results(baselines=[])) == [] and harder({"cards": [], "panel": {}}) == []
+    bare = results()
+    for one in bare["cards"]:
+        one["values"] = {"ta": 1.0}
+    assert harder(bare) == []
+
+
+def test_failed_rows_and_single_pairs_have_no_word():
+    some = results()
+    some["cards"] = [c for c in some["cards"] if c["pair"] == 0 or c["request"] == "one"]
+    (table,) = harder(some)
+    assert [cell.word for cell in table.rows[0][1]] == ["", "", ""]
+    some["cards"][0]["error"] = "it failed"
+    assert harder(some)
