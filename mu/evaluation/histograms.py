@@ -40,7 +40,12 @@ class ScoreHistograms(Detail):
         limits = np.linspace(0.0, 1.0, self.bins + 1)
         found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
         for name, values in sides.items():
-            p = sigmoid(values)
-            counts = np.histogram(p, limits)[0]
-            found[name] = np.round(counts / max(len(p), 1), DIGITS).tolist()
+            found[name] = shares(sigmoid(values), limits)
         return found
+
+
+def shares(values: Floats, limits: Floats) -> list[float]:
+    """Share of the values in each bin between (bins + 1,) limits; zeros for no values."""
+    counts = np.histogram(values, limits)[0]
+    found: list[float] = np.round(counts / max(len(values), 1), DIGITS).tolist()
+    return found

@@ -10,6 +10,7 @@ import numpy as np
 
 from mu.evaluation.attack_features import cross_entropy
 from mu.evaluation.details import DIGITS, Detail, Found
+from mu.evaluation.histograms import shares
 from mu.evaluation.score import PartScore, Peers
 from mu.evaluation.signals import Signals, Split
 
@@ -63,6 +64,5 @@ class LossHistograms(Detail):
             losses = cross_entropy(*signals.at(split.part(name)))
             with np.errstate(divide="ignore"):
                 places = np.clip(np.log10(losses), self.low, self.high)
-            counts = np.histogram(places, limits)[0]
-            found[name] = np.round(counts / max(len(losses), 1), DIGITS).tolist()
+            found[name] = shares(places, limits)
         return found

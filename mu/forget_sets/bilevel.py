@@ -71,14 +71,6 @@ def scale(gradient: Floats, budget: int) -> float:
     return found or float(gradient.std()) or 1.0
 
 
-def ranks(values: Floats) -> Floats:
-    """(n,) mean ranks, as Spearman's correlation needs them."""
-    from scipy.stats import rankdata
-
-    found: Floats = rankdata(values)
-    return found
-
-
 def bilevel(
     lower: Callable[[Floats], Lower],
     start: Floats,
@@ -116,6 +108,8 @@ def bilevel(
     Raises:
         UsageError: An option out of range, or a loss that is not finite.
     """
+    from scipy.stats import spearmanr
+
     for name, given, known in (("kind", kind, STEPS), ("keep", keep, KEEPS)):
         if given not in known:
             raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
@@ -137,7 +131,6 @@ def bilevel(
         unit = scale(gradient, budget) if kind == "relative" else 1.0
         w = project(w - step * (gradient / unit + 2 * gamma * w), budget)
         last, chosen = chosen, top_m(w, budget)
-        order = ranks(losses)
         again = overlap(chosen, last)
         history.append(
             {
@@ -146,10 +139,10 @@ def bilevel(
                 "fractional": int(((w > 0) & (w < 1)).sum()),
                 "overlap_start": overlap(chosen, first),
                 "overlap_last": again,
-                "stable": None if before is None else float(np.corrcoef(order, before)[0, 1]),
+                "stable": None if before is None else float(spearmanr(losses, before).statistic),
             }
         )
-        before = order
+        before = losses
         still = still + 1 if stable is not None and again >= stable else 0
         if still == TWICE:
             break

@@ -53,8 +53,12 @@ class LossSet:
         """
         ids, samples = trained_elements(data, self.kind, available, models)
         wanted = budget(self.share, self.count, len(ids))
-        values = np.mean([self.values(model, samples) for model in models], axis=0)
-        return extremes(ids, values, self.order, wanted)
+        return extremes(ids, self.ranked(samples, models), self.order, wanted)
+
+    def ranked(self, samples: Ids, models: Sequence[Seen]) -> Floats:
+        """(n,) what the order is by."""
+        found: Floats = np.mean([self.values(model, samples) for model in models], axis=0)
+        return found
 
     def values(self, model: Seen, samples: Ids) -> Floats:
         """(n,) what is averaged over models."""

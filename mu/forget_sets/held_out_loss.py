@@ -4,16 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mu.data.base import Data, Ids
+from mu.data.base import Ids
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats
-from mu.forget_sets.budget import budget
-from mu.forget_sets.extremes import check_order, extremes
-from mu.forget_sets.seen import Seen, losses, trained_elements
+from mu.forget_sets.by_loss import LossSet
+from mu.forget_sets.seen import Seen, losses
 from mu.forget_sets.wants import check_folds
 
 
-class HeldOutLossSet:
+class HeldOutLossSet(LossSet):
     """Elements with the highest or the lowest loss under a model trained without them (cross-fit).
 
     What is kept is dealt out to folds; a model is trained without each, and gives the loss of it.
@@ -38,22 +37,12 @@ class HeldOutLossSet:
         kind: str = "samples",
         folds: int = 4,
     ) -> None:
-        self.order, self.share, self.count, self.kind = check_order(order), share, count, kind
+        super().__init__(order, share, count, kind)
         self.asks = {"folds": check_folds(folds)}
 
-    def select(
-        self, data: Data, available: Ids, rng: np.random.Generator, models: Sequence[Seen]
-    ) -> Ids:
-        """Ids of the elements, sorted; among equal losses the lowest ids.
-
-        Raises:
-            UsageError: An element that every model was trained on; see also
-                `mu.forget_sets.seen.trained_elements` and `budget`.
-            CellFailed: A loss is not finite.
-        """
-        ids, samples = trained_elements(data, self.kind, available, models)
-        wanted = budget(self.share, self.count, len(ids))
-        return extremes(ids, held_out(samples, models), self.order, wanted)
+    def ranked(self, samples: Ids, models: Sequence[Seen]) -> Floats:
+        """(n,) loss of each sample under the models that were trained without it."""
+        return held_out(samples, models)
 
 
 def held_out(samples: Ids, models: Sequence[Seen]) -> Floats:

@@ -1,8 +1,5 @@
 """The true hypergradient of one lower step, by one forward-mode pass."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,7 +8,7 @@ from torch.func import functional_call, jvp
 from mu.data.base import Batch, Data, Ids, View
 from mu.evaluation.signals import Floats
 from mu.models.base import Learner, evaluation_mode
-from mu.unlearning.parts import move
+from mu.unlearning.parts import Weights, move
 
 
 def one_step(
@@ -46,13 +43,14 @@ def one_step(
     Returns:
         (n,) products times β.
     """
-    share = torch.from_numpy(weights).float()
+    share = Weights(samples, weights)
     with evaluation_mode(learner):
         learner.to(device)
         trained = {n: p for n, p in learner.named_parameters() if p.requires_grad}
         v = {name: torch.zeros_like(p) for name, p in trained.items()}
-        for place, batch in enumerate_samples(data.loader(samples, view, batch_size=batch_size)):
-            batch, w = move(batch, device), share[place : place + len(batch)].to(device)
+        for batch in data.loader(samples, view, batch_size=batch_size):
+            w = share.of(batch.index, other=0.0).to(device)
+            batch = move(batch, device)
             logits, targets = learner.outputs(batch)
             total = (w * learner.loss(logits, targets, "none")).sum()
             found = torch.autograd.grad(total, list(trained.values()))
@@ -65,14 +63,6 @@ def one_step(
         ]
         learner.cpu()
     return step * np.concatenate(products)
-
-
-def enumerate_samples(batches: Any) -> Iterator[tuple[int, Batch]]:
-    """Batches with the place of their first sample."""
-    place = 0
-    for batch in batches:
-        yield place, batch
-        place += len(batch)
 
 
 def along(

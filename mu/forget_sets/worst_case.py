@@ -152,11 +152,11 @@ class WorstCaseSelector:
         drawn = np.sort(rng.choice(units.count, m, replace=False))
         sets = {"one_pass": one_pass, "random": drawn}
         step = self.binary(lower, m) if self.membership == "binary" else lower
-        found = bilevel(step, indicator(sets[self.start], units), m, **self.search)
+        found = bilevel(step, indicator(sets[self.start], units.count), m, **self.search)
 
         def value(chosen: Ids) -> float:
             """Mean loss on a set that is forgotten wholly: weights of a search may be parts."""
-            return float(lower(indicator(chosen, units)).losses[chosen].mean())
+            return float(lower(indicator(chosen, units.count)).losses[chosen].mean())
 
         values = {name: value(chosen) for name, chosen in sets.items()} | {"": value(found.chosen)}
         chosen = found.chosen
@@ -169,7 +169,7 @@ class WorstCaseSelector:
 
     def binary(self, lower: Any, m: int) -> Any:
         """The lower level on the m largest weights alone."""
-        return lambda w: lower(indicator(top_m(w, m), Units(np.arange(len(w)), len(w))))
+        return lambda w: lower(indicator(top_m(w, m), len(w)))
 
     def forgotten(self, level: LowerLevel, units: Units, w: Floats) -> Lower:
         """What one model loses by forgetting with weights of units."""
@@ -200,8 +200,8 @@ class WorstCaseSelector:
             )
 
 
-def indicator(chosen: Ids, units: Units) -> Floats:
+def indicator(chosen: Ids, count: int) -> Floats:
     """(count,) weight 1 of the chosen units, 0 of all others."""
-    found = np.zeros(units.count)
+    found = np.zeros(count)
     found[chosen] = 1.0
     return found
