@@ -90,8 +90,8 @@ class GSLoRA(Unlearner):
         keep: "last" epoch, or the "best" by H on validation data.
         stop: End once the bound is met and the replayed loss is at most so much above that of the
             first epoch; None never ends early.
-        settle: Epochs after the warm-up in which no further group vanishes before it may end, so
-            that α has its say.
+        settle: Steps after the warm-up in which no further group vanishes before it may end, so
+            that α has its say: it shrinks a group by α times the learning rate a step.
         batch_size: Samples of D_f, and of D_r, a step.
         weight_decay: Of AdamW; 0.05 as published.
         blocks: Places of blocks with adapters; None means all.
@@ -110,7 +110,7 @@ class GSLoRA(Unlearner):
 
     def __init__(
         self,
-        epochs: int = 40,
+        epochs: int = 100,
         lr: float = 0.01,
         rank: int = 8,
         scale: float | None = None,
@@ -130,7 +130,7 @@ class GSLoRA(Unlearner):
         ema: float | None = None,
         keep: str = "last",
         stop: float | None = 0.05,
-        settle: int = 10,
+        settle: int = 200,
         batch_size: int | None = 48,
         weight_decay: float = 0.0,
         blocks: list[int] | None = None,
@@ -252,7 +252,7 @@ class GSLoRA(Unlearner):
             if self.keep == "best" and (found := self.h_of(before)) > best:
                 best, saved = found, [matrix.detach().clone() for matrix in matrices]
             now = zero_group_ratio(group_norms(self.sets).detach(), TOLERANCE)
-            still = still + 1 if now == vanished and epoch >= self.quiet else 0
+            still = still + int(sums[2]) if now == vanished and epoch >= self.quiet else 0
             vanished = now
             met = forget >= (self.bound or 0.0) and retain <= first + slack
             if met and epoch >= self.quiet and still >= self.settle:

@@ -273,14 +273,15 @@ def test_groups_near_zero_are_pruned_only_to_look(easy, monkeypatch) -> None:
 
 
 def test_it_ends_when_the_bound_is_met(easy) -> None:
-    short = request(easy, [2], bound=1.5, epochs=60)
+    short = request(easy, [2], bound=1.5, epochs=60, settle=30)
     assert short.facts["epochs"] < 60
     assert request(easy, [2], bound=1.5, epochs=12, stop=None).facts["epochs"] == 12
 
 
 def test_it_does_not_end_before_the_penalty_had_its_say(easy) -> None:
-    early, late = (request(easy, [2], bound=1.5, epochs=60, settle=n) for n in (0, 9))
-    assert early.facts["epochs"] + 8 <= late.facts["epochs"] < 60
+    early, late = (request(easy, [2], bound=1.5, epochs=60, settle=n) for n in (0, 27))
+    steps = 3  # 90 images that stay, 30 a batch
+    assert early.facts["epochs"] + 27 / steps - 1 <= late.facts["epochs"] < 60
 
 
 def test_a_group_that_has_vanished_has_left_the_mean(easy) -> None:
