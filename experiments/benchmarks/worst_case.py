@@ -97,7 +97,7 @@ def main() -> None:
 
     plain = {
         **{"start": "random", "upper_kind": "absolute", "upper_step": 1e4, "upper_steps": 10},
-        **{"stable": None, "keep": "last"},
+        **{"stable": None, "patience": None, "keep": "last"},
     }
     compare(
         "selection ÷ plain recipe (10 iterations, absolute step 1e4, random start)",

@@ -13,6 +13,7 @@ from mu.forget_sets.projection import check_weights, project, top_m
 STEPS = ("relative", "absolute")
 KEEPS = ("best", "last")
 TWICE = 2
+BETTER = 0.01  # a value lower by this share is progress
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def bilevel(
     kind: str = "relative",
     gamma: float = 0.0,
     stable: float | None = 0.99,
+    patience: int | None = 2,
     keep: str = "best",
     sign: int = 1,
 ) -> Found:
@@ -100,7 +102,9 @@ def bilevel(
         kind: "relative": s is the `scale` of the gradient; "absolute": s = 1, as published.
         gamma: γ.
         stable: End once the set overlaps the last one by this share, twice in a row (weights may
-            still move below a set that does not); None never ends early.
+            still move below a set that does not); None does not look at it.
+        patience: End after so many iterations in a row none of which lowered the best value by a
+            hundredth; None does not look at it.
         keep: "best": the set whose forgetting left the lowest mean loss on it; "last": that of the
             last weights, as published.
         sign: 1 looks for what stays known (hardest), −1 for what is forgotten best (easiest).
@@ -115,16 +119,19 @@ def bilevel(
             raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
     if steps < 1 or not step > 0 or gamma < 0 or sign not in (1, -1):
         raise UsageError(f"steps={steps}, step={step}, gamma={gamma}, sign={sign} make no sense")
+    if patience is not None and patience < 1:
+        raise UsageError(f"patience={patience} must be at least 1, or null to never lose it")
     w = check_weights(start, budget).copy()
     chosen = first = top_m(w, budget)
     best, value = chosen, float("inf") * sign
     history: list[dict[str, Any]] = []
     before: Floats | None = None
-    still = 0
+    still = waited = 0
     for _ in range(steps):
         found = lower(w)
         losses = found.losses
         now = float(losses[chosen].mean()) if budget else 0.0
+        waited = 0 if np.isinf(value) or sign * (value - now) > BETTER * abs(value) else waited + 1
         if sign * now < sign * value:
             best, value = chosen, now
         gradient = sign * (losses + found.implicit)
@@ -144,7 +151,7 @@ def bilevel(
         )
         before = losses
         still = still + 1 if stable is not None and again >= stable else 0
-        if still == TWICE:
+        if still == TWICE or waited == patience:
             break
     if keep == "last":
         return Found(chosen, w, history)

@@ -57,7 +57,8 @@ class WorstCaseSelector:
             "one_step": with the gradient through one step of plain descent.
         lower_step: β of that step.
         start: "one_pass", or "random" as published.
-        stable: Stop once a set overlaps the last one by this share; None never does.
+        stable: Stop once a set overlaps the last one by this share, twice; None never does.
+        patience: Stop after so many iterations without a better set; None never does.
         keep: "best" set found, or the "last", as published.
         learners: Models that the lower level starts from; losses are averaged.
         same_seed: Select with the very model that is scored afterwards.
@@ -84,6 +85,7 @@ class WorstCaseSelector:
         lower_step: float = 0.01,
         start: str = "one_pass",
         stable: float | None = 0.99,
+        patience: int | None = 2,
         keep: str = "best",
         learners: int = 1,
         same_seed: bool = False,
@@ -104,7 +106,7 @@ class WorstCaseSelector:
         self.membership, self.hypergradient, self.beta = membership, hypergradient, lower_step
         self.search: dict[str, Any] = {
             **{"steps": upper_steps, "step": upper_step, "kind": upper_kind, "gamma": gamma},
-            **{"stable": stable, "keep": keep, "sign": self.sign},
+            **{"stable": stable, "patience": patience, "keep": keep, "sign": self.sign},
         }
         self.start = start
         self.asks = {"learners": check_models(learners, "learners")}
@@ -134,7 +136,7 @@ class WorstCaseSelector:
         levels = [LowerLevel(self.lower, model.learner, *where) for model in models]
 
         done = itertools.count(1)
-        total = len(levels) * (self.search["steps"] + len(STARTS) + 1)
+        total = len(levels) * (self.search["steps"] + len(STARTS))
 
         def lower(w: Floats) -> Lower:
             found = []
@@ -158,7 +160,11 @@ class WorstCaseSelector:
             """Mean loss on a set that is forgotten wholly: weights of a search may be parts."""
             return float(lower(indicator(chosen, units.count)).losses[chosen].mean())
 
-        values = {name: value(chosen) for name, chosen in sets.items()} | {"": value(found.chosen)}
+        # the first iteration has forgotten the start, which is a set, wholly
+        values = {self.start: found.history[0]["value"]}
+        values |= {name: value(own) for name, own in sets.items() if name not in values}
+        at_start = np.array_equal(found.chosen, sets[self.start])
+        values[""] = values[self.start] if at_start else value(found.chosen)
         chosen = found.chosen
         if self.search["keep"] == "best" and self.sign * (values[""] - values[self.start]) > 0:
             chosen, values[""] = sets[self.start], values[self.start]

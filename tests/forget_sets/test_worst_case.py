@@ -74,6 +74,7 @@ def test_published_iterates():
         kind="absolute",
         gamma=float(gamma),
         stable=None,
+        patience=None,
         keep="last",
     )
     for u, (learner, losses) in enumerate(seen):
@@ -140,8 +141,32 @@ def test_gamma_does_not_throw_out_what_is_chosen_where_losses_are_tiny():
     """Else the set and its complement would take turns, as they did."""
     losses = 1e-6 * np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     start = np.array([1.0, 1.0, 0, 0, 0, 0])
-    found = bilevel(lambda w: Lower(losses), start, 2, gamma=1e-4, steps=6, stable=None)
+    found = bilevel(
+        lambda w: Lower(losses), start, 2, gamma=1e-4, steps=6, stable=None, patience=None
+    )
     assert all(step["overlap_start"] == 1 for step in found.history)
+
+
+def test_a_search_ends_when_nothing_gets_better():
+    values = iter([4.0, 3.0, 2.99, 2.98, 1.0])
+
+    def lower(w):
+        return Lower(next(values) + 1e-9 * np.arange(4))
+
+    start = np.array([1.0, 0, 0, 0])
+    found = bilevel(lower, start, 1, stable=None)
+    assert [step["value"] for step in found.history] == [4.0, 3.0, 2.99, 2.98]
+    values = iter([2.0, 1.0, 1.5, 3.0, 0.5])
+    easy = bilevel(lower, start, 1, stable=None, patience=3, steps=5, sign=-1)
+    found = [step["value"] for step in easy.history]
+    assert found == pytest.approx([2.0, 1.0, 1.5, 3.0, 0.5], abs=1e-8)
+    values = iter([0.0, 0.0, 0.0, 0.0])
+    assert len(bilevel(lower, start, 1, stable=None, patience=1).history) == 2
+
+
+def test_a_search_without_patience_is_refused():
+    with pytest.raises(UsageError, match="patience=0"):
+        bilevel(lambda w: Lower(w), np.array([1.0, 0]), 1, patience=0)
 
 
 def test_the_easiest_set_is_where_losses_are_largest():
@@ -245,7 +270,7 @@ def test_a_search_that_finds_nothing_better_returns_its_start(easy, monkeypatch)
     monkeypatch.setattr(
         worst_case,
         "bilevel",
-        lambda *a, **k: worst_case.Found(bad, np.zeros(90), [{"overlap_start": 0}]),
+        lambda *a, **k: worst_case.Found(bad, np.zeros(90), [{"value": 0.0, "overlap_start": 0}]),
     )
     selector = WorstCaseSelector(lower(), count=9)
     found = chosen(easy, selector)
@@ -257,26 +282,29 @@ def test_a_search_that_finds_nothing_better_returns_its_start(easy, monkeypatch)
 
 
 def test_the_search_says_what_it_did(easy):
-    selector = WorstCaseSelector(lower(), count=9, start="random", upper_steps=4, stable=None)
+    options = {"upper_steps": 4, "stable": None, "patience": None}
+    selector = WorstCaseSelector(lower(), count=9, start="random", **options)
     chosen(easy, selector)
     facts = selector.facts
     assert facts["iterations"] == len(facts["history"]) == 4
     assert facts["overlap_chance"] == pytest.approx(0.1)
     assert facts["history"][-1]["overlap_start"] < 0.9 and not selector.said
-    # Seven lower levels of two epochs (four iterations, three sets) and a look after each; what
-    # weighs nothing is not read.
+    # Six lower levels of two epochs (four iterations, the first of which forgets the start, one
+    # pass and what was found) and a look after each; what weighs nothing is not read.
     forward, backward = facts["passes"]
-    assert facts["look"] == 90 and forward - backward == 7 * 90
-    assert 7 * 81 * 2 <= backward <= 7 * 90 * 2
+    assert facts["look"] == 90 and forward - backward == 6 * 90
+    assert 6 * 81 * 2 <= backward <= 6 * 90 * 2
+    assert facts["value_random"] == facts["history"][0]["value"]
 
 
 def test_progress_is_that_of_the_search(easy):
     data, model = easy
     said = []
     context = Context(progress=lambda done, total: said.append((done, total)))
-    selector = WorstCaseSelector(lower(), count=9, upper_steps=3, stable=None)
+    options = {"upper_steps": 3, "stable": None, "patience": None}
+    selector = WorstCaseSelector(lower(), count=9, start="random", **options)
     select(selector, data, {}, 0, [model], context)
-    assert said == [(k, 6) for k in range(1, 7)]
+    assert said == [(k, 5) for k in range(1, 6)]
 
 
 def test_the_published_step_stays_at_its_random_start_and_says_so(easy):
