@@ -27,15 +27,19 @@ class Batch:
         y: (n, …) targets.
         index: (n,) absolute ids; −1 marks a sample without one (drawn negatives).
         weight: (n,) weights in the loss, or None for ones.
-        units: Cost of one forward pass over the batch: samples for images and tables, 1 (one
-            encoder pass over the view) for graphs.
+        units: Cost of one forward pass over the batch; by default its samples where ``x`` is a
+            tensor and 1, one encoder pass over the view, where it is a graph.
     """
 
     x: Any
     y: Tensor
     index: Tensor
     weight: Tensor | None = None
-    units: int = 0
+    units: int = -1
+
+    def __post_init__(self) -> None:
+        if self.units < 0:
+            self.units = len(self.y) if isinstance(self.x, Tensor) else 1
 
     def __len__(self) -> int:
         return len(self.y)
@@ -302,7 +306,7 @@ class TensorData(Data):
                 if train and augment:
                     x = self.augmented(x, part, augment, seed, epoch)
                 index = torch.from_numpy(part)
-                yield Batch(x, self.y[index], index, units=len(part))
+                yield Batch(x, self.y[index], index)
 
         return Batches(make, -(-len(ids) // size), len(ids))
 

@@ -28,7 +28,7 @@ def as_batch(batch: Any) -> Batch:
     if isinstance(batch, Batch):
         return batch
     x, y = batch[0], batch[1]
-    return Batch(x, y, torch.full((len(y),), -1), units=len(y) if isinstance(x, Tensor) else 1)
+    return Batch(x, y, torch.full((len(y),), -1))
 
 
 @contextmanager

@@ -57,4 +57,4 @@ def draw(batches: Iterable[Any], samples: int, seed: int) -> Batch | None:
     if not found:
         raise UsageError("there are no samples to draw from")
     x, y, index = found
-    return Batch(x, y, index, units=len(y))
+    return Batch(x, y, index)

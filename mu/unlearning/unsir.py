@@ -70,7 +70,7 @@ def with_noise(
     rows = torch.randint(len(noise), (count,), generator=generator).to(noise.device)
     y = torch.cat([batch.y, labels[rows]])
     index = torch.cat([batch.index, torch.full_like(batch.index[:1], -1).expand(count)])
-    return Batch(torch.cat([batch.x, noise[rows]]), y, index, units=len(y))
+    return Batch(torch.cat([batch.x, noise[rows]]), y, index)
 
 
 class UNSIR(Unlearner):

@@ -85,7 +85,7 @@ def few_of_each(part: Part, count: int, batch_size: int, seed: int) -> Part:
     order = torch.randperm(len(torch.cat(ys)), generator=torch.Generator().manual_seed(seed))
     mixed_up = [torch.split(torch.cat(rows)[order], batch_size) for rows in (xs, ys)]
     both = zip(*mixed_up, strict=True)
-    return LoaderPart(([Batch(a, b, torch.full((len(b),), -1), units=len(b)) for a, b in both],))
+    return LoaderPart(([Batch(a, b, torch.full((len(b),), -1)) for a, b in both],))
 
 
 def _wanted(labels: list[int], taken: dict[int, int], count: int) -> list[int]:

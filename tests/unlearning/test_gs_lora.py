@@ -278,6 +278,15 @@ def test_it_ends_when_the_bound_is_met(easy) -> None:
     assert request(easy, [2], bound=1.5, epochs=12, stop=None).facts["epochs"] == 12
 
 
+@pytest.mark.parametrize("staged", [True, False])
+def test_every_epoch_is_counted(easy, staged, monkeypatch) -> None:
+    monkeypatch.setattr(gs_lora.Stages, "fits", lambda network: staged)
+    short, long = (request(easy, [2], epochs=n, stop=None) for n in (1, 4))
+    # three pairs of batches of 30 an epoch
+    assert long.meter.backward - short.meter.backward == 3 * 2 * 90
+    assert long.meter.forward - short.meter.forward == 3 * 2 * 90
+
+
 def test_it_does_not_end_before_the_penalty_had_its_say(easy) -> None:
     early, late = (request(easy, [2], bound=1.5, epochs=60, settle=n) for n in (0, 27))
     steps = 3  # 90 images that stay, 30 a batch
