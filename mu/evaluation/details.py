@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from mu.evaluation.accuracy import accuracy_on, forgotten_classes, of_classes
 from mu.evaluation.attack_features import cross_entropy, unseen_alike
 from mu.evaluation.build import instantiated
+from mu.evaluation.score import Peers
 from mu.evaluation.signals import Floats, Ids, Signals, Split, as_ids, class_scores, log_softmax
 
 Found = dict[str, Any] | None
@@ -53,6 +54,18 @@ class Detail(ABC):
     @abstractmethod
     def __call__(self, signals: Signals, split: Split) -> Found:
         """Return something JSON can hold. Called for classifiers only."""
+
+
+class Compared(Detail):
+    """A detail that also reads other models of the request."""
+
+    def __call__(self, signals: Signals, split: Split) -> Found:
+        """None: there is nobody to compare with."""
+        return None
+
+    @abstractmethod
+    def against(self, signals: Signals, split: Split, peers: Peers) -> Found:
+        """Return something JSON can hold."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +187,7 @@ class ROC(Detail):
 
 
 def detail_values(
-    evaluation: Mapping[str, Any], signals: Signals, split: Split
+    evaluation: Mapping[str, Any], signals: Signals, split: Split, peers: Peers | None = None
 ) -> dict[str, dict[str, Any] | None]:
     """Return the details a panel names, by name, that apply to these signals.
 
@@ -186,7 +199,12 @@ def detail_values(
         return {}
     links = signals.logits.shape[1] < 2
     asked = {name: one for name, one in built.items() if one.links or not links}
-    return {name: one(signals, split) for name, one in asked.items()}
+    return {
+        name: one.against(signals, split, peers or Peers())
+        if isinstance(one, Compared)
+        else one(signals, split)
+        for name, one in asked.items()
+    }
 
 
 def _labels(signals: Signals) -> list[int]:

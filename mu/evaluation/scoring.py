@@ -54,19 +54,15 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
         pairs=data.get("pairs"),
     )
     own = signals_of(inputs["signals"])
-    values = panel_values(
-        build_scores(config["evaluation"]),
-        own,
-        split,
-        Peers(
-            oracles=[signals_of(oracle) for oracle in inputs["oracles"]],
-            original=signals_of(inputs["original"]),
-            untrained=[signals_of(one) for one in inputs.get("untrained", ())],
-        ),
+    peers = Peers(
+        oracles=[signals_of(oracle) for oracle in inputs["oracles"]],
+        original=signals_of(inputs["original"]),
+        untrained=[signals_of(one) for one in inputs.get("untrained", ())],
     )
+    values = panel_values(build_scores(config["evaluation"]), own, split, peers)
     values["weight_distance"] = weight_distance(
         inputs["weights"].tensors, inputs["original_weights"].tensors
     )
     finite = {name: v if np.isfinite(v) else None for name, v in values.items()}
-    details = detail_values(config["evaluation"], own, split)
+    details = detail_values(config["evaluation"], own, split, peers)
     return Artifact({"values": finite, "details": details})

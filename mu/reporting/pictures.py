@@ -35,6 +35,7 @@ MORE: dict[str, Draw] = {
     "roc": roc.roc,
     "histograms": spread.histograms,
     "loss_histograms": spread.loss_histograms,
+    "memorisation": spread.memorisation,
     "embedding": graph_pictures.embedding,
 }
 KINDS = (*MAIN, *MORE)
@@ -66,6 +67,9 @@ CAPTIONS = {
     "oracle's panel: forgotten edges left of its place are over-forgotten.",
     "loss_histograms": "How the losses of forgotten, retained and test samples are spread, means "
     "over the pairs; both axes logarithmic. The target is the oracle's panel.",
+    "memorisation": "What is memorised of single samples: probability of the true class, minus its "
+    "mean over oracles. The original's panel is the memorisation of the set; a method should look "
+    "like the oracle, and like the test samples, which nobody was trained on.",
     "embedding": "Some nodes on the two main axes of each model's own embeddings, first pair; "
     "models trained anew may be turned or mirrored.",
 }

@@ -26,6 +26,13 @@ SAMPLES = {
     "retain": (COLOURS[0], "--", "retained samples"),
     "test": (COLOURS[2], "-.", "test samples"),
 }
+KNOWN = {name: SAMPLES[name] for name in ("forget", "test")}
+# Places and names of ticks; the histogram of each kind has axes of its own.
+TICKS: Mapping[str, tuple[list[float], list[str]]] = {
+    "histograms": ([0, 0.5, 1], ["0", "½", "1"]),
+    "loss_histograms": ([-6, -4, -2, 0], ["10⁻⁶", "10⁻⁴", "0.01", "1"]),
+    "memorisation": ([-1, 0, 1], ["−1", "0", "1"]),
+}
 Looks = Mapping[str, Look]
 Groups = Mapping[str, tuple[str, str, str]]
 
@@ -41,6 +48,12 @@ def histograms(section: Section, looks: Looks) -> str:
 def loss_histograms(section: Section, looks: Looks) -> str:
     """A panel per model: share of forgotten, retained and test samples by their loss."""
     return _drawn(section, "loss_histograms", SAMPLES, "loss, nats", "share of samples")
+
+
+def memorisation(section: Section, looks: Looks) -> str:
+    """A panel per model: share of forgotten and test samples by what is memorised of them."""
+    across = "probability of the true class, minus that of models that never saw D_f"
+    return _drawn(section, "memorisation", KNOWN, across, "share of samples")
 
 
 def _drawn(section: Section, kind: str, groups: Groups, across: str, up: str) -> str:
@@ -63,11 +76,7 @@ def _drawn(section: Section, kind: str, groups: Groups, across: str, up: str) ->
             axes.set_ylim(1e-3, 1)
             axes.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
             axes.set_yticks([], minor=True)
-            if kind == "histograms":
-                axes.set_xlim(0, 1)
-                axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
-            else:
-                axes.set_xticks([-6, -4, -2, 0], ["10⁻⁶", "10⁻⁴", "0.01", "1"])
+            axes.set_xticks(*TICKS[kind])
         finish(drawn, grid, len(shown), across, up)
         label = f"{section.name}: {up} by {across}, per model"
         return svg(drawn, f"{kind}-{section.key}", label)

@@ -134,7 +134,6 @@ def balanced(part: Part, share: float, batch_size: int | None, seed: int) -> Par
     x, y, index = gathered(part)
     rows = class_share(y, share, seed)
     batches = [
-        Batch(x[some], y[some], index[some])
-        for some in torch.split(rows, batch_size or len(rows))
+        Batch(x[some], y[some], index[some]) for some in torch.split(rows, batch_size or len(rows))
     ]
     return LoaderPart((batches,))

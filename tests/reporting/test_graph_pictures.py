@@ -12,9 +12,10 @@ from mu.reporting.canvas import looks
 from mu.reporting.graph_pictures import embedding
 from mu.reporting.layout import sections
 from mu.reporting.section import Section
-from mu.reporting.spread import histograms, loss_histograms
+from mu.reporting.spread import histograms, loss_histograms, memorisation
 
 Results = dict[str, Any]
+DRAWN = (histograms, loss_histograms, memorisation, embedding)
 METHODS = {"original", "oracle", "finetune", "gradient_ascent", "ssd"}
 
 
@@ -41,6 +42,7 @@ def spread(results: Results) -> Results:
         card["details"] = {
             "histograms": {"edges": edges} | shares,
             "loss_histograms": {"edges": [-6, -4, -2, 0, 1, 2]} | shares,
+            "memorisation": {"edges": np.linspace(-1, 1, 6).tolist()} | shares,
             "embedding": {
                 "x": places[0],
                 "y": places[1],
@@ -51,12 +53,12 @@ def spread(results: Results) -> Results:
     return results
 
 
-@pytest.mark.parametrize("draw", [histograms, loss_histograms, embedding])
+@pytest.mark.parametrize("draw", DRAWN)
 def test_old_cards_have_none(results: Results, draw: Any) -> None:
     assert draw(section(results), looks(results)) == ""
 
 
-@pytest.mark.parametrize("draw", [histograms, loss_histograms, embedding])
+@pytest.mark.parametrize("draw", DRAWN)
 def test_every_model_has_a_panel_but_random_weights(results: Results, draw: Any) -> None:
     found = texts(draw(section(spread(results)), looks(results)))
     assert set(found) >= METHODS
@@ -73,8 +75,8 @@ def test_every_group_is_named_once(results: Results) -> None:
 @pytest.mark.parametrize("broken", [None, {}, [], {"edges": [0, 1], "x": [1], "forget": [1, 2, 3]}])
 def test_what_is_no_picture_is_none(results: Results, broken: object) -> None:
     for card in results["cards"]:
-        card["details"] = dict.fromkeys(("histograms", "loss_histograms", "embedding"), broken)
-    for draw in (histograms, loss_histograms, embedding):
+        card["details"] = dict.fromkeys((d.__name__ for d in DRAWN), broken)
+    for draw in DRAWN:
         assert draw(section(results), looks(results)) == ""
 
 
