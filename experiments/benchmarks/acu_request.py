@@ -4,7 +4,7 @@ Textbook: U = R Xᵀ, R ← R + U (I − X U)⁻¹ Uᵀ with full matrices and a
 it, at once (aim: ≤ 0.1 at k = 1, d = 2048). The head also hashes rows, keeps its sums, folds its
 columns in by blocks and watches its drift; small requests are timed in bursts of 128, so that all
 of that is in the number. 100 classes, n = 2 d + 1024 rows. Words after the command are other d than
-512 and 2048 (4096 needs 3 GB and ten minutes).
+512 and 2048 (4096 needs 3 GB and two minutes).
 """
 
 import statistics
