@@ -13,7 +13,9 @@ from typing import Any
 
 from mu.choices import choices, summary
 from mu.reporting.format import mean_interval, share
+from mu.reporting.harder import harder_grids
 from mu.reporting.layout import sections, sequences, shown
+from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.report import read_results
 from mu.reporting.results import tabulated
 from mu.reporting.scores import nearer
@@ -41,7 +43,7 @@ def linked(group: str, name: str) -> str:
 def headline(section: Section, folder: Path, here: Path) -> str:
     """Headline scores, cost and verdict of each method on one request, with its picture."""
     titles = [section.title(metric) for metric in section.headline]
-    rows = [["", *titles, "passes", "verdict"], ["---"] * (len(titles) + 3)]
+    rows = [["", *titles, "passes", "verdict"]]
     for method in section.methods:
         values = [
             mean_interval(section.row(method, metric), section.limits(metric))
@@ -50,8 +52,7 @@ def headline(section: Section, folder: Path, here: Path) -> str:
         passes = section.row(method, "cost/passes")
         cost = share(passes["mean"]) if passes else ""
         rows.append([method, *values, cost, section.outcome(method).word])
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    text = f"**{section.name}**: {section.subject}; {section.size}.\n\n{table}\n"
+    text = f"**{section.name}**: {section.subject}; {section.size}.\n\n{grid(rows)}\n"
     text += nearer_table(section)
     picture = folder / f"{section.key}.svg"
     if picture.is_file():
@@ -64,11 +65,22 @@ def nearer_table(section: Section) -> str:
     found = nearer(section)
     if found is None:
         return ""
-    rows = [["", *found.titles], ["---"] * (len(found.titles) + 1)]
+    rows = [["", *found.titles]]
     for method, cells in found.rows:
         rows.append([method, *(f"{c.main} {c.sub} {c.word}".strip() for c in cells)])
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"\n{found.caption}:\n\n{table}\n"
+    return f"\n{found.caption}:\n\n{grid(rows)}\n"
+
+
+def grid(rows: list[list[str]]) -> str:
+    """Rows as a table, head first."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+
+
+def comparisons(results: dict[str, Any]) -> list[str]:
+    """How the sets that were selected compare and overlap; nothing where nothing selects."""
+    against = [f"{caption}\n\n{grid(rows)}\n" for caption, rows in harder_grids(results)]
+    return against + [f"{CAPTION}\n\n{grid(rows)}\n" for rows in overlap_tables(results)]
 
 
 def relative(path: Path, here: Path) -> str:
@@ -83,7 +95,8 @@ def outcome(name: str, top: Path, here: Path) -> str | None:
         return None
     results: dict[str, Any] = tabulated(read_results(folder))
     found = sections(results)
-    parts = [headline(section, folder, here) for section in shown(found)]
+    parts = comparisons(results)
+    parts += [headline(section, folder, here) for section in shown(found)]
     for own in sequences(found).values():
         picture = folder / f"{own[0].key}-row.svg"
         if picture.is_file():
