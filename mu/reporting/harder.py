@@ -19,6 +19,7 @@ CAPTION = (
     "each minus what it is on {base}. Lower: the oracle knows this set better, so it is hard to "
     "tell from one never forgotten; farther: the method ends farther from its oracle."
 )
+SIZES = 0.1  # sets whose sizes differ by a larger share are not compared
 Values = Mapping[int, float]  # by pair
 
 
@@ -32,7 +33,8 @@ def harder(results: Results) -> list[Table]:
             if card["block"] == entry["block"] and card["request"] in entry["names"]
         ]
         for base in entry.get("baselines") or ():
-            table = _against(base, entry["names"], [c for c in cards if not failure(c)], results)
+            alike = _of_size(base, entry["names"], cards)
+            table = _against(base, alike, [c for c in cards if not failure(c)], results)
             found += [table] if table else []
     return found
 
@@ -52,6 +54,13 @@ def harder_grids(results: Results) -> list[tuple[str, list[list[str]]]]:
         )
         for table in harder(results)
     ]
+
+
+def _of_size(base: str, names: list[str], cards: list[Record]) -> list[str]:
+    """The sets about as large as that of the baseline: a larger one is harder or easier anyway."""
+    sizes = {c["request"]: c["n_forget"] for c in cards}
+    wanted = sizes.get(base, 0)
+    return [n for n in names if abs(sizes.get(n, wanted) - wanted) <= SIZES * wanted]
 
 
 def _against(base: str, names: list[str], cards: list[Record], results: Results) -> Table | None:

@@ -6,7 +6,7 @@ from mu.reporting.harder import harder, harder_grids
 def card(request, pair, method, gap, oracle):
     return {
         **{"block": 0, "request": request, "pair": pair, "method": method, "error": None},
-        **{"panel": "p", "values": {"avg_gap": gap, "loss_forget": oracle}},
+        **{"panel": "p", "n_forget": 50, "values": {"avg_gap": gap, "loss_forget": oracle}},
         "oracle": {"loss_forget": [oracle, oracle]},
     }
 
@@ -36,6 +36,16 @@ def test_words_follow_the_paired_interval():
     assert [cell.word for cell in cells] == ["lower", "farther", "undecided"]
     assert cells[0].main.startswith("−0.18")
     assert "loss f of the oracle" in table.caption and "against" not in table.titles
+
+
+def test_sets_of_other_sizes_are_not_compared():
+    mixed = results()
+    for one in mixed["cards"]:
+        one["n_forget"] = 52 if one["request"] == "one" else 50
+    assert len(harder(mixed)) == 1
+    for one in mixed["cards"]:
+        one["n_forget"] = 90 if one["request"] == "one" else 50
+    assert harder(mixed) == []
 
 
 def test_the_same_as_text():
