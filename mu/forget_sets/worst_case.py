@@ -190,7 +190,7 @@ class WorstCaseSelector:
         return Lower(values, units.gathered(through))
 
     def report(self, found: Found, values: dict[str, float], same: float, chance: float) -> None:
-        """What the search found, beside what it has to beat; a warning where it never moved."""
+        """What the search found, beside what it has to beat; warnings where it found nothing."""
         self.facts = {
             **{f"value_{name}".rstrip("_"): number for name, number in values.items()},
             "overlap_one_pass": same,
@@ -203,6 +203,11 @@ class WorstCaseSelector:
             self.said.append(
                 f"the search never left its random start ({stayed:.0%} of it are still there): "
                 "take a larger upper_step, or upper_kind=relative"
+            )
+        if self.sign * (values[""] - values["random"]) > 0:
+            self.said.append(
+                "a random set beats what the search found: losses do not guide this lower level; "
+                "try start=random, more patience or another lower level"
             )
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from mu.data.base import Batch, TensorData
 from mu.errors import CellFailed, UsageError
-from mu.forget_sets.bilevel import Lower, bilevel, overlap, scale
+from mu.forget_sets.bilevel import Found, Lower, bilevel, overlap, scale
 from mu.forget_sets.hypergradient import one_step
 from mu.forget_sets.lower import LowerLevel, sample_losses
 from mu.forget_sets.request import select
@@ -295,6 +295,14 @@ def test_the_search_says_what_it_did(easy):
     assert facts["look"] == 90 and forward - backward == 6 * 90
     assert 6 * 81 * 2 <= backward <= 6 * 90 * 2
     assert facts["value_random"] == facts["history"][0]["value"]
+
+
+@pytest.mark.parametrize(("direction", "beaten"), [("hardest", True), ("easiest", False)])
+def test_a_search_that_a_random_set_beats_says_so(direction, beaten):
+    selector = WorstCaseSelector(lower(), count=9, direction=direction)
+    found = Found(np.arange(9), np.zeros(90), [{"value": 0.3, "overlap_start": 1.0}])
+    selector.report(found, {"one_pass": 0.3, "random": 0.2, "": 0.3}, 1.0, 0.1)
+    assert any("a random set beats" in text for text in selector.said) == beaten
 
 
 def test_progress_is_that_of_the_search(easy):
