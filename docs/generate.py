@@ -13,13 +13,12 @@ from typing import Any
 
 from mu.choices import choices, summary
 from mu.reporting.format import mean_interval, share
-from mu.reporting.harder import harder_grids
 from mu.reporting.layout import sections, sequences, shown
-from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.report import read_results
 from mu.reporting.results import tabulated
 from mu.reporting.scores import nearer
 from mu.reporting.section import Section
+from mu.reporting.table import comparisons
 
 TOP = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/results.md")
@@ -77,12 +76,6 @@ def grid(rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in lines)
 
 
-def comparisons(results: dict[str, Any]) -> list[str]:
-    """How the sets that were selected compare and overlap; nothing where nothing selects."""
-    against = [f"{caption}\n\n{grid(rows)}\n" for caption, rows in harder_grids(results)]
-    return against + [f"{CAPTION}\n\n{grid(rows)}\n" for rows in overlap_tables(results)]
-
-
 def relative(path: Path, here: Path) -> str:
     """The path as seen from a folder."""
     return Path(os.path.relpath(path, here)).as_posix()
@@ -95,7 +88,7 @@ def outcome(name: str, top: Path, here: Path) -> str | None:
         return None
     results: dict[str, Any] = tabulated(read_results(folder))
     found = sections(results)
-    parts = comparisons(results)
+    parts = [f"{block}\n" for block in comparisons(results)]
     parts += [headline(section, folder, here) for section in shown(found)]
     for own in sequences(found).values():
         picture = folder / f"{own[0].key}-row.svg"

@@ -87,8 +87,7 @@ def markdown_table(results: Results) -> str:
         blocks.append(_md(results["description"]))
     blocks += [_markdown_section(section, shared) for section in parts]
     blocks += [f"Everywhere: {_md(note)}." for note in shared]
-    blocks += [f"{_md(caption)}\n\n{_grid(rows)}" for caption, rows in harder_grids(results)]
-    blocks += [_grid(rows) + f"\n\n{CAPTION}" for rows in overlap_tables(results)]
+    blocks += comparisons(results)
     blocks.append(_md(LEGEND))
     if results.get("command"):
         blocks.append("Made by `" + printable(results["command"]).replace("`", "'") + "`.")
@@ -145,6 +144,12 @@ def _cost(section: Section, method: str, metric: str) -> str:
     if metric.startswith("cost/passes"):
         return share(row["mean"] if row else None)
     return _value(section, method, metric)
+
+
+def comparisons(results: Results) -> list[str]:
+    """How selected sets compare and overlap, as Markdown; nothing where no model selects."""
+    blocks = [f"{_md(caption)}\n\n{_grid(rows)}" for caption, rows in harder_grids(results)]
+    return blocks + [_grid(rows) + f"\n\n{CAPTION}" for rows in overlap_tables(results)]
 
 
 def _grid(rows: list[list[str]]) -> str:
