@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,7 @@ __all__ = [
 
 LATER = math.sqrt(6 / 51)  # width of the A of later requests: Kaiming's a = √50 against √5
 TOLERANCE = 1e-3  # of the largest norm: what counts as zero
+GONE = {"forget", "push"}  # terms of the samples to forget
 ADAPTER = "adapter/"  # of what is remembered of an adapter
 LEAST = 1e-5 / 1e-2  # the learning rate at the end, as a share of that at the start
 
@@ -274,7 +275,11 @@ class GSLoRA(Unlearner):
         """One step of the optimiser, and of the proximal operator; (ℓ(F), ℓ(R), 1)."""
         alpha = self.alpha if epoch >= self.quiet else 0.0
         terms = self.terms(replayed, gone)
-        loss = torch.stack([terms["remain"], terms["forget"], *terms["prototypes"]]).sum()
+        ce = float(terms.pop("ce"))
+        idle = {name for name in terms.keys() & GONE if float(terms[name].detach()) == 0}
+        if not terms.keys() & GONE - idle:  # past its bounds a batch has no gradient
+            self.meter.backward -= gone.units
+        loss = torch.stack([term for name, term in terms.items() if name not in idle]).sum()
         if alpha and not self.proximal:
             loss = loss + alpha * group_sparsity(self.sets)
         optimizer.zero_grad()
@@ -282,24 +287,23 @@ class GSLoRA(Unlearner):
         optimizer.step()
         if alpha and self.proximal:
             proximal_step(self.sets, optimizer.param_groups[0]["lr"] * alpha)
-        return torch.tensor([float(terms["ce"]), float(terms["remain"].detach()), 1.0])
+        return torch.tensor([ce, float(terms["remain"].detach()), 1.0])
 
-    def terms(self, replayed: Batch, gone: Batch) -> dict[str, Any]:
-        """The weighted terms of the loss for one pair of batches."""
+    def terms(self, replayed: Batch, gone: Batch) -> dict[str, Tensor]:
+        """The weighted terms of the loss for one pair of batches, and ℓ(F) as "ce"."""
         kept_z, kept, kept_y = self.replay.passed(self.learner, replayed, self.head)
         gone_z, lost, gone_y = self.replay.passed(self.learner, gone, self.head)
-        pulls = []
-        if self.table is not None and self.w_forget:
-            away = torch.relu((self.bound_prototype or 0.0) - self.divergence(gone_z, gone_y))
-            pulls.append(self.w_forget * away)
-        if self.table is not None and self.w_retain:
-            pulls.append(self.w_retain * self.divergence(kept_z, kept_y))
-        return {
+        terms = {
             "remain": nn.functional.cross_entropy(kept, kept_y),
             "forget": self.beta * bounded_forget_loss(lost, gone_y, self.bound or 0.0),
-            "prototypes": pulls,
             "ce": nn.functional.cross_entropy(lost.detach(), gone_y),
         }
+        if self.table is not None and self.w_forget:
+            away = torch.relu((self.bound_prototype or 0.0) - self.divergence(gone_z, gone_y))
+            terms["push"] = self.w_forget * away
+        if self.table is not None and self.w_retain:
+            terms["pull"] = self.w_retain * self.divergence(kept_z, kept_y)
+        return terms
 
     def divergence(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """`prototype_loss` on the samples whose class has a prototype."""

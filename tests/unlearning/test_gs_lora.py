@@ -159,7 +159,7 @@ def test_the_first_step_s_terms_and_gradients(monkeypatch) -> None:
     ]
     terms = method.terms(*pair)
     structure = method.alpha * gs_lora.group_sparsity(method.adapters.groups())
-    push, pull = terms["prototypes"]
+    push, pull = terms["push"], terms["pull"]
     wanted = {n: value(f"vit/request0/first_step/{n}") for n in ("forget", "remain", "structure")}
     for name, found in {**terms, "structure": structure}.items():
         if name in wanted:
@@ -285,6 +285,20 @@ def test_every_epoch_is_counted(easy, staged, monkeypatch) -> None:
     # three pairs of batches of 30 an epoch
     assert long.meter.backward - short.meter.backward == 3 * 2 * 90
     assert long.meter.forward - short.meter.forward == 3 * 2 * 90
+
+
+def test_past_its_bound_a_batch_costs_no_backward_pass(easy) -> None:
+    def halves(bound, **options):
+        found = request(easy, [2], epochs=2, stop=None, bound=bound, **options)
+        forward = found.meter.forward - request(easy, [2], epochs=1, stop=None).meter.forward
+        return found.meter.backward, forward
+
+    met, open_, pushed = halves(0.0), halves(99.0), halves(0.0, w_forget=0.1, bound_prototype=99.0)
+    assert met == (2 * 90, 2 * 90) and open_ == (2 * 2 * 90, 2 * 90)
+    assert pushed[0] == 2 * 2 * 90
+    every, half = (request(easy, [2], epochs=2, stop=None, bound=0.0, beta=b) for b in (0.5, 0.0))
+    for one, other in zip(every.learner.parameters(), half.learner.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 def test_it_does_not_end_before_the_penalty_had_its_say(easy) -> None:
