@@ -17,6 +17,7 @@ from mu.evaluation.score import Peers
 from mu.evaluation.signals import Floats, Ids, Signals, Split, as_ids, class_scores, log_softmax
 
 Found = dict[str, Any] | None
+ALONE = Peers()
 DIGITS = 4  # of shares; the scores beside them keep all
 
 
@@ -52,31 +53,31 @@ class Detail(ABC):
     links: ClassVar[bool] = False
 
     @abstractmethod
-    def __call__(self, signals: Signals, split: Split) -> Found:
+    def __call__(self, signals: Signals, split: Split, peers: Peers = ALONE) -> Found:
         """Return something JSON can hold. Called for classifiers only."""
 
 
-class Compared(Detail):
-    """A detail that also reads other models of the request."""
+class OwnDetail(Detail):
+    """A detail of the model's own signals: subclasses write `of`."""
 
-    def __call__(self, signals: Signals, split: Split) -> Found:
-        """None: there is nobody to compare with."""
-        return None
+    def __call__(self, signals: Signals, split: Split, peers: Peers = ALONE) -> Found:
+        """Return `of(signals, split)`."""
+        return self.of(signals, split)
 
     @abstractmethod
-    def against(self, signals: Signals, split: Split, peers: Peers) -> Found:
+    def of(self, signals: Signals, split: Split) -> Found:
         """Return something JSON can hold."""
 
 
 @dataclass(frozen=True)
-class PerClass(Detail):
+class PerClass(OwnDetail):
     """Test accuracy of every class, forgotten ones included.
 
     Returns {"labels": (C,), "test": (C,) accuracies, None for a class without test samples,
     "n": (C,) test samples}.
     """
 
-    def __call__(self, signals: Signals, split: Split) -> Found:
+    def of(self, signals: Signals, split: Split) -> Found:
         labels, counts, accuracies = _labels(signals), [], []
         for label in labels:
             ids = split.test[signals.at(split.test)[1] == label]
@@ -86,7 +87,7 @@ class PerClass(Detail):
 
 
 @dataclass(frozen=True)
-class Destinations(Detail):
+class Destinations(OwnDetail):
     """Which classes forgotten data are taken for: a relabelling method sends them to one.
 
     Returns {"labels": (C,), "gone": entirely forgotten trained classes, "forget": (C,) share of D_f
@@ -94,7 +95,7 @@ class Destinations(Detail):
     that are entirely forgotten, None where there are none}.
     """
 
-    def __call__(self, signals: Signals, split: Split) -> Found:
+    def of(self, signals: Signals, split: Split) -> Found:
         classes = forgotten_classes(signals, split)
         gone = of_classes(signals, split, split.test, classes)
         return {
@@ -106,7 +107,7 @@ class Destinations(Detail):
 
 
 @dataclass(frozen=True)
-class ConfusionMatrix(Detail):
+class ConfusionMatrix(OwnDetail):
     """Test predictions by true class; None with more than `limit` classes.
 
     Returns {"labels": (C,), "test": (C, C) rows true, columns predicted; a row sums to 1, or to 0
@@ -118,7 +119,7 @@ class ConfusionMatrix(Detail):
 
     limit: int = 20
 
-    def __call__(self, signals: Signals, split: Split) -> Found:
+    def of(self, signals: Signals, split: Split) -> Found:
         size = signals.logits.shape[1]
         if size > self.limit:
             return None
@@ -130,7 +131,7 @@ class ConfusionMatrix(Detail):
 
 
 @dataclass(frozen=True)
-class Samples(Detail):
+class Samples(OwnDetail):
     """Predictions on a few forgotten samples, `sample_ids`: the same for every method.
 
     Returns {"ids", "labels", "predicted", "confidence" (probability of the predicted class),
@@ -142,7 +143,7 @@ class Samples(Detail):
 
     count: int = 12
 
-    def __call__(self, signals: Signals, split: Split) -> Found:
+    def of(self, signals: Signals, split: Split) -> Found:
         ids = sample_ids(split.forget, self.count)
         logits, labels = signals.at(ids)
         p, rows, predicted = np.exp(log_softmax(logits)), np.arange(len(ids)), logits.argmax(axis=1)
@@ -156,7 +157,7 @@ class Samples(Detail):
 
 
 @dataclass(frozen=True)
-class ROC(Detail):
+class ROC(OwnDetail):
     """Operating points of the loss attack: D_f against unseen data of the same classes.
 
     A sample is called a member when its loss is low. Returns {"fpr": (m,) rates from 0.001 to 1,
@@ -169,7 +170,7 @@ class ROC(Detail):
 
     points: int = 30
 
-    def __call__(self, signals: Signals, split: Split) -> Found:
+    def of(self, signals: Signals, split: Split) -> Found:
         unseen = unseen_alike(signals, split, "forget")
         if not len(unseen) or not len(split.forget):
             return None
@@ -187,7 +188,7 @@ class ROC(Detail):
 
 
 def detail_values(
-    evaluation: Mapping[str, Any], signals: Signals, split: Split, peers: Peers | None = None
+    evaluation: Mapping[str, Any], signals: Signals, split: Split, peers: Peers = ALONE
 ) -> dict[str, dict[str, Any] | None]:
     """Return the details a panel names, by name, that apply to these signals.
 
@@ -199,12 +200,7 @@ def detail_values(
         return {}
     links = signals.logits.shape[1] < 2
     asked = {name: one for name, one in built.items() if one.links or not links}
-    return {
-        name: one.against(signals, split, peers or Peers())
-        if isinstance(one, Compared)
-        else one(signals, split)
-        for name, one in asked.items()
-    }
+    return {name: one(signals, split, peers) for name, one in asked.items()}
 
 
 def _labels(signals: Signals) -> list[int]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.details import Detail, Found
+from mu.evaluation.details import Found, OwnDetail
 from mu.evaluation.score import Peers, Score
 from mu.evaluation.signals import Signals, Split
 
@@ -58,7 +58,7 @@ class EmbeddingDistance(Score):
 
 
 @dataclass(frozen=True)
-class EmbeddingMap(Detail):
+class EmbeddingMap(OwnDetail):
     """Where a few nodes lie on the two main axes of the model's own embeddings.
 
     Returns {"x", "y": (m,) places, "forgotten": (m,) 1 for a node that the request touches,
@@ -74,7 +74,7 @@ class EmbeddingMap(Detail):
     nodes: int = 150
     touched: int = 40
 
-    def __call__(self, signals: Signals, split: Split) -> Found:
+    def of(self, signals: Signals, split: Split) -> Found:
         z = signals.embeddings
         if z is None or not len(split.forget):
             return None

@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from mu.evaluation.details import DIGITS, Detail, Found
+from mu.evaluation.details import DIGITS, Found, OwnDetail
 from mu.evaluation.graph import edge_sides, is_links, sigmoid
 from mu.evaluation.signals import Floats, Signals, Split
 
 
 @dataclass(frozen=True)
-class ScoreHistograms(Detail):
+class ScoreHistograms(OwnDetail):
     """How the probabilities of forgotten, retained and test edges are spread.
 
     Returns {"edges": (bins + 1,), and for "forget", "retain", "test" (positives), "non-edges" (test
@@ -27,7 +27,7 @@ class ScoreHistograms(Detail):
     links: ClassVar[bool] = True
     bins: int = 25
 
-    def __call__(self, signals: Signals, split: Split) -> Found:
+    def of(self, signals: Signals, split: Split) -> Found:
         if not is_links(signals):
             return None
         test, others = edge_sides(signals, split.test)

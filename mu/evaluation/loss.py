@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from mu.evaluation.attack_features import cross_entropy
-from mu.evaluation.details import DIGITS, Detail, Found
+from mu.evaluation.details import DIGITS, Found, OwnDetail
 from mu.evaluation.histograms import shares
 from mu.evaluation.score import PartScore, Peers
 from mu.evaluation.signals import Signals, Split
@@ -41,7 +41,7 @@ class MeanLoss(PartScore):
 
 
 @dataclass(frozen=True)
-class LossHistograms(Detail):
+class LossHistograms(OwnDetail):
     """How the losses of forgotten, retained and test samples are spread, on a logarithmic scale.
 
     Returns {"edges": (bins + 1,) of log10 of the loss, and for "forget", "retain", "test" the share
@@ -57,7 +57,7 @@ class LossHistograms(Detail):
     high: float = 1.5
     bins: int = 30
 
-    def __call__(self, signals: Signals, split: Split) -> Found:
+    def of(self, signals: Signals, split: Split) -> Found:
         limits = np.linspace(self.low, self.high, self.bins + 1)
         found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
         for name in ("forget", "retain", "test"):

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from mu.evaluation.attack_features import cross_entropy
-from mu.evaluation.details import DIGITS, Compared, Found
+from mu.evaluation.details import ALONE, DIGITS, Detail, Found
 from mu.evaluation.histograms import shares
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Floats, Ids, Signals, Split
 
 
 @dataclass(frozen=True)
-class MemorisationHistograms(Compared):
+class MemorisationHistograms(Detail):
     r"""How memorisation is spread over forgotten and over test samples.
 
     .. math:: p_\theta(y \mid x) - \tfrac1k \textstyle\sum_j p_{\text{oracle}_j}(y \mid x)
@@ -32,7 +32,7 @@ class MemorisationHistograms(Compared):
 
     bins: int = 41
 
-    def against(self, signals: Signals, split: Split, peers: Peers) -> Found:
+    def __call__(self, signals: Signals, split: Split, peers: Peers = ALONE) -> Found:
         others = [one for one in peers.oracles if not np.array_equal(one.logits, signals.logits)]
         if not others:
             return None

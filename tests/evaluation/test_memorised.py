@@ -30,17 +30,17 @@ def test_probabilities_of_the_true_class():
 
 
 def test_the_original_has_memorised_what_oracles_do_not_know():
-    found = MemorisationHistograms(bins=4).against(ORIGINAL, PARTS, Peers(oracles=FRESH))
+    found = MemorisationHistograms(bins=4)(ORIGINAL, PARTS, Peers(oracles=FRESH))
     assert found["edges"] == [-1, -0.5, 0, 0.5, 1]
     assert found["forget"] == [0, 0, 0.5, 0.5]  # 0.7 and 0.1
     assert found["test"] == [0, 0, 1, 0]
 
 
 def test_an_oracle_is_compared_with_the_others():
-    found = MemorisationHistograms(bins=4).against(FRESH[0], PARTS, Peers(oracles=FRESH))
+    found = MemorisationHistograms(bins=4)(FRESH[0], PARTS, Peers(oracles=FRESH))
     assert found["forget"] == [0, 0.5, 0.5, 0]  # −0.2 and 0.2
     alone = Peers(oracles=FRESH[:1])
-    assert MemorisationHistograms().against(FRESH[0], PARTS, alone) is None
+    assert MemorisationHistograms()(FRESH[0], PARTS, alone) is None
 
 
 def test_a_panel_hands_it_the_oracles():
