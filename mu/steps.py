@@ -365,7 +365,8 @@ class Steps:
         """Signals of a state on the whole universe, seen through its own view."""
         view = self.run.facts(state.removed[-1])["view"] if state.removed else self.facts["view"]
         batch_size = self.config["evaluation"]["batch_size"]
-        kept = self.config["evaluation"].get("embeddings", False)
+        asked = self.config["evaluation"]
+        kept = {name: True for name in ("embeddings", "features") if asked.get(name)}
         return await self.run.step(
             "predict",
             "mu.models.predict:step",
@@ -375,9 +376,9 @@ class Steps:
                 "model": self.model,
                 "view": view,
                 "batch_size": batch_size,
-                **({"embeddings": True} if kept else {}),
+                **kept,
             },
-            config=self.given(batch_size=batch_size, embeddings=kept),
+            config=self.given(batch_size=batch_size, **kept),
             inputs={"state": state.learner, "removed": list(state.removed)},
             label=f"predict {self.request}, seed {self.seed}",
         )

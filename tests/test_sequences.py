@@ -105,6 +105,22 @@ def test_the_passes_of_all_requests_so_far(mu):
     assert found.card("original", step=1)["values"]["cost/passes_so_far"] == 0
 
 
+def test_a_dropped_class_comes_back_with_a_relearnt_head(mu, tmp_path):
+    words = ("experiment=sequence", "methods=drop_class", "evaluation=continual", *QUICK)
+    found = mu("run", *words, "evaluation.features=true")
+    assert found.code == 0, found.err
+    for step in (0, 1):
+        dropped, original = (
+            found.card(name, step=step)["values"] for name in ("drop_class", "original")
+        )
+        assert dropped["acc_f"] == 0
+        # the trunk is the original's: so is a new head on it
+        assert dropped["relearnt_f"] == original["relearnt_f"] > 0.5
+    assert dropped["relearnt_o"] == original["relearnt_o"] > 0.5
+    without = mu("run", *words, out=tmp_path / "without")
+    assert without.card("drop_class", step=1)["values"]["relearnt_f"] is None
+
+
 def test_a_request_may_be_repeated():
     block = load_experiment("acu_cifar10", []).blocks[0]
     parts = block.requests["classes_then_images"]
@@ -182,6 +198,6 @@ def test_nodes_leave_a_head_one_request_after_the_other(mu, tmp_path):
         "        - {request: random, kind: nodes, share: 0.1}\n"
         "        - {request: random, kind: nodes, share: 0.1}\n"
     )
-    found = mu("run", f"experiment={path}", "recipe.epochs=5", "compute.workers=0")
+    found = mu("run", f"experiment={path}", "compute.workers=0")
     assert found.code == 0, found.err
     assert [found.card("acu", step=s)["exactness"] for s in (0, 1)] == ["head only"] * 2

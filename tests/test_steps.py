@@ -202,7 +202,10 @@ def test_predictions_are_decided_by_state_and_view():
         asked(predict(removed=[A])),
         asked(predict(removed=[B])),
         asked(predict(), evaluation__batch_size=3),
+        asked(predict(), evaluation__embeddings=True),
+        asked(predict(), evaluation__features=True),
     )
+    assert asked(predict(), evaluation__features=False).key == asked(predict()).key
     twin = FACTS | {"select/b": FACTS["select/b"] | {"view": "without a"}}
     assert asked(predict(removed=[B]), facts=twin).key == asked(predict(removed=[A])).key
 

@@ -24,7 +24,8 @@ def build_scores(evaluation: Mapping[str, Any]) -> dict[str, Score]:
 def signals_of(artifact: Artifact) -> Signals:
     """Signals from the arrays of a ``predict`` artifact."""
     a = artifact.arrays
-    return Signals(a["index"], a["logits"], a["targets"], a.get("embeddings"))
+    kept = {name: a.get(name) for name in ("embeddings", "features")}
+    return Signals(a["index"], a["logits"], a["targets"], **kept)
 
 
 def weight_distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:

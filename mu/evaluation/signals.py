@@ -67,6 +67,7 @@ class Signals:
         logits: (n, C); (n, 1) for links and other binary tasks; (n, d) for regression.
         targets: (n,) integer labels (0/1 for links), floating point for regression.
         embeddings: (N, d) embeddings of all nodes of a graph, where they were kept.
+        features: (n, d) what the head reads for each id, where it was kept.
 
     Raises:
         ValueError: if lengths disagree or an id occurs twice.
@@ -76,6 +77,7 @@ class Signals:
     logits: Array
     targets: Array
     embeddings: Array | None = None
+    features: Array | None = None
     _order: Ids | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -89,6 +91,8 @@ class Signals:
         if not len(index) == len(self.logits) == len(self.targets):
             sizes = f"{len(index)}, {len(self.logits)}, {len(self.targets)}"
             raise ValueError(f"index, logits and targets differ in length: {sizes}")
+        if self.features is not None and len(self.features) != len(index):
+            raise ValueError(f"{len(index)} ids but {len(self.features)} rows of features")
         if np.all(np.diff(index) > 0):
             return
         order = np.argsort(index, kind="stable")

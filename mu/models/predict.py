@@ -11,18 +11,34 @@ from mu.data.base import View, removed_elements
 from mu.data.build import build_data
 from mu.evaluation.signals import Signals
 from mu.models.base import Learner, as_batch, evaluation_mode
+from mu.models.output_layer import head_inputs, output_layer
 from mu.training.fit import Progress, rebuild
 
 
 @torch.inference_mode()
 def predict(
-    learner: Learner, batches: Any, device: str = "cpu", progress: Progress | None = None
+    learner: Learner,
+    batches: Any,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    features: bool = False,
 ) -> Signals:
     """Logits of a learner in evaluation mode and float32, whatever it was trained in.
 
     Batches without ids (a user's ``(x, y)``) are numbered in order.
+
+    Args:
+        learner: Is left as it was, on the CPU.
+        batches: Of everything that is asked.
+        device: Where to compute.
+        progress: Told the number of batches done, and of all.
+        features: Whether to keep what the head reads, too.
+
+    Raises:
+        UsageError: ``features`` of a network that does not end in one linear layer.
     """
-    logits, targets, index = [], [], []
+    logits, targets, index, kept = [], [], [], []
+    head = output_layer(learner.network) if features else None
     total = len(batches) if hasattr(batches, "__len__") else 0
     with evaluation_mode(learner):
         learner.to(device)
@@ -31,7 +47,12 @@ def predict(
             x = batch.x.to(device)
             if isinstance(x, Tensor) and x.dim() == 4:
                 x = x.contiguous(memory_format=torch.channels_last)
-            found, wanted = learner.outputs(as_batch((x, batch.y)))
+            moved = as_batch((x, batch.y))
+            if head is None:
+                found, wanted = learner.outputs(moved)
+            else:
+                read, found, wanted = head_inputs(learner, moved, head)
+                kept.append(read.float().cpu().numpy())
             logits.append(found.float().cpu().numpy())
             targets.append(wanted.cpu().numpy())
             index.append(batch.index.numpy())
@@ -41,7 +62,8 @@ def predict(
     ids = np.concatenate(index)
     if (ids < 0).any():
         ids = np.arange(len(ids))
-    return Signals(ids, np.concatenate(logits), np.concatenate(targets))
+    read_by_head = np.concatenate(kept) if kept else None
+    return Signals(ids, np.concatenate(logits), np.concatenate(targets), features=read_by_head)
 
 
 @torch.inference_mode()
@@ -61,8 +83,10 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     removed = removed_elements(inputs["removed"])
     view: View = data.without(removed).view
     batches = data.loader(data.universe(), view, batch_size=config["batch_size"])
-    found = predict(learner, batches, config["device"], progress)
+    found = predict(learner, batches, config["device"], progress, config.get("features", False))
     arrays = {"index": found.index, "logits": found.logits, "targets": found.targets}
+    if found.features is not None:
+        arrays["features"] = found.features
     if config.get("embeddings") and hasattr(learner.network, "encode"):
         arrays["embeddings"] = embeddings(learner, next(iter(batches)), config["device"])
     return Artifact({"n": len(found.index)}, arrays)

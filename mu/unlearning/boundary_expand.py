@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
+from mu.models.output_layer import output_layer
 from mu.unlearning.base import OPTIMIZERS, Finetuning
-from mu.unlearning.output_layer import output_layer
 
 
 def shadow_of(head: nn.Linear) -> nn.Linear:

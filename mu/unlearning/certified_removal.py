@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mu.data.base import Batch
 from mu.errors import UsageError
+from mu.models.output_layer import output_layer
 from mu.unlearning.base import Unlearner
 from mu.unlearning.certified_heads import Heads, folded, head_rows, radius_of, signs
 from mu.unlearning.logistic_head import (
@@ -18,7 +19,6 @@ from mu.unlearning.logistic_head import (
     residual_bound,
     train_head,
 )
-from mu.unlearning.output_layer import output_layer
 from mu.unlearning.parts import move
 
 __all__ = ["CertifiedRemoval", "budget", "removal_update", "residual_bound", "train_head"]

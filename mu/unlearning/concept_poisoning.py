@@ -10,8 +10,8 @@ from mu.concepts.concept_map import ConceptMap, places_of, read_maps
 from mu.concepts.edit import EDITS, Edit, Places, edited
 from mu.data.base import Batch
 from mu.errors import UsageError
+from mu.models.output_layer import head_inputs, output_layer
 from mu.unlearning.frozen_trunk import FrozenTrunk, last_stage
-from mu.unlearning.output_layer import head_inputs, output_layer
 from mu.unlearning.parts import DataPart, Part, move
 from mu.unlearning.relabelling import LABELS, Labels, nearest_donor, poisoned_labels
 from mu.unlearning.rows import Rows, balanced, gathered, held, joined, rows_of

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner
+from mu.models.output_layer import head_inputs
 from mu.unlearning.base import OPTIMIZERS, Finetuning
-from mu.unlearning.output_layer import head_inputs
 from mu.unlearning.parts import Part, move
 from mu.unlearning.rows import Rows, Shuffled, held
 

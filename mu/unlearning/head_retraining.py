@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 import torch
 
 from mu.errors import UsageError
+from mu.models.output_layer import output_layer
 from mu.unlearning.frozen_trunk import FrozenTrunk
-from mu.unlearning.output_layer import output_layer
 
 Start = Literal["zero", "original"]
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from mu.data.base import Batch
 from mu.models.base import Learner
-from mu.unlearning.output_layer import head_inputs
+from mu.models.output_layer import head_inputs
 
 
 def prototype_loss(embeddings: Tensor, labels: Tensor, prototypes: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.lora.stages import Stages
 from mu.models.base import Learner
+from mu.models.output_layer import head_inputs
 from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
-from mu.unlearning.output_layer import head_inputs
 from mu.unlearning.parts import DataPart
 
 

@@ -56,6 +56,13 @@ def test_bad_tables_are_refused(index: list, logits: np.ndarray, targets: list, 
         Signals(np.array(index), logits, np.array(targets))
 
 
+def test_features_have_a_row_for_each_id() -> None:
+    logits, ids = np.zeros((2, 2)), np.array([4, 5])
+    assert Signals(ids, logits, ids, features=np.zeros((2, 7))).features.shape == (2, 7)
+    with pytest.raises(ValueError, match="2 ids but 3 rows of features"):
+        Signals(ids, logits, ids, features=np.zeros((3, 7)))
+
+
 def test_split_reads_lists_and_names_its_parts() -> None:
     split = Split([1, 2], [], [3], [], [4])  # type: ignore[arg-type]
     assert split.before.dtype == np.int64

@@ -1,11 +1,14 @@
 """One forward pass over the universe."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from mu.data.base import TensorData
+from mu.errors import UsageError
 from mu.models.base import Learner
+from mu.models.output_layer import output_layer
 from mu.models.predict import predict, step
 from mu.models.vision import SmallCNN
 from mu.training.fit import step as fit_step
@@ -38,6 +41,21 @@ def test_plain_batches_are_numbered():
     found = predict(Learner(nn.Linear(3, 2)), batches)
     assert found.index.tolist() == [0, 1, 2]
     assert found.targets.tolist() == [0, 0, 1]
+
+
+def test_what_the_head_reads_is_kept_where_asked():
+    images = data()
+    learner = Learner(SmallCNN(1, 3, 8, 2, 4)).eval()
+    loader = images.loader(images.universe(), batch_size=7)
+    assert predict(learner, loader).features is None
+    found = predict(learner, loader, features=True)
+    head = output_layer(learner.network)
+    with torch.no_grad():
+        again = head(torch.from_numpy(found.features))
+    assert np.allclose(again.numpy(), found.logits, atol=1e-6)
+    twice = nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.ReLU())
+    with pytest.raises(UsageError, match="must end in one linear layer"):
+        predict(Learner(twice), loader, features=True)
 
 
 def test_progress_is_told():

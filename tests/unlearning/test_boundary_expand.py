@@ -10,6 +10,7 @@ from torch import nn
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner
+from mu.models.output_layer import output_layer
 from mu.models.predict import predict
 from mu.models.resnet import ResNet18
 from mu.models.timm import TimmModel
@@ -17,7 +18,6 @@ from mu.models.vision import CifarResNet
 from mu.unlearning import boundary_expand
 from mu.unlearning.base import Context, LoaderPart, apply
 from mu.unlearning.boundary_expand import BoundaryExpand, expanded_outputs, shadow_of
-from mu.unlearning.output_layer import output_layer
 
 
 def widened(network, head, shadow):

@@ -8,12 +8,12 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.models.lenet import LeNet5
+from mu.models.output_layer import head_inputs, output_layer
 from mu.models.resnet import ResNet18
 from mu.models.timm import TimmModel
 from mu.models.vgg import VGG16BN
 from mu.models.vision import CifarResNet, SmallCNN
 from mu.unlearning.frozen_trunk import last_stage
-from mu.unlearning.output_layer import head_inputs, output_layer
 
 NETWORKS = {
     "lenet": lambda: LeNet5(1, 4, 16),

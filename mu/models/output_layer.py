@@ -43,7 +43,7 @@ def head_inputs(learner: Learner, batch: Batch, head: nn.Linear) -> tuple[Tensor
     if len(seen) != 1 or seen[0][1].shape != logits.shape or not torch.equal(seen[0][1], logits):
         raise UsageError(
             f"the logits of {type(learner.network).__name__} are not the outputs of its last "
-            f"linear layer ({head.in_features} → {head.out_features}); the method needs a network "
-            "that ends in one linear layer"
+            f"linear layer ({head.in_features} → {head.out_features}); it must end in one linear "
+            "layer to be read there"
         )
     return seen[0][0], logits, targets
