@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from mu.analytic.key import process_key
+from mu.artifact import Artifact
 from mu.choices import choices, options_of, read_yaml, unknown
-from mu.data.base import Data
+from mu.data.base import Data, removed_elements
 from mu.errors import UsageError
 from mu.evaluation.score import Score
 from mu.evaluation.signals import Signals, Split
@@ -28,8 +30,11 @@ def unlearn(
     *,
     forget: Loader | None = None,
     retain: Loader | None = None,
+    validation: Loader | None = None,
     data: Data | None = None,
     request: Request | None = None,
+    before: Sequence[Request] = (),
+    memory: Mapping[str, Tensor] | None = None,
     seed: int = 0,
     device: str = "cpu",
     precision: str = "32-true",
@@ -46,9 +51,15 @@ def unlearn(
         forget: Yields batches ``(x, y)`` of D_f.
         retain: Yields batches ``(x, y)`` of D_r. Methods that ask for all of D get the retained
             batches, then the forgotten ones.
+        validation: Yields batches never trained on, for methods that stop or report by them.
         data: In place of loaders, a data set such as a graph, where forgetting changes what is
             left (`mu.data.pyg` makes one of a `torch_geometric.data.Data`).
         request: Which of its elements to forget, as in ``Request("edges", ids)``.
+        before: Earlier requests to the same data, which ``net`` has forgotten already.
+        memory: Where requests come one after the other, what the method remembers of the last one:
+            the attribute ``unlearning_memory`` of what it returned. GS-LoRA keeps prototypes of the
+            original there, ACU its statistics, which the same process can read, or any that has the
+            same ``MU_LEDGER_KEY``.
         seed: Seed of everything the method draws.
         device: "cpu" or "cuda".
         precision: "32-true" or "bf16-mixed".
@@ -59,7 +70,8 @@ def unlearn(
 
     Returns:
         A new module of the type of ``net``, in evaluation mode, on the CPU. What the method says of
-        itself (selected share, passes, seconds) is in its attribute ``unlearning``.
+        itself (selected share, passes, seconds) is in its attribute ``unlearning``, what it
+        remembers for the next request in ``unlearning_memory``.
 
     Raises:
         UsageError: Unknown method or option, a loader that the method needs is missing, or a
@@ -75,41 +87,57 @@ def unlearn(
     """
     unlearner = _method(method, options)
     learner = net if isinstance(net, Learner) else Learner(net)
-    context = Context(seed=seed, device=device, precision=precision, progress=progress)
-    parts = _parts(unlearner, forget, retain, data, request)
-    found = apply(unlearner, learner, parts, context, stored=stored)
+    where: dict[str, Any] = {"device": device, "precision": precision, "progress": progress}
+    context = Context(seed=seed, secret=process_key, **where)
+    if data is not None or request is not None or before:
+        parts = _parts_of(unlearner, data, [*before, request], [forget, retain, validation])
+    else:
+        loaders = {"forget": forget, "retain": retain, "validation": validation}
+        parts = _loader_parts(unlearner, loaders)
+    found = apply(unlearner, learner, parts, context, dict(memory or {}), stored)
     result: Any = found.learner if isinstance(net, Learner) else found.learner.network
     result.unlearning = found.facts | found.cost()
+    result.unlearning_memory = found.memory
     return result  # type: ignore[no-any-return]
 
 
-def _parts(
+def _parts_of(
     unlearner: Unlearner,
-    forget: Loader | None,
-    retain: Loader | None,
     data: Data | None,
-    request: Request | None,
+    requests: Sequence[Request | None],
+    loaders: Sequence[Loader | None],
 ) -> Mapping[str, Part]:
-    """What the method is handed, from loaders or from a data set.
+    """What the method is handed of a data set for the last of some requests.
 
     Raises:
-        UsageError: Both, half of one, or a part that the method needs is missing.
+        UsageError: Loaders as well, half of what is needed, or an element that left before.
     """
-    if data is not None or request is not None:
-        if data is None or request is None or forget is not None or retain is not None:
-            raise UsageError("give either loaders forget= and retain=, or data= and request=")
-        chosen = selection(data, check(request, data, {}), {})
-        return parts_for(data, unlearner, [], chosen)
-    loaders = {"forget": forget, "retain": retain}
+    given = [request for request in requests if request is not None]
+    if data is None or len(given) < len(requests) or any(one is not None for one in loaders):
+        raise UsageError("give either loaders forget= and retain=, or data= and request=")
+    selections: list[Artifact] = []
+    for request in given:
+        removed = removed_elements(selections)
+        selections.append(selection(data, check(request, data, removed), removed))
+    *earlier, last = selections
+    return parts_for(data, unlearner, earlier, last)
+
+
+def _loader_parts(unlearner: Unlearner, loaders: Mapping[str, Loader | None]) -> Mapping[str, Part]:
+    """What the method is handed of the user's loaders.
+
+    Raises:
+        UsageError: The method needs what loaders do not tell.
+    """
     given = {name: _several(loader) for name, loader in loaders.items() if loader is not None}
     parts: dict[str, Part] = {name: LoaderPart((loader,)) for name, loader in given.items()}
-    if len(given) == 2:
+    if {"forget", "retain"} <= set(given):
         parts["full"] = LoaderPart((given["retain"], given["forget"]))
     if "full" in unlearner.needs and "full" not in parts:
         raise UsageError(f"{type(unlearner).__name__} needs both forget= and retain= loaders")
-    if missing := sorted(unlearner.needs - {"forget", "retain", "full"}):
+    if untold := sorted(unlearner.needs - {*loaders, "full"}):
         raise UsageError(
-            f"{type(unlearner).__name__} needs {', '.join(missing)}, which loaders do not tell; "
+            f"{type(unlearner).__name__} needs {', '.join(untold)}, which loaders do not tell; "
             "give data= and request="
         )
     return parts

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import mu
 from mu.errors import UsageError
 from mu.models.base import Learner
+from mu.unlearning.base import Unlearner
 from mu.unlearning.ssd import SSD, alpha_of_share, dampen, importance
 
 
@@ -203,5 +204,84 @@ def test_loaders_and_data_exclude_each_other():
             mu.unlearn(net, "utu", **given)
     with pytest.raises(UsageError, match="id 999 is not one of the"):
         mu.unlearn(net, "utu", data=data, request=request)
-    with pytest.raises(UsageError, match="D2DGN needs validation, which loaders do not tell"):
+    with pytest.raises(UsageError, match="GNNDelete needs kept, which loaders do not tell"):
+        mu.unlearn(net, "gnndelete", forget=[], retain=[])
+    with pytest.raises(UsageError, match="D2DGN needs validation"):
         mu.unlearn(net, "d2dgn", forget=[], retain=[])
+
+
+def in_a_row(digits, net, method, labels, **options):
+    """Classes that leave a model one after the other, each by loaders of its own."""
+    (x, y), (_, _, test) = digits[0].tensors, digits
+    found, gone = [net], []
+    for label in labels:
+        gone.append(label)
+        rows = {"forget": y == label, "retain": ~torch.isin(y, torch.tensor(gone))}
+        loaders = {n: DataLoader(TensorDataset(x[r], y[r]), 64) for n, r in rows.items()}
+        memory = getattr(found[-1], "unlearning_memory", None)
+        given = loaders | {"validation": test, "memory": memory} | options
+        found.append(mu.unlearn(found[-1], method, **given))
+    return found[1:]
+
+
+def test_adapters_of_requests_in_a_row(digits):
+    from timm.models.vision_transformer import VisionTransformer
+
+    torch.manual_seed(0)
+    images = nn.Unflatten(1, (1, 8, 8))
+    vit = VisionTransformer(
+        img_size=8, patch_size=4, in_chans=1, embed_dim=8, depth=2, num_heads=2, num_classes=10
+    )
+    options = {"epochs": 1, "rank": 1, "w_forget": 0.1}
+    first, second = in_a_row(digits, nn.Sequential(images, vit), "gs_lora_pp", [3, 5], **options)
+    assert first.unlearning_memory["norms"].shape == (1, 2)
+    assert second.unlearning_memory["norms"].shape == (2, 2)
+    prototypes = [one.unlearning_memory["prototypes"] for one in (first, second)]
+    torch.testing.assert_close(*prototypes, equal_nan=True)
+    assert 0 <= second.unlearning["accuracy"]["forget"] <= 1
+
+
+def test_a_head_forgets_rows_in_a_row_exactly(digits, net):
+    options = {"expansion": 32}
+    _, second = in_a_row(digits, net, "acu", [3, 5], **options)
+    (x, y) = digits[0].tensors
+    gone = (y == 3) | (y == 5)
+    both, rest = (DataLoader(TensorDataset(x[r], y[r]), 64) for r in (gone, ~gone))
+    at_once = mu.unlearn(net, "acu", forget=both, retain=rest, **options)
+    assert second.unlearning["statistics"] == at_once.unlearning["statistics"]
+    torch.testing.assert_close(second(x), at_once(x), rtol=0, atol=0)
+    memory = second.unlearning_memory
+    with pytest.raises(UsageError, match="removed"):
+        mu.unlearn(second, "acu", forget=both, retain=rest, memory=memory, **options)
+
+
+class Sizes(Unlearner):
+    """Says how many samples each part has, and of the graph how many edges."""
+
+    def solve(self):
+        for part in ("forget", "retain"):
+            batches = list(self.looks(part))
+            self.facts[part] = sum(len(batch) for batch in batches)
+            self.facts["edges"] = batches[0].x.adjacency.values().numel()
+
+
+def test_what_left_a_graph_before_is_gone():
+    from torch_geometric.datasets import KarateClub
+
+    from mu.data.pyg import links_of
+    from mu.forget_sets.files import Request
+    from mu.models.graph import Encoder
+
+    torch.manual_seed(0)
+    data, net = links_of(KarateClub()[0], validation=0.1, test=0.1), Encoder(Plain())
+    one, two = (Request("edges", data.edge_ids(data.edges[[i]])) for i in (3, 8))
+    first = mu.unlearn(net, "utu", data=data, request=one)
+    alone = mu.unlearn(first, Sizes(), data=data, request=two).unlearning
+    after = mu.unlearn(first, Sizes(), data=data, request=two, before=[one]).unlearning
+    assert alone["forget"] == after["forget"] == 1
+    assert alone["retain"] == after["retain"] + 1
+    assert alone["edges"] == after["edges"] + 2  # both directions
+    with pytest.raises(UsageError, match="forgotten by an earlier request"):
+        mu.unlearn(first, "utu", data=data, request=one, before=[one])
+    with pytest.raises(UsageError, match="give either loaders"):
+        mu.unlearn(first, "utu", forget=[], retain=[], before=[one])

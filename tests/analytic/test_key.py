@@ -2,7 +2,7 @@
 
 import pytest
 
-from mu.analytic.key import ledger_key
+from mu.analytic.key import ledger_key, process_key
 from mu.errors import UsageError
 
 
@@ -25,3 +25,12 @@ def test_a_key_that_is_none_is_named(given, monkeypatch) -> None:
     monkeypatch.setenv("MU_LEDGER_KEY", given)
     with pytest.raises(UsageError, match="MU_LEDGER_KEY must be 32 to 128 hexadecimal digits"):
         ledger_key()
+
+
+def test_a_key_of_the_process_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.delenv("MU_LEDGER_KEY", raising=False)
+    monkeypatch.setenv("MU_STORE", str(tmp_path / "store"))
+    assert process_key() == process_key() and len(process_key()) == 32
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setenv("MU_LEDGER_KEY", "00ff" * 8)
+    assert process_key() == bytes.fromhex("00ff" * 8)
