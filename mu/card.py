@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mu.errors import CellFailed
-from mu.evaluation.cost import cost_values, relative_passes
+from mu.evaluation.cost import cost_values, passes
 from mu.jobs import one_line
 from mu.steps import Comparison, Found, State, Steps
 
@@ -118,11 +118,23 @@ def costs(
         spent = dict.fromkeys(retrain, 0.0)
     values = cost_values(spent, retrain)
     if len(steps.block.requests[steps.request]) > 1:
-        done = [steps.run.facts(ref)["cost"] for ref in state.past] if state else []
-        values["cost/passes_so_far"] = sum(relative_passes(cost, retrain) for cost in done)
-        if method == "oracle":
-            values["cost/passes_so_far"] = float(number + 1)
+        spent_so_far = so_far(steps, state, passes(retrain)) if state else 0.0
+        values["cost/passes_so_far"] = float(number + 1) if method == "oracle" else spent_so_far
     return {name: v if v == v else None for name, v in values.items()}
+
+
+def so_far(steps: Steps, state: State, retrain: float) -> float:
+    """Passes of all requests so far, each relative to the retraining that it stands for.
+
+    Oracles are trained where they are asked for, so that only the last retraining is counted. What
+    earlier ones took follows from their number of samples; on a graph, where a pass is one over the
+    view, all take the same.
+    """
+    done = [passes(steps.run.facts(ref)["cost"]) for ref in state.past]
+    kept = [steps.run.facts(ref)["n_retain"] for ref in state.removed[: len(done)]]
+    by_samples = bool(kept) and retrain >= kept[-1]
+    sizes = [n / kept[-1] if by_samples else 1.0 for n in kept]
+    return sum(own / (retrain * size) for own, size in zip(done, sizes, strict=True))
 
 
 def provenance(steps: Steps, request: Comparison | None, state: State | None) -> Card:

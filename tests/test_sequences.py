@@ -99,7 +99,9 @@ def test_the_passes_of_all_requests_so_far(mu):
     found = mu("run", "experiment=sequence", "methods=finetune", *QUICK)
     first, second = (found.card("finetune", step=s)["values"] for s in (0, 1))
     assert first["cost/passes_so_far"] == pytest.approx(first["cost/passes"])
-    assert second["cost/passes_so_far"] > second["cost/passes"] + 0.8 * first["cost/passes"]
+    # each relative to the retraining it stands for, which the second time is on fewer images
+    both = first["cost/passes"] + second["cost/passes"]
+    assert second["cost/passes_so_far"] == pytest.approx(both)
     oracle = [found.card("oracle", step=s)["values"]["cost/passes_so_far"] for s in (0, 1)]
     assert oracle == [1, 2]
     assert found.card("original", step=1)["values"]["cost/passes_so_far"] == 0
