@@ -131,9 +131,11 @@ def so_far(steps: Steps, state: State, retrain: float) -> float:
     view, all take the same.
     """
     done = [passes(steps.run.facts(ref)["cost"]) for ref in state.past]
-    kept = [steps.run.facts(ref)["n_retain"] for ref in state.removed[: len(done)]]
-    by_samples = bool(kept) and retrain >= kept[-1]
-    sizes = [n / kept[-1] if by_samples else 1.0 for n in kept]
+    served = [steps.run.facts(ref) for ref in state.removed[: len(done)]]
+    sizes = [
+        one["n_retain"] / served[-1]["n_retain"] if one["kind"] == "samples" else 1.0
+        for one in served
+    ]
     return sum(own / (retrain * size) for own, size in zip(done, sizes, strict=True))
 
 
