@@ -39,7 +39,7 @@ class Found:
         history: One entry an iteration: ``value`` of the set that was forgotten, ``upper`` = Σ w ℓ
             with the new weights (as published), ``fractional`` weights, ``overlap_start`` and
             ``overlap_last`` of the new set with the first and with the last one, ``stable``: the
-            rank correlation of losses with those of the last iteration.
+            rank correlation of the gradient with that of the last iteration.
     """
 
     chosen: Ids
@@ -81,6 +81,7 @@ def bilevel(
     step: float = 1.0,
     kind: str = "relative",
     gamma: float = 0.0,
+    average: bool = False,
     stable: float | None = 0.99,
     patience: int | None = 2,
     keep: str = "best",
@@ -93,6 +94,10 @@ def bilevel(
 
     γ is not divided by s: beside losses of 10⁻⁶ a γ of 10⁻⁴ would throw out whatever is chosen.
 
+    A lower level that draws (batches, first weights) leaves losses with noise, and the m lowest of
+    n noisy losses are those that were lucky. ``average`` puts the mean over all iterations so far
+    in their place, as stochastic approximation does, so that the set settles.
+
     Args:
         lower: Forgets with weights (n,), from the same model each time.
         start: (n,) first weights, in {0 ≤ w ≤ 1, Σ w = m}.
@@ -101,6 +106,7 @@ def bilevel(
         step: η.
         kind: "relative": s is the `scale` of the gradient; "absolute": s = 1, as published.
         gamma: γ.
+        average: Step along the mean of the gradients so far, not along the last one.
         stable: End once the set overlaps the last one by this share, twice in a row (weights may
             still move below a set that does not); None does not look at it.
         patience: End after so many iterations in a row none of which lowered the best value by a
@@ -126,8 +132,9 @@ def bilevel(
     best, value = chosen, float("inf") * sign
     history: list[dict[str, Any]] = []
     before: Floats | None = None
+    total = np.zeros(len(w))
     still = waited = 0
-    for _ in range(steps):
+    for done in range(1, steps + 1):
         found = lower(w)
         losses = found.losses
         now = float(losses[chosen].mean()) if budget else 0.0
@@ -135,6 +142,9 @@ def bilevel(
         if sign * now < sign * value:
             best, value = chosen, now
         gradient = sign * (losses + found.implicit)
+        total += gradient
+        if average:
+            gradient = total / done
         unit = scale(gradient, budget) if kind == "relative" else 1.0
         w = project(w - step * (gradient / unit + 2 * gamma * w), budget)
         last, chosen = chosen, top_m(w, budget)
@@ -146,10 +156,10 @@ def bilevel(
                 "fractional": int(((w > 0) & (w < 1)).sum()),
                 "overlap_start": overlap(chosen, first),
                 "overlap_last": again,
-                "stable": None if before is None else float(spearmanr(losses, before).statistic),
+                "stable": None if before is None else float(spearmanr(gradient, before).statistic),
             }
         )
-        before = losses
+        before = gradient
         still = still + 1 if stable is not None and again >= stable else 0
         if still == TWICE or waited == patience:
             break

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -80,11 +81,18 @@ class LowerLevel:
         self.passes = [0, 0]  # forward and backward, in the unit of the data
         self.look = 0  # what one look at all losses takes
 
-    def __call__(self, shares: Floats) -> tuple[Learner, View]:
+    def __call__(self, shares: Floats, seed: int | None = None) -> tuple[Learner, View]:
         """The model that forgot each element to its share, and the view it is to be looked at in.
 
         The view is without the elements for ``binary`` membership and with all for ``fractional``.
+
+        Args:
+            shares: (n,) w, in [0, 1].
+            seed: Seed of what the method draws; by default that of the setting, each time.
         """
+        context = self.setting.context
+        if seed is not None:
+            context = replace(context, seed=seed)
         if self.membership == "binary":
             chosen = Request(self.kind, self.elements[shares > 0.5])
             made = selection(self.data, chosen, self.setting.before)
@@ -92,7 +100,7 @@ class LowerLevel:
             view = self.data.without(removed_elements([*self.before, made])).view
         else:
             parts, view = self.weighted_parts(shares), self.view
-        found = apply(copy.deepcopy(self.method), self.learner, parts, self.setting.context)
+        found = apply(copy.deepcopy(self.method), self.learner, parts, context)
         self.passes[0] += found.meter.forward
         self.passes[1] += found.meter.backward
         return found.learner, view

@@ -37,9 +37,15 @@ class WorstCaseSelector:
     What is found is redundant: a model that never saw it knows it too. It is not what costs most to
     forget; see `mu.forget_sets.hard_to_unlearn`.
 
+    What a lower level leaves depends on what it draws: on the order of batches above all. A search
+    that sees one order alone, as published, finds the samples that this order happens to leave
+    known, and other orders do not. So each iteration draws its own (``reseed``) and starts from the
+    next of the ``learners``, and the step follows the mean over the iterations (``average``).
+
     Beside the set the search says what the m lowest losses of the model before forgetting give
-    (one pass) and a random set: mean losses once each is forgotten wholly by the same lower level.
-    By default it begins at the first of them, and returns it where nothing better was found.
+    (one pass) and a random set: mean losses once each is forgotten wholly by the same lower level,
+    with draws that the search has not seen, the same for each set (``checks`` of them). By default
+    it begins at the first of them, and returns it where what was found is not better.
 
     Args:
         lower: The method of the lower level.
@@ -56,11 +62,16 @@ class WorstCaseSelector:
         hypergradient: "sign": losses alone, exact where the lower level takes sign steps;
             "one_step": with the gradient through one step of plain descent.
         lower_step: β of that step.
+        reseed: Every lower level draws anew; False: all draw the same, as published.
+        average: Step along the mean over the iterations so far; False: along the last one.
         start: "one_pass", or "random" as published.
         stable: Stop once a set overlaps the last one by this share, twice; None never does.
         patience: Stop after so many iterations without a better set; None never does.
-        keep: "best" set found, or the "last", as published.
-        learners: Models that the lower level starts from; losses are averaged.
+        keep: "best": where the set found is not better than the first one, return that; without
+            ``average`` the best set of all iterations counts as found. "last", as published: the
+            last set, whatever it is worth.
+        checks: Lower levels for each set whose value is reported.
+        learners: Models that lower levels start from, in turn.
         same_seed: Select with the very model that is scored afterwards.
 
     Raises:
@@ -77,16 +88,19 @@ class WorstCaseSelector:
         reduce: str = "mean",
         direction: str = "hardest",
         membership: str = "fractional",
-        upper_steps: int = 10,
-        upper_step: float = 1.0,
+        upper_steps: int = 5,
+        upper_step: float = 10.0,
         upper_kind: str = "relative",
         gamma: float = 1e-4,
         hypergradient: str = "sign",
         lower_step: float = 0.01,
+        reseed: bool = True,
+        average: bool = True,
         start: str = "one_pass",
         stable: float | None = 0.99,
-        patience: int | None = 2,
+        patience: int | None = None,
         keep: str = "best",
+        checks: int = 1,
         learners: int = 1,
         same_seed: bool = False,
     ) -> None:
@@ -106,9 +120,14 @@ class WorstCaseSelector:
         self.membership, self.hypergradient, self.beta = membership, hypergradient, lower_step
         self.search: dict[str, Any] = {
             **{"steps": upper_steps, "step": upper_step, "kind": upper_kind, "gamma": gamma},
-            **{"stable": stable, "patience": patience, "keep": keep, "sign": self.sign},
+            **{"average": average, "stable": stable, "patience": patience, "sign": self.sign},
+            # of averaged losses the last ones are the best known
+            **{"keep": "last" if average and keep == "best" else keep},
         }
-        self.start = start
+        self.reseed, self.start, self.keep = reseed, start, keep
+        if isinstance(checks, bool) or not isinstance(checks, int) or checks < 1:
+            raise UsageError(f"checks={checks!r} must be a whole number of at least 1")
+        self.checks = checks
         self.asks = {"learners": check_models(learners, "learners")}
         self.facts: dict[str, Any] = {}
         self.said: list[str] = []
@@ -136,18 +155,19 @@ class WorstCaseSelector:
         levels = [LowerLevel(self.lower, model.learner, *where) for model in models]
 
         done = itertools.count(1)
-        total = len(levels) * (self.search["steps"] + len(STARTS))
+        turns = itertools.count()
+        total = self.search["steps"] + self.checks * (len(STARTS) + 1)
+
+        def forgotten(w: Floats, turn: int) -> Lower:
+            """What the lower level of a turn leaves: whose model it starts from, what it draws."""
+            seed = drawn_seed(setting.context.seed, turn) if self.reseed else None
+            found = self.forgotten(levels[turn % len(levels)], units, w, seed)
+            if progress is not None:
+                progress(min(next(done), total), total)
+            return found
 
         def lower(w: Floats) -> Lower:
-            found = []
-            for level in levels:
-                found.append(self.forgotten(level, units, w))
-                if progress is not None:
-                    progress(min(next(done), total), total)
-            return Lower(
-                np.mean([one.losses for one in found], axis=0),
-                np.mean([np.broadcast_to(one.implicit, w.shape) for one in found], axis=0),
-            )
+            return forgotten(w, next(turns))
 
         known = units.gathered(np.mean([losses(one.signals, samples) for one in models], axis=0))
         one_pass = top_m(-self.sign * known, m)
@@ -156,19 +176,23 @@ class WorstCaseSelector:
         step = self.binary(lower, m) if self.membership == "binary" else lower
         found = bilevel(step, indicator(sets[self.start], units.count), m, **self.search)
 
+        unseen = [next(turns) for _ in range(self.checks)]
+
         def value(chosen: Ids) -> float:
             """Mean loss on a set that is forgotten wholly: weights of a search may be parts."""
-            return float(lower(indicator(chosen, units.count)).losses[chosen].mean())
+            w = indicator(chosen, units.count)
+            return float(np.mean([forgotten(w, turn).losses[chosen].mean() for turn in unseen]))
 
-        # the first iteration has forgotten the start, which is a set, wholly
-        values = {self.start: found.history[0]["value"]}
-        values |= {name: value(own) for name, own in sets.items() if name not in values}
+        values = {name: value(own) for name, own in sets.items()}
         at_start = np.array_equal(found.chosen, sets[self.start])
         values[""] = values[self.start] if at_start else value(found.chosen)
         chosen = found.chosen
-        if self.search["keep"] == "best" and self.sign * (values[""] - values[self.start]) > 0:
-            chosen, values[""] = sets[self.start], values[self.start]
+        # the value stays that of what was found: the smaller of two would flatter the search
+        back = self.keep == "best" and self.sign * (values[""] - values[self.start]) > 0
+        if back:
+            chosen = sets[self.start]
         self.report(found, values, overlap(chosen, one_pass), m / units.count)
+        self.facts["returned_start"] = back or at_start
         self.facts["passes"] = [sum(level.passes[k] for level in levels) for k in (0, 1)]
         self.facts["look"] = levels[0].look  # one forward pass over what is chosen from
         return np.sort(ids[np.isin(units.of, chosen)])
@@ -177,10 +201,12 @@ class WorstCaseSelector:
         """The lower level on the m largest weights alone."""
         return lambda w: lower(indicator(top_m(w, m), len(w)))
 
-    def forgotten(self, level: LowerLevel, units: Units, w: Floats) -> Lower:
+    def forgotten(
+        self, level: LowerLevel, units: Units, w: Floats, seed: int | None = None
+    ) -> Lower:
         """What one model loses by forgetting with weights of units."""
         shares = units.spread(w)
-        learner, view = level(shares)
+        learner, view = level(shares, seed)
         values = units.gathered(level.losses(learner, view))
         if self.hypergradient == "sign":
             return Lower(values)
@@ -209,6 +235,11 @@ class WorstCaseSelector:
                 "a random set beats what the search found: losses do not guide this lower level; "
                 "try start=random, more patience or another lower level"
             )
+
+
+def drawn_seed(seed: int, turn: int) -> int:
+    """Seed of the lower level of a turn."""
+    return int(np.random.SeedSequence([seed & 0xFFFFFFFF, turn]).generate_state(1)[0])
 
 
 def indicator(chosen: Ids, count: int) -> Floats:

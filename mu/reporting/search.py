@@ -33,10 +33,12 @@ def search_notes(cards: Iterable[Mapping[str, Any]]) -> list[str]:
     same, chance = mean(found, "overlap_one_pass") or 0.0, mean(found, "overlap_chance") or 0.0
     steps = sorted(int(one["iterations"]) for one in found)
     spread = f"{steps[0]}" if steps[0] == steps[-1] else f"{steps[0]} to {steps[-1]}"
+    back = sum(bool(one.get("returned_start")) for one in found)
+    returned = f"; the first set was returned in {back} of {len(found)} pairs" if back else ""
     notes = [
         "mean loss on the set once the lower level has forgotten it, by the models that "
         f"selected: {shown}; {spread} iterations; {same:.0%} of the set are in that of one pass "
-        f"(chance {chance:.0%}); {verdict(found)}{cost(found)}"
+        f"(chance {chance:.0%}); {verdict(found)}{returned}{cost(found)}"
     ]
     warned = [text for one in found for text in one.get("warnings", ())]
     return notes + [

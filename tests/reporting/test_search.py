@@ -50,6 +50,11 @@ def test_verdicts(values, said):
     assert said in verdict(searches(cards))
 
 
+def test_pairs_whose_first_set_was_returned_are_counted():
+    cards = [found(0.3, 0.2, pair, returned_start=pair < 2) for pair in range(3)]
+    assert "the first set was returned in 2 of 3 pairs" in search_notes(cards)[0]
+
+
 def test_warnings_are_said_once():
     cards = [found(0.1, 0.2, pair, warnings=["it never moved"]) for pair in range(2)]
     assert search_notes(cards)[1] == "it never moved (2 pairs)"
