@@ -1,10 +1,11 @@
 """The worst-case search: what an iteration, a whole selection and a projection cost.
 
-An upper iteration ÷ (its lower passes + one plain forward pass) (aim ≤ 1.1); a whole selection, as
-it is by default, ÷ the plain recipe with 10 iterations of a large absolute step from a random
-start (aim ≤ 0.33), with what the sets of either are worth under orders of batches that no search
-has seen and how far they repeat over seeds; the projection of a million values (aim < 1 s). A small
-CNN on random images of ten classes; one thread.
+An upper iteration ÷ (its lower passes + one plain forward pass) (aim ≤ 1.1). A selection ÷ the
+plain recipe: ten iterations of a large absolute step from a random start, all with one order of
+batches (aim ≤ 0.33): the search alone, and the whole selection, as it is by default, which also
+looks at what its set, that of one pass and a random one are worth. What the sets of each are worth
+under orders that no search has seen, and how far they repeat over seeds. The projection of a
+million values (aim < 1 s). A small CNN on random images of ten classes; one thread.
 """
 
 import itertools
@@ -21,7 +22,7 @@ from mu.forget_sets.lower import LowerLevel, sample_losses
 from mu.forget_sets.projection import project
 from mu.forget_sets.request import select
 from mu.forget_sets.seen import Seen, Setting
-from mu.forget_sets.worst_case import WorstCaseSelector
+from mu.forget_sets.worst_case import WorstCaseSelector, indicator
 from mu.models.base import Learner
 from mu.models.predict import predict
 from mu.unlearning.base import Context
@@ -63,6 +64,71 @@ def lower() -> FineTune:
     return FineTune(epochs=2, lr=1e-3, optimizer="sign", batch_size=256)
 
 
+def selections(data: TensorData, seen: Seen, level: LowerLevel) -> None:
+    """What selections cost and what their sets are worth."""
+    ids, m = data.parts["train"], int(SHARE * N)
+    one_pass = np.argsort(level.losses(seen.learner, level.view))[:m]
+    sets: dict[str, list[Ids]] = {"one pass": [one_pass]}
+
+    def draw(name: str) -> int:
+        """A seed of its own for each selection."""
+        return len(sets.setdefault(name, []))
+
+    def plain() -> None:
+        seed = draw("plain")
+        start = np.random.default_rng(seed).choice(N, m, replace=False)
+        options = {"steps": 10, "step": 1e4, "kind": "absolute", "patience": None}
+        sets["plain"].append(
+            bilevel(
+                lambda w: Lower(level.losses(*level(w, seed))),
+                indicator(start, N),
+                m,
+                **{**options, "stable": None, "keep": "last"},  # type: ignore[arg-type]
+            ).chosen
+        )
+
+    def search(steps: int) -> None:
+        """Of our selection the search alone, without a look at what the set is worth."""
+        name = f"{steps} iterations"
+        turns = itertools.count(100 * draw(name))
+        sets[name].append(
+            bilevel(
+                lambda w: Lower(level.losses(*level(w, next(turns)))),
+                indicator(one_pass, N),
+                m,
+                **{"steps": steps, "step": 10.0, "average": True, "patience": None},
+            ).chosen
+        )
+
+    def whole() -> None:
+        seed = draw("whole selection")
+        found = select(
+            WorstCaseSelector(lower(), share=SHARE), data, {}, seed, [seen], Context(), 512
+        )
+        sets["whole selection"].append(np.searchsorted(ids, found.ids))
+
+    compare("search alone, 2 iterations ÷ plain recipe", lambda: search(2), plain, n=5)
+    compare("search alone, 5 iterations ÷ plain recipe", lambda: search(5), plain, n=5)
+    compare("whole selection ÷ plain recipe", whole, plain, n=5)
+
+    def value(chosen: Ids) -> float:
+        """Mean loss once the set is forgotten, over orders of batches that no search has seen."""
+        w = indicator(chosen, N)
+        seeds = range(10_000, 10_008)
+        return float(np.mean([level.losses(*level(w, seed))[chosen].mean() for seed in seeds]))
+
+    for name, found in sets.items():
+        found = found[:6]
+        worth = [value(chosen) for chosen in found]
+        pairs = [overlap(one, other) for one, other in itertools.combinations(found, 2)]
+        again = f"; two of them overlap by {np.mean(pairs):.2f}" if pairs else ""
+        same = np.mean([overlap(chosen, one_pass) for chosen in found])
+        print(
+            f"{name}: loss once forgotten {np.mean(worth):.4f} ({min(worth):.4f} to "
+            f"{max(worth):.4f}){again}; overlap with one pass {same:.2f}"
+        )
+
+
 def main() -> None:
     """Iteration, selection, projection."""
     conditions()
@@ -90,49 +156,7 @@ def main() -> None:
     sample_losses(seen.learner, data.loader(ids, view, batch_size=512))
     print(f"one pass over the losses: {time.perf_counter() - start:.3f} s")
 
-    lowest = np.argsort(sample_losses(seen.learner, data.loader(ids, view, batch_size=512)))
-    sets: dict[str, list[Ids]] = {"one pass": [lowest[: int(SHARE * N)]], "ours": [], "plain": []}
-    steps = []
-
-    def ours(**options: int) -> None:
-        selector = WorstCaseSelector(lower(), share=SHARE, **options)  # type: ignore[arg-type]
-        found = select(selector, data, {}, len(sets["ours"]), [seen], Context(), 512)
-        sets["ours"].append(np.searchsorted(ids, found.ids))
-        steps.append(selector.facts["iterations"])
-
-    def plain() -> None:
-        """Ten iterations from a random set, all with one order of batches; the last set."""
-        seed = len(sets["plain"])
-        start = np.zeros(N)
-        start[np.random.default_rng(seed).choice(N, int(SHARE * N), replace=False)] = 1
-        sets["plain"].append(
-            bilevel(
-                lambda w: Lower(level.losses(*level(w, seed))),
-                start,
-                int(SHARE * N),
-                **{"steps": 10, "step": 1e4, "kind": "absolute"},
-                **{"stable": None, "patience": None, "keep": "last"},
-            ).chosen
-        )
-
-    compare("whole selection ÷ plain recipe (10 iterations, absolute step 1e4)", ours, plain, n=5)
-    print(f"{min(steps)} to {max(steps)} iterations, then one lower level for each of three sets")
-
-    def value(chosen: Ids) -> float:
-        """Mean loss once the set is forgotten, over orders that no search has seen."""
-        w = np.zeros(N)
-        w[chosen] = 1
-        return float(np.mean([level.losses(*level(w, 1000 + k))[chosen].mean() for k in range(6)]))
-
-    for name, found in sets.items():
-        worth = [value(chosen) for chosen in found]
-        pairs = [overlap(one, other) for one, other in itertools.combinations(found, 2)]
-        again = f", two of them overlap by {np.mean(pairs):.2f}" if pairs else ""
-        with_one_pass = np.mean([overlap(chosen, sets["one pass"][0]) for chosen in found])
-        print(
-            f"{name}: loss once forgotten {np.mean(worth):.4f} ({min(worth):.4f} to "
-            f"{max(worth):.4f}){again}, with one pass by {with_one_pass:.2f}"
-        )
+    selections(data, seen, level)
 
     values = np.random.default_rng(0).standard_normal(10**6)
     seconds = []
