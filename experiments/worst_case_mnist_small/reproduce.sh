@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
-# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit c6eacd9
+# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit 31128ab
 #   by: mu run experiment=worst_case_mnist scale=small
 # Data: mnist_5k: 7160e133ce1d61882553b2518a29906e
 # Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
