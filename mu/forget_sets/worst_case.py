@@ -63,7 +63,8 @@ class WorstCaseSelector:
             "one_step": with the gradient through one step of plain descent.
         lower_step: β of that step.
         reseed: Every lower level draws anew; False: all draw the same, as published.
-        average: Step along the mean over the iterations so far; False: along the last one.
+        average: Step along the mean over the iterations so far; False: along the last one, for a
+            lower level that raises the loss of what it forgets above that of anything else.
         start: "one_pass", or "random" as published.
         stable: Stop once a set overlaps the last one by this share, twice; None never does.
         patience: Stop after so many iterations without a better set; None never does.
