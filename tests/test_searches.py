@@ -40,7 +40,8 @@ def test_a_search_runs_from_the_file_to_the_report(mu, written):
     done = mu("run", f"experiment={written}", *WORDS, "requests=random,worst,same,hard")
     assert done.code == 0, done.err
     worst = done.card("original", request="worst", pair=0)["search"]
-    assert worst["iterations"] <= 2 and worst["value"] > 0
+    assert worst["iterations"] <= 2
+    assert worst["returned_start"] or worst["value"] <= worst["value_one_pass"]
     assert done.card("original", request="hard", pair=1)["search"]["distance"] == "kl"
     assert done.card("original", request="random", pair=0)["search"] is None
     (found,) = done.results["overlaps"]

@@ -96,7 +96,7 @@ def selections(data: TensorData, seen: Seen, level: LowerLevel) -> None:
                 lambda w: Lower(level.losses(*level(w, next(turns)))),
                 indicator(one_pass, N),
                 m,
-                **{"steps": steps, "step": 10.0, "average": True, "patience": None, "keep": "last"},
+                **{"steps": steps, "step": 10.0, "average": True, "patience": None},
             ).chosen
         )
 

@@ -111,8 +111,8 @@ def bilevel(
             still move below a set that does not); None does not look at it.
         patience: End after so many iterations in a row none of which lowered the best value by a
             hundredth; None does not look at it.
-        keep: "best": the set whose forgetting left the lowest mean loss on it; "last": that of the
-            last weights, as published.
+        keep: "best": the set whose forgetting left the lowest mean loss on it, with ``average`` the
+            last one, of which most is known; "last": that of the last weights, as published.
         sign: 1 looks for what stays known (hardest), −1 for what is forgotten best (easiest).
 
     Raises:
@@ -163,6 +163,6 @@ def bilevel(
         still = still + 1 if stable is not None and again >= stable else 0
         if still == TWICE or waited == patience:
             break
-    if keep == "last":
+    if average or keep == "last":
         return Found(chosen, w, history)
     return Found(best, w, history)

@@ -122,13 +122,11 @@ class WorstCaseSelector:
         self.search: dict[str, Any] = {
             **{"steps": upper_steps, "step": upper_step, "kind": upper_kind, "gamma": gamma},
             **{"average": average, "stable": stable, "patience": patience, "sign": self.sign},
-            # of averaged losses the last ones are the best known
-            **{"keep": "last" if average and keep == "best" else keep},
+            "keep": keep,
         }
-        self.reseed, self.start, self.keep = reseed, start, keep
-        if isinstance(checks, bool) or not isinstance(checks, int) or checks < 1:
+        if type(checks) is not int or checks < 1:
             raise UsageError(f"checks={checks!r} must be a whole number of at least 1")
-        self.checks = checks
+        self.reseed, self.start, self.checks = reseed, start, checks
         self.asks = {"learners": check_models(learners, "learners")}
         self.facts: dict[str, Any] = {}
         self.said: list[str] = []
@@ -189,7 +187,7 @@ class WorstCaseSelector:
         values[""] = values[self.start] if at_start else value(found.chosen)
         chosen = found.chosen
         # the value stays that of what was found: the smaller of two would flatter the search
-        back = self.keep == "best" and self.sign * (values[""] - values[self.start]) > 0
+        back = self.search["keep"] == "best" and self.sign * (values[""] - values[self.start]) > 0
         if back:
             chosen = sets[self.start]
         self.report(found, values, overlap(chosen, one_pass), m / units.count)
