@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mu.choices import choices, summary
+from mu.configuration.choices import choices, summary
 from mu.reporting.format import mean_interval, share
 from mu.reporting.layout import sections, sequences, shown
 from mu.reporting.report import read_results

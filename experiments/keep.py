@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mu.reporting.canvas import looks
-from mu.reporting.figures import forest, sequence
 from mu.reporting.layout import sections, sequences
+from mu.reporting.pictures.canvas import looks
+from mu.reporting.pictures.figures import forest, sequence
 from mu.reporting.report import json_text, read_results
 from mu.reporting.results import tabulated
 from mu.reporting.table import markdown_table

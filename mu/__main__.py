@@ -9,7 +9,7 @@ VERBS = {
     "list": "mu.verbs.listing",
     "report": "mu.verbs.report",
     "reproduce": "mu.verbs.reproduce",
-    "track": "mu.track",
+    "track": "mu.verbs.track",
     "store": "mu.verbs.store",
     "doctor": "mu.verbs.doctor",
 }
@@ -75,7 +75,7 @@ def dispatch(verb: str, words: list[str]) -> int:
     """
     from importlib import import_module
 
-    from mu.choices import unknown
+    from mu.configuration.choices import unknown
 
     if verb not in VERBS:
         raise unknown("verb", verb, VERBS)

@@ -5,7 +5,7 @@ from typing import Any
 
 from mu.errors import CellFailed
 from mu.evaluation.cost import cost_values, passes
-from mu.jobs import one_line
+from mu.running.jobs import one_line
 from mu.steps import Comparison, Found, State, Steps
 
 SCHEMA = 1

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mu.analytic.key import process_key
 from mu.artifact import Artifact
-from mu.choices import choices, options_of, read_yaml, unknown
+from mu.configuration.choices import choices, options_of, read_yaml, unknown
 from mu.data.base import Data, removed_elements
 from mu.errors import UsageError
 from mu.evaluation.score import Score

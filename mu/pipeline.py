@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from mu.card import Card, Values, make_card
-from mu.config import Block
+from mu.configuration.experiment import Block
 from mu.errors import CellFailed
 from mu.evaluation.derived import derived_values
-from mu.jobs import Ref
-from mu.runner import Runner
+from mu.running.jobs import Ref
+from mu.running.runner import Runner
 from mu.steps import Comparison, Found, State, Steps
 
 Result = TypeVar("Result")

@@ -7,13 +7,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from mu.config import Block
+from mu.configuration.experiment import Block
+from mu.configuration.words import placed
 from mu.data.facts import data_files, resolved
 from mu.errors import CellFailed, UsageError
 from mu.forget_sets.wants import wants
-from mu.jobs import Ref
-from mu.runner import Runner
-from mu.words import placed
+from mu.running.jobs import Ref
+from mu.running.runner import Runner
 
 NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mu.choices import choices, options_of, read_yaml
+from mu.configuration.choices import choices, options_of, read_yaml
 
 PAGES = Path(__file__).parents[1] / "docs" / "methods"
 

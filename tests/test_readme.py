@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mu.choices import choices
+from mu.configuration.choices import choices
 
 TOP = Path(__file__).parents[1]
 TEXT = (TOP / "README.md").read_text(encoding="utf-8")

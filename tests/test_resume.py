@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mu.store import Store
+from mu.storing.store import Store
 
 HEAVY = ("torch", "pytorch_lightning", "torch_geometric", "torchvision", "torchmetrics", "wandb")
 IMPORTED = f"""

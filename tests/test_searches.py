@@ -2,7 +2,7 @@
 
 import pytest
 
-from mu.config import load_experiment
+from mu.configuration.experiment import load_experiment
 from mu.errors import UsageError
 
 EXPERIMENT = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mu.config import load_experiment, repeated, sequence_of, steps_of
+from mu.configuration.experiment import load_experiment, repeated, sequence_of, steps_of
 from mu.errors import UsageError
 
 QUICK = ("recipe.epochs=1", "seeds=1", "oracles=1", "compute.workers=0")

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mu.config import Block
+from mu.configuration.experiment import Block
 from mu.errors import CellFailed, UsageError
 from mu.steps import State, Steps
 

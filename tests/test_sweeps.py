@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mu.choices import choices, read_yaml
-from mu.config import load_experiment
-from mu.words import seeds_of
+from mu.configuration.choices import choices, read_yaml
+from mu.configuration.experiment import load_experiment
+from mu.configuration.words import seeds_of
 
 FILES = sorted((Path(__file__).parents[1] / "experiments/sweeps").glob("*.yaml"))
 # the keys of W&B's reference of sweep configurations

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from mu.choices import unknown
+from mu.configuration.choices import unknown
 from mu.errors import UsageError
 
 ARTICLES = ("a", "an", "the")

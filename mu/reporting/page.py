@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from mu.reporting import classes
-from mu.reporting.canvas import short
 from mu.reporting.format import printable
-from mu.reporting.gallery import gallery
 from mu.reporting.harder import harder
-from mu.reporting.heat import destinations, matrices
 from mu.reporting.layout import Results, sections, shared_notes
 from mu.reporting.layout import shown as abridged
 from mu.reporting.overlap import overlap_maps
-from mu.reporting.pictures import CAPTIONS, KINDS, pictures
+from mu.reporting.pictures import classes
+from mu.reporting.pictures.canvas import short
+from mu.reporting.pictures.chosen import CAPTIONS, KINDS, pictures
+from mu.reporting.pictures.gallery import gallery
+from mu.reporting.pictures.heat import destinations, matrices
+from mu.reporting.pictures.tuning import tuning
 from mu.reporting.scores import nearer, tables
 from mu.reporting.section import REFERENCES, Section
 from mu.reporting.setting import options, settings, versions
-from mu.reporting.tuning import tuning
 
 if TYPE_CHECKING:
     from markupsafe import Markup

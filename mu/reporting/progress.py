@@ -6,8 +6,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from mu.jobs import Job
-from mu.runner import Watcher
+from mu.running.jobs import Job
+from mu.running.runner import Watcher
 
 QUIET_SECONDS = 5.0
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mu.card import Card
-from mu.config import Experiment
+from mu.configuration.experiment import Experiment
 from mu.evaluation.panel import describe_panel
 from mu.evaluation.statistics import aggregate, verdicts
 from mu.reporting.report import SCHEMA

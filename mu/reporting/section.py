@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from mu.reporting.format import Limits, finite, plural, printable
-from mu.reporting.search import search_notes
+from mu.reporting.search_notes import search_notes
 
 REFERENCES = ("original", "random_weights", "oracle")
 DISTANCES = ("kl", "js", "agreement", "activation", "distance", "klom", "tow", "avg_gap")

@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from mu.store import Store
 from mu.storing.inventory import Entry
+from mu.storing.store import Store
 
 DAY = 86_400.0
 CORRUPT, UNREACHABLE, OLD = "damaged", "no result rests on it", "old"

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mu.errors import MuError, UsageError
-from mu.store import CorruptArtifact, Store
 from mu.storing.inventory import FILES, Entry
+from mu.storing.store import CorruptArtifact, Store
 
 SCHEMA = 1
 KIND = "mu store"

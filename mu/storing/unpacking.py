@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mu.errors import UsageError
-from mu.store import Store
 from mu.storing.inventory import APART, FILES, KEY
 from mu.storing.packing import KIND, SCHEMA, BadArchive, Item, Progress
+from mu.storing.store import Store
 
 STEP = re.compile(r"[a-z][a-z_]*")
 BLOCK = 512

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mu.choices import unknown
+from mu.configuration.choices import unknown
 from mu.errors import UsageError
 
 CHOICES = {"mode": ("offline", "online", "disabled"), "artifacts": ("none", "models")}

@@ -32,7 +32,7 @@ def headline(results: Results) -> dict[str, Any]:
 
 def tradeoffs(results: Results) -> Iterator[tuple[str, tables.Lines]]:
     """Per section: method, gap in forgetting, gap in utility, passes."""
-    from mu.reporting.figures import tradeoff_scores
+    from mu.reporting.pictures.figures import tradeoff_scores
 
     for section in shown(sections(results)):
         if pair := tradeoff_scores(section):
@@ -66,8 +66,8 @@ def value(section: Section, method: str, score: str, column: str) -> float | Non
 
 def figures(results: Results) -> dict[str, str]:
     """The pictures of the page as SVG, by kind and section."""
-    from mu.reporting.canvas import looks
-    from mu.reporting.pictures import MAIN, MORE
+    from mu.reporting.pictures.canvas import looks
+    from mu.reporting.pictures.chosen import MAIN, MORE
 
     style, found = looks(results), {}
     for section in shown(sections(results)):

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from mu.choices import choices, read_yaml
+from mu.configuration.choices import choices, read_yaml
 from mu.errors import UsageError
 from mu.tuning.study import Search
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mu.choices import unknown
+from mu.configuration.choices import unknown
 from mu.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from mu.card import Card, refused
-from mu.config import Block, Experiment
-from mu.methods import configured
+from mu.configuration.experiment import Block, Experiment
+from mu.configuration.rows import configured
 from mu.pipeline import Cell, run_cells
-from mu.runner import Runner
+from mu.running.runner import Runner
 from mu.tuning.study import WORST, Search, Tried
 
 

@@ -11,12 +11,12 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from mu.choices import choices, config_folders, read_yaml
+from mu.configuration.choices import choices, config_folders, read_yaml
 from mu.data.facts import data_root
 from mu.errors import UsageError
-from mu.store import default_root
 from mu.storing.cleaning import leftovers
 from mu.storing.inventory import entries
+from mu.storing.store import default_root
 from mu.verbs.parser import Parser
 from mu.verbs.store import human
 

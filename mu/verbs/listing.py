@@ -1,6 +1,6 @@
 """``mu list``: what there is to choose from."""
 
-from mu.choices import choices, read_yaml, summary, unknown
+from mu.configuration.choices import choices, read_yaml, summary, unknown
 from mu.verbs.parser import Parser
 
 KINDS = {

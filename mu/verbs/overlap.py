@@ -6,9 +6,9 @@ from statistics import mean
 from typing import Any
 
 from mu.card import Card
-from mu.config import Block
+from mu.configuration.experiment import Block
 from mu.forget_sets.wants import wants
-from mu.store import Store
+from mu.storing.store import Store
 
 # What a set that was searched for has to beat: the lowest losses of another model, and chance.
 BASES: tuple[Callable[[dict[str, Any]], bool], ...] = (

@@ -6,10 +6,10 @@ from statistics import median
 
 from rich.console import Console
 
-from mu.jobs import Job
-from mu.pool import check_compute
-from mu.runner import Runner, Waiting
-from mu.store import Store, default_root
+from mu.running.jobs import Job
+from mu.running.pool import check_compute
+from mu.running.runner import Runner, Waiting
+from mu.storing.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of
 
 STEPS = [

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mu.errors import MuError, UsageError
-from mu.store import Store
 from mu.storing.inventory import KEY, Entry
+from mu.storing.store import Store
 
 MADE = ("describe", "select", "fit", "unlearn")  # named by cards; all else is derived from these
 
@@ -68,7 +68,7 @@ def words_of_command(results: dict[str, Any]) -> list[str]:
 
 def planned_keys(store: Store, results: dict[str, Any]) -> set[str]:
     """Keys of the finished steps of the command of results; none where it cannot be followed."""
-    from mu.runner import Runner, Waiting
+    from mu.running.runner import Runner, Waiting
     from mu.verbs.cells import cells_of, experiment_of
 
     runner = Runner(store, None)

@@ -14,9 +14,9 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: No folder named, or it holds no results.
     """
+    from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, read_results, write_report
     from mu.reporting.results import tabulated
-    from mu.reporting.tuning import with_tuning
 
     parser = Parser(prog="mu report")
     parser.add_argument("folder", nargs="?", default="")

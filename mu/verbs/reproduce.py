@@ -61,7 +61,7 @@ def check_scores(tolerance: Tolerance, results: dict[str, Any]) -> None:
     Raises:
         UsageError: There is none of that name.
     """
-    from mu.choices import unknown
+    from mu.configuration.choices import unknown
 
     known = score_names(results)
     for score in tolerance.given:
@@ -117,8 +117,8 @@ def throwaway_store() -> Iterator[None]:
 @contextmanager
 def counted() -> Iterator[None]:
     """Say so when nothing was computed: numbers out of the store prove nothing."""
-    from mu.store import default_root
     from mu.storing.inventory import entries
+    from mu.storing.store import default_root
 
     before = sum(1 for _ in entries(default_root()))
     yield

@@ -12,25 +12,24 @@ from typing import Any
 from rich.console import Console
 
 from mu.card import Card, refused
-from mu.config import Experiment
+from mu.configuration.experiment import Experiment
 from mu.errors import UsageError
 from mu.forget_sets.files import export
 from mu.pipeline import run_cells
-from mu.pool import make_pool
 from mu.reporting.progress import Display
-from mu.request_log import NAME, RequestLog
-from mu.runner import Runner
-from mu.store import Store, default_root
-from mu.verbs.cautions import warnings_of
-from mu.verbs.cells import cells_of, experiment_of
+from mu.running.pool import make_pool
+from mu.running.runner import Runner
+from mu.storing.request_log import NAME, RequestLog
+from mu.storing.store import Store, default_root
+from mu.verbs.cells import cells_of, experiment_of, warnings_of
 from mu.verbs.overlap import overlaps
 
 
 def command(words: list[str]) -> int:
     """``mu run``: every step, the table, the report; 1 when a cell failed."""
+    from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, write_report
     from mu.reporting.results import collect
-    from mu.reporting.tuning import with_tuning
 
     experiment, out = experiment_of(words)
     command = "mu run " + shlex.join(w for w in words if not w.startswith(("out=", "compute")))
@@ -76,7 +75,7 @@ def sender_of(experiment: Experiment) -> Callable[..., list[str]] | None:
     """
     if experiment.track["service"] is None:
         return None
-    from mu.track import require, send
+    from mu.tracking.track import require, send
 
     require(experiment.track)
     mirror: Callable[..., list[str]] = send

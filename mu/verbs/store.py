@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mu.choices import unknown
+from mu.configuration.choices import unknown
 from mu.errors import UsageError
-from mu.store import CorruptArtifact, Store, default_root
 from mu.storing.cleaning import DAY, busy, by_reason, leftovers, superfluous, sweep
 from mu.storing.inventory import Entry
 from mu.storing.packing import BadArchive, write_archive
+from mu.storing.store import CorruptArtifact, Store, default_root
 from mu.verbs.bar import bar
 from mu.verbs.parser import Parser
 from mu.verbs.reachable import needed

@@ -10,19 +10,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mu.choices import choices, read_yaml
-from mu.config import Experiment, load_experiment
+from mu.configuration.choices import choices, read_yaml
+from mu.configuration.experiment import Experiment, load_experiment
+from mu.configuration.words import count_of, parse_words
 from mu.errors import UsageError
-from mu.pool import make_pool
 from mu.reporting.progress import Display
-from mu.runner import Runner
-from mu.store import Store, default_root
+from mu.running.pool import make_pool
+from mu.running.runner import Runner
+from mu.storing.store import Store, default_root
 from mu.tuning.record import check_writable, record_of, write_best
 from mu.tuning.space import check_space
 from mu.tuning.study import Search
 from mu.tuning.trial import run_round
 from mu.verbs.run import commit, folder_for
-from mu.words import count_of, parse_words
 
 OWN = ("experiment", "out", "trials", "write")
 HELP = """\

@@ -150,7 +150,7 @@ def test_a_test_folder_may_lack_a_class(parted, root):
 
 
 def test_the_word_for_the_folder_reaches_title_and_files():
-    from mu.config import load_experiment
+    from mu.configuration.experiment import load_experiment
 
     words = ["data=image_folder", "model=resnet20", "requests=class", "data.folder=holiday"]
     (block,) = load_experiment("quickstart", words).blocks[:1]

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from mu.artifact import Artifact
-from mu.choices import choices
+from mu.configuration.choices import choices
 from mu.errors import UsageError
 from mu.evaluation.details import detail_values
 from mu.evaluation.panel import describe_panel

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from mu.choices import choices
-from mu.config import TRIED, tried
+from mu.configuration.choices import choices
+from mu.configuration.experiment import TRIED, tried
 from mu.data.build import build
 from mu.errors import UsageError
 from mu.forget_sets.wants import wants

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reporting.enrich import TEN, enrich
 
-from mu.reporting import classes, trajectory
-from mu.reporting.canvas import looks
 from mu.reporting.details import Details
-from mu.reporting.heat import destinations, distance, matrices
 from mu.reporting.layout import sections
+from mu.reporting.pictures import classes, trajectory
+from mu.reporting.pictures.canvas import looks
+from mu.reporting.pictures.heat import destinations, distance, matrices
 from mu.reporting.section import Section
 
 Results = dict[str, Any]

@@ -182,7 +182,7 @@ def test_a_long_sequence_stays_small_and_draws_its_lines(long_sequence: Results)
 def test_figures_are_left_out_when_there_are_too_many(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mu.reporting.pictures.FIGURE_BUDGET", 100_000)
+    monkeypatch.setattr("mu.reporting.pictures.chosen.FIGURE_BUDGET", 100_000)
     page = html_page(results)
     assert page.count("<svg") == 1 + 3
     assert "Some figures were left out" in page

@@ -17,10 +17,10 @@ import mu.storing.packing
 import mu.storing.unpacking
 from mu.artifact import Artifact
 from mu.errors import UsageError
-from mu.store import CorruptArtifact, Store
 from mu.storing.cleaning import superfluous
 from mu.storing.inventory import Entry, entries
 from mu.storing.packing import BadArchive, write_archive
+from mu.storing.store import CorruptArtifact, Store
 from mu.storing.unpacking import read_archive
 from mu.verbs.reachable import closure, needed
 from mu.verbs.store import age, command, human

@@ -7,7 +7,7 @@ from iau_case import GOLDEN, arrays, net
 from torch import nn
 from torch.nn import functional
 
-from mu.choices import choices, read_yaml
+from mu.configuration.choices import choices, read_yaml
 from mu.data.base import TensorData
 from mu.errors import UsageError
 from mu.models.base import Learner, build_learner

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu.choices import choices
+from mu.configuration.choices import choices
 from mu.errors import UsageError
 from mu.training.recipe import check_recipe, factors, optimisation, schedule_factor
 

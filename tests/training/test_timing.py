@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mu.choices import choices, read_yaml
+from mu.configuration.choices import choices, read_yaml
 from mu.data.facts import resolved
 from mu.errors import UsageError
 from mu.training.fit import fit

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from mu.choices import read_yaml
+from mu.configuration.choices import read_yaml
+from mu.configuration.rows import configured
 from mu.errors import UsageError
-from mu.methods import configured
 from mu.tuning.record import check_writable, record_of, with_section, write_best
 from mu.tuning.study import Search, Tried
 

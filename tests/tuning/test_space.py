@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mu.choices import choices, options_of, read_yaml
+from mu.configuration.choices import choices, options_of, read_yaml
 from mu.errors import UsageError
 from mu.tuning.space import check_space, starting_point, suggested
 

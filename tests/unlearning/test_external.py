@@ -8,7 +8,7 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from mu.choices import choices
+from mu.configuration.choices import choices
 from mu.data.build import build
 from mu.errors import UsageError
 from mu.models.base import Learner

@@ -15,7 +15,7 @@ from influence_case import (
 )
 from torch import nn
 
-from mu.choices import choices, options_of, read_yaml
+from mu.configuration.choices import choices, options_of, read_yaml
 from mu.data.base import Batch
 from mu.data.build import build
 from mu.errors import StepFailed, UsageError

@@ -8,7 +8,7 @@ import torch
 import yaml
 from hydra.utils import get_class
 
-from mu.choices import choices, options_of
+from mu.configuration.choices import choices, options_of
 from mu.data.build import build
 from mu.errors import UsageError
 from mu.models.base import Learner, build_learner

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from mu.artifact import Artifact
-from mu.choices import choices
+from mu.configuration.choices import choices
 from mu.errors import UsageError
-from mu.store import Store
+from mu.storing.store import Store
 from mu.verbs import doctor, hardware
 from mu.verbs.doctor import command
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 
-from mu.choices import choices
+from mu.configuration.choices import choices
 
 QUICK = "experiment=quickstart"
 CLASS = (QUICK, "requests=class", "methods=ssd")

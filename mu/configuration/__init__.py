@@ -1,0 +1,1 @@
+"""From words and YAML files to blocks that say everything they do."""

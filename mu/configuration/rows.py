@@ -1,0 +1,123 @@
+"""The methods of a block: rows of its tables, each a method with its options for each request."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mu.configuration.choices import choices, options_of, unknown
+from mu.configuration.compose import complete, composed
+from mu.configuration.words import words_of
+from mu.errors import UsageError
+
+Row = tuple[str, dict[str, Any]]  # method, and the options that the row itself names
+
+
+def rows_of(entries: Sequence[Any]) -> dict[str, Row]:
+    """Rows that a block lists: names of methods, or ``{row: {method: name, option: value}}``.
+
+    Raises:
+        UsageError: An entry of another form, or a row named twice.
+
+    Example:
+        >>> rows_of(["ssd", {"ssd_5": {"method": "ssd", "alpha": 5.0}}])
+        {'ssd': ('ssd', {}), 'ssd_5': ('ssd', {'alpha': 5.0})}
+    """
+    found: dict[str, Row] = {}
+    for entry in entries:
+        for name, options in (entry if isinstance(entry, dict) else {entry: {}}).items():
+            if not isinstance(options, dict) or (options and "method" not in options):
+                raise UsageError(
+                    f"methods: {name} must be a name or 'row: {{method: …}}', not {options!r}"
+                )
+            if name in found:
+                raise UsageError(f"methods: the row {name} is there twice")
+            options = dict(options)
+            found[str(name)] = (str(options.pop("method", name)), options)
+    return found
+
+
+def chosen_rows(
+    own: Mapping[str, Row], wanted: object, siblings: Sequence[Mapping[str, Row]]
+) -> dict[str, Row]:
+    """Rows of a block that are wanted, and wanted methods that no block names.
+
+    ``external`` alone is scored beside the block's own.
+
+    Raises:
+        UsageError: Neither a row nor a method.
+    """
+    if wanted is None:
+        return dict(own)
+    if wanted == "external":
+        return {**own, "external": ("external", {})}
+    named = {name for rows in siblings for name in rows}
+    known, words = choices("method"), words_of(wanted)
+    for word in words:
+        if word not in known and word not in named:
+            raise unknown("method", word, {*known, *named})
+    return {w: own.get(w, (w, {})) for w in words if w in own or w not in named}
+
+
+def configured(
+    row: Row,
+    names: Mapping[str, str],
+    settings: Mapping[str, Any],
+    requests: Mapping[str, str],
+    used: set[str],
+) -> dict[str, Any]:
+    """The options of one row.
+
+    What a row itself names wins over ``set`` and the command line, which win over what tuning
+    found, which wins over the defaults.
+
+    Args:
+        row: Method and own options.
+        names: The block's choice of each group.
+        settings: ``set`` of the block and words of the command line.
+        requests: Name of each request → kind it was tuned for.
+        used: Settings that some configuration has; added to.
+
+    Returns:
+        ``base``: name of the method; ``config``: its options; ``configs``: the options for each
+        request; ``changed``: keys set by hand; ``tuned``: request → whether tuning chose options.
+    """
+    base, own = row
+    groups = {**names, "method": base}
+    fixed = {f"method.{key}": value for key, value in own.items()}
+
+    def options(tuned: Mapping[str, Any]) -> dict[str, Any]:
+        found = {f"method.{k}": v for k, v in tuned.items()} | dict(settings) | fixed
+        method: dict[str, Any] = composed(groups, found, used)["method"]
+        return method
+
+    whole = options({})
+    for key in own:
+        if key not in whole:
+            raise unknown(f"option of {base}", key, options_of(whole))
+    complete(options_of(whole), f"method {base}", "method")
+    best = {name: tuned_options(whole, names, kind) for name, kind in requests.items()}
+    changed = sorted(k for k in {**settings, **fixed} if k.startswith("method.") and k[7:] in whole)
+    configs = {
+        name: needed(options(found)) if found else needed(whole) for name, found in best.items()
+    }
+    return {
+        "base": base,
+        "config": needed(whole),
+        "configs": configs,
+        "changed": changed,
+        "tuned": {name: bool(found) for name, found in best.items()},
+    }
+
+
+def tuned_options(method: Mapping[str, Any], names: Mapping[str, str], kind: str) -> dict[str, Any]:
+    """What tuning found for a data set, a model and a kind of request; empty where it was not."""
+    for entry in method.get("tuned") or []:
+        place = [entry.get(key) for key in ("data", "model", "request")]
+        if place == [names["data"], names["model"], kind]:
+            return dict(entry["options"])
+    return {}
+
+
+def needed(method: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the method, and what it stores with the original."""
+    stored = {"stored": method["stored"]} if method.get("stored") else {}
+    return options_of(method) | stored

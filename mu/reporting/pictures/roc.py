@@ -1,0 +1,103 @@
+"""The picture of the loss attack at every rate of false alarms, low ones in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import TYPE_CHECKING
+
+from mu.reporting.details import Details
+from mu.reporting.format import finite, plural
+from mu.reporting.pictures.canvas import GREY, Look, drawing, figure, logarithmic, short, svg
+from mu.reporting.pictures.trajectory import Curve, mean_curve
+from mu.reporting.section import Section
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH, HEIGHT, ACROSS = 9.6, 2.5, 4
+COARSE = 0.2  # lowest rate of false alarms above which a curve is a point or two
+STYLES = {"original": ":", "oracle": "--"}
+Looks = Mapping[str, Look]
+
+
+def curves(section: Section) -> dict[str, list[Curve]]:
+    """Operating points of the loss attack on each method, one curve per pair.
+
+    Pairs with few unseen samples start at a higher rate than others; those with fewer than five
+    are left out.
+
+    Args:
+        section: One step of one request.
+
+    Returns:
+        Curves of (false positive rate, true positive rate), rates upwards, by method.
+    """
+    details = Details(section)
+    found: dict[str, list[Curve]] = {}
+    for method in details.methods:
+        for pair in details.pairs:
+            entry = details.of(pair, method, "roc")
+            points = zip(entry.get("fpr") or (), entry.get("tpr") or (), strict=False)
+            numbers = [(finite(rate), finite(hit)) for rate, hit in points]
+            curve = sorted((r, h) for r, h in numbers if r is not None and h is not None)
+            if len(curve) > 1 and 0 < curve[0][0] <= COARSE:
+                found.setdefault(method, []).append(curve)
+    return found
+
+
+def roc(section: Section, looks: Looks) -> str:
+    """A panel per method on logarithmic axes: its curve beside the original's and the oracle's.
+
+    Thick lines are means over the pairs, at rates that all of them resolve; thin ones are the
+    pairs. A share of 0 lies on the lower edge.
+    """
+    found = curves(section)
+    tried = [method for method in found if method not in ("original", "oracle")]
+    if not tried:
+        return ""
+    across, down = min(len(tried), ACROSS), ceil(len(tried) / ACROSS)
+    most = max(map(len, found.values()))
+    start = min(curve[0][0] for group in found.values() for curve in group)
+    with drawing():
+        drawn = figure(min(WIDTH, 2.6 + 2.4 * across), HEIGHT * down + 0.3)
+        grid = drawn.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
+        for axes in grid[len(tried) :]:
+            axes.set_axis_off()
+        for axes, method in zip(grid, tried, strict=False):
+            axes.plot([start, 1], [start, 1], color=GREY, linewidth=0.8, label="chance")
+            for name in ("original", "oracle"):
+                text = short(section.label(name))
+                _lines(axes, found.get(name, []), start, looks[name], text, STYLES[name])
+            _lines(axes, found[method], start, looks[method], "", "-")
+            some = f" ({plural(len(found[method]), 'pair')})" if len(found[method]) < most else ""
+            axes.set_title(short(method) + some, fontsize=10, fontweight="bold")
+            for axis in (axes.xaxis, axes.yaxis):
+                logarithmic(axis)
+            axes.set(xlim=(start, 1.1), ylim=(start * 0.9, 1.1))
+            axes.set_xlabel("false positive rate")
+        for axes in grid[: len(tried) : across]:
+            axes.set_ylabel("true positive rate")
+        handles, names = grid[0].get_legend_handles_labels()
+        drawn.set_layout_engine("constrained", w_pad=0.1)
+        drawn.legend(handles, names, loc="outside upper left", ncols=3, frameon=False)
+        label = f"{section.name}: true against false positive rate of the loss attack, per method"
+        return svg(drawn, f"roc-{section.key}", label)
+
+
+def _lines(
+    axes: Axes, group: Sequence[Curve], start: float, look: Look, name: str, style: str
+) -> None:
+    """The mean of several curves, and each of them where the line is a method's."""
+    if style == "-" and len(group) > 1:
+        for curve in group:
+            axes.plot(*_floored(curve, start), color=look.colour, linewidth=0.6, alpha=0.45)
+    mean = mean_curve(group) if group else []
+    if len(mean) > 1:
+        drawn = _floored(mean, start)
+        axes.plot(*drawn, color=look.colour, linestyle=style, linewidth=1.8, label=name or None)
+
+
+def _floored(curve: Curve, start: float) -> tuple[list[float], list[float]]:
+    """Rates and shares to draw: a logarithmic axis has no place for a share of 0."""
+    return [rate for rate, _ in curve], [max(share, start) for _, share in curve]

@@ -1,0 +1,1 @@
+"""Steps as jobs: decided, handed to workers, run once each."""

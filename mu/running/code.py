@@ -1,0 +1,130 @@
+"""Digest of the code a step runs, so that an edited helper is noticed and a comment is not."""
+
+import ast
+import sys
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+PACKAGE = "mu"
+
+
+@cache
+def module_file(name: str) -> Path | None:
+    """Source file of a dotted module name, found on ``sys.path`` without importing anything."""
+    parts = name.split(".")
+    roots = (
+        [Path(__file__).parents[2]] if parts[0] == PACKAGE else [Path(p or ".") for p in sys.path]
+    )
+    for root in roots:
+        path = root.joinpath(*parts)
+        if path.with_suffix(".py").is_file():
+            return path.with_suffix(".py")
+        if (path / "__init__.py").is_file():
+            return path / "__init__.py"
+    return None
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imported(tree: ast.Module, module: str) -> set[str]:
+    """Names of the `mu` modules a syntax tree imports, wherever the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = ".".join([*module.split(".")[: -node.level], *filter(None, [node.module])])
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] == PACKAGE}
+
+
+def _normal_form(path: Path) -> str:
+    class Strip(ast.NodeTransformer):
+        def generic_visit(self, node: ast.AST) -> ast.AST:
+            super().generic_visit(node)
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+                value = body[0].value
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
+            return node
+
+    return ast.dump(Strip().visit(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@cache
+def _file_digest(path: Path) -> str:
+    return blake2b(_normal_form(path).encode(), digest_size=16).hexdigest()
+
+
+def reachable(module: str) -> set[str]:
+    """`mu` modules reachable by import from ``module``, itself included; packages do not count.
+
+    A module or package outside `mu` (a user's class) stands for its own file only.
+    """
+    seen: set[str] = set()
+    queue = [module]
+    while queue:
+        name = queue.pop()
+        path, ours = module_file(name), name.split(".")[0] == PACKAGE
+        if name in seen or path is None or (ours and path.name == "__init__.py"):
+            continue
+        seen.add(name)
+        if ours:
+            queue += _imported(_tree(path), name)
+    return seen
+
+
+@cache
+def code_digest(*targets: str) -> str:
+    """Digest over the syntax trees reachable from dotted names of modules, classes or functions.
+
+    Comments, docstrings and layout do not count. Names that resolve to no source file (a class of
+    an installed library without one) contribute their name.
+
+    Example:
+        >>> code_digest("mu.errors.MuError") == code_digest("mu.errors.UsageError")
+        True
+    """
+    files: dict[str, str] = {}
+    for target in targets:
+        module = target
+        while module and module_file(module) is None:
+            module = module.rpartition(".")[0]
+        if module.split(".")[0] not in (PACKAGE, *_local_roots(module)):
+            files[target] = "library"
+            continue
+        for name in reachable(module):
+            path = module_file(name)
+            assert path is not None
+            files[name] = _file_digest(path)
+    text = "\n".join(f"{name} {digest}" for name, digest in sorted(files.items()))
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _local_roots(module: str) -> tuple[str, ...]:
+    """The module's top name when its file is the user's own, not an installed library's."""
+    path = module_file(module) if module else None
+    installed = path is None or {"site-packages", "dist-packages"} & set(path.parts)
+    return () if installed else (module.split(".")[0],)
+
+
+def targets_in(config: object) -> list[str]:
+    """Every ``_target_`` named anywhere in a configuration, sorted.
+
+    Example:
+        >>> targets_in({"a": {"_target_": "x.Y", "b": [{"_target_": "z.W"}]}})
+        ['x.Y', 'z.W']
+    """
+    if isinstance(config, dict):
+        own = [config["_target_"]] if isinstance(config.get("_target_"), str) else []
+        return sorted({*own, *(t for v in config.values() for t in targets_in(v))})
+    if isinstance(config, list | tuple):
+        return sorted({t for v in config for t in targets_in(v)})
+    return []

@@ -1,0 +1,153 @@
+"""Steps as jobs: what a job is, and how a process runs one and serves others."""
+
+import gc
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing.connection import Connection
+from typing import Any
+
+from mu.errors import MuError, NotApplicable, StepFailed, UsageError
+from mu.storing.store import CorruptArtifact, Store
+
+Ref = tuple[str, str]  # (step, key)
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step of the pipeline.
+
+    Attributes:
+        step: Name of the step, the store's top folder.
+        key: Store key.
+        call: "module:function" taking (config, inputs, progress) and returning an Artifact.
+        config: Plain data handed to the function.
+        inputs: Name → reference, or list of references, of artifacts handed over.
+        label: What the progress display calls it.
+        family: Digest of what decides how long it takes; jobs of one family take alike.
+    """
+
+    step: str
+    key: str
+    call: str
+    config: dict[str, Any]
+    inputs: dict[str, Any] = field(default_factory=dict)
+    label: str = ""
+    family: str = ""
+
+
+def execute(store: Store, job: Job, progress: Progress | None = None) -> None:
+    """Run a job unless its result is there; the key's lock lets one process at a time do so."""
+    module, _, name = job.call.partition(":")
+    with store.lock(job.key):
+        try:
+            if store.has(job.step, job.key):
+                return
+        except CorruptArtifact:
+            store.discard(job.step, job.key)
+        inputs = {
+            name: [store.load(*r) for r in ref] if isinstance(ref, list) else store.load(*ref)
+            for name, ref in job.inputs.items()
+        }
+        start = time.perf_counter()
+        artifact = getattr(import_module(module), name)(job.config, inputs, progress)
+        seconds = time.perf_counter() - start
+        made = record(job.config.get("device", "cpu"))
+        made |= {"family": job.family, "label": job.label, "inputs": job.inputs}
+        store.write(job.step, job.key, artifact, seconds=seconds, **made)
+
+
+def record(device: str) -> dict[str, Any]:
+    """Versions and device that an artifact was made with; recorded, not part of its key."""
+    import platform
+
+    torch = sys.modules.get("torch")
+    versions = {"python": platform.python_version(), "numpy": import_module("numpy").__version__}
+    if torch is not None:
+        versions["torch"] = str(torch.__version__)
+    name = platform.machine()
+    if torch is not None:
+        name += f" {torch.backends.cpu.get_cpu_capability()}"
+    if device.startswith("cuda") and torch is not None:
+        name = torch.cuda.get_device_name()
+    return {"versions": versions, "device": name}
+
+
+def one_line(error: BaseException) -> str:
+    """The reason of a failure in one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, MuError) else f"{type(error).__name__}: {text}"[:500]
+
+
+def transferable(error: Exception) -> MuError:
+    """The same error in a form that crosses process borders: its kind and its reason."""
+    for kind in (UsageError, NotApplicable):
+        if isinstance(error, kind):
+            return kind(one_line(error))
+    return StepFailed(one_line(error))
+
+
+def serve(pipe: Connection, store: Store) -> None:
+    """A worker's life: jobs in, progress and the end of each out."""
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    while True:
+        try:
+            job: Job = pipe.recv()
+        except (EOFError, OSError):
+            return
+        reporter = Reporter(pipe)
+        try:
+            prepare(job)
+            execute(store, job, reporter)
+        except Exception as error:
+            if not isinstance(error, MuError) and os.environ.get("MU_DEBUG"):
+                import traceback
+
+                traceback.print_exc()
+            pipe.send(("error", transferable(error)))
+        else:
+            pipe.send(("done", None))
+        tidy()
+
+
+def tidy() -> None:
+    """Free what a job left in reference cycles, a trainer and its batches for instance.
+
+    Python looks for old cycles once the objects grow by a quarter. Beside the half million objects
+    of torch those of a job are few, but hold large tensors: workers would grow for hours.
+    """
+    gc.collect()
+    if not gc.get_freeze_count():  # what the libraries made stays, and need not be looked at again
+        gc.freeze()
+
+
+class Reporter:
+    """Sends progress over a pipe, at most ten times a second."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe, self.last = pipe, 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self.last > 0.1:
+            self.last = time.monotonic()
+            self.pipe.send(("progress", (done, total)))
+
+
+def prepare(job: Job) -> None:
+    """Give the process the threads the recipe names (they are part of the key)."""
+    import torch
+
+    torch.set_num_threads(job.config.get("threads", 1))
+
+
+def leave_with_parent() -> None:
+    """End this process when its parent is gone, however the parent went."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -1,0 +1,99 @@
+"""Rows of a block: methods with options of their own, and what tuning found."""
+
+import pytest
+import yaml
+
+from mu.configuration.experiment import load_experiment
+from mu.configuration.rows import rows_of
+from mu.errors import UsageError
+
+BLOCK = {
+    "data": "digits",
+    "model": "small_cnn",
+    "recipe": "digits",
+    "seeds": 2,
+    "methods": ["finetune", {"finetune_long": {"method": "finetune", "epochs": 9}}],
+    "requests": {
+        "class": {"request": "class", "label": 3},
+        "random": {"request": "random", "share": 0.1},
+    },
+    "tuning": {"seeds": [1000], "requests": {"class": {"label": 7}}},
+}
+TUNED = [{"data": "digits", "model": "small_cnn", "request": "class", "options": {"lr": 0.5}}]
+
+
+@pytest.fixture
+def blocks(tmp_path, monkeypatch):
+    method = tmp_path / "configs" / "method"
+    method.mkdir(parents=True)
+    options = {
+        "_target_": "mu.unlearning.finetune.FineTune", "epochs": 5, "lr": 0.01, "batch_size": 64,
+        "search": {"lr": {"low": 0.1, "high": 1.0}}, "tuned": TUNED,
+        "stored": {"x": {"_target_": "a.B", "size": "${method.batch_size}"}},
+    }  # fmt: skip
+    (method / "finetune.yaml").write_text(yaml.safe_dump(options))
+    monkeypatch.setenv("MU_CONFIGS", str(tmp_path / "configs"))
+
+    def load(*words, tuning=False, **changes):
+        path = tmp_path / "e.yaml"
+        path.write_text(yaml.safe_dump({"blocks": [BLOCK | changes]}))
+        return load_experiment(str(path), words, tuning=tuning).blocks[0]
+
+    return load
+
+
+def test_a_row_names_a_method_and_options(blocks):
+    rows = blocks().methods
+    assert list(rows) == ["finetune", "finetune_long"]
+    assert rows["finetune_long"]["base"] == "finetune"
+    assert rows["finetune_long"]["config"]["epochs"] == 9
+    assert rows["finetune_long"]["changed"] == ["method.epochs"]
+    assert list(blocks("methods=finetune_long").methods) == ["finetune_long"]
+
+
+def test_what_the_row_names_wins_over_the_command_line(blocks):
+    rows = blocks("method.epochs=2").methods
+    assert [row["config"]["epochs"] for row in rows.values()] == [2, 9]
+
+
+def test_only_options_reach_the_method_and_stored_ones_follow_them(blocks):
+    config = blocks("method.batch_size=16").methods["finetune"]["config"]
+    assert set(config) == {"_target_", "epochs", "lr", "batch_size", "stored"}
+    assert config["stored"] == {"x": {"_target_": "a.B", "size": 16}}
+
+
+def test_tuned_options_hold_for_their_data_model_and_request_and_yield_to_words(blocks):
+    row = blocks().methods["finetune"]
+    assert row["tuned"] == {"class": True, "random": False}
+    assert [row["configs"][name]["lr"] for name in ("class", "random")] == [0.5, 0.01]
+    assert blocks("method.lr=0.2").methods["finetune"]["configs"]["class"]["lr"] == 0.2
+    other = blocks("model=lenet5").methods["finetune"]
+    assert other["tuned"]["class"] is False
+    assert other["configs"]["class"]["lr"] == 0.01
+
+
+def test_tuning_takes_other_seeds_and_forget_sets(blocks):
+    block = blocks(tuning=True)
+    assert block.seeds == [1000]
+    assert block.names["evaluation"] == "tuning"
+    assert block.requests["class"][0]["label"] == 7
+    with pytest.raises(UsageError, match="has 1000, a seed that the table reports"):
+        blocks(tuning=True, seeds=[1000])
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (["a", "a"], "twice"),
+        ([{"a": 3}], "must be a name or"),
+        ([{"a": {"epochs": 3}}], "must be a name or"),
+    ],
+)
+def test_wrong_rows_are_named(entries, message):
+    with pytest.raises(UsageError, match=message):
+        rows_of(entries)
+
+
+def test_an_option_that_the_method_lacks_is_named(blocks):
+    with pytest.raises(UsageError, match="option of finetune 'epoch'; did you mean epochs"):
+        blocks(methods=[{"a": {"method": "finetune", "epoch": 3}}])

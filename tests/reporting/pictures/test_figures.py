@@ -1,0 +1,102 @@
+"""Figures show what the rows say: every method once, the same look everywhere, no label on top."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from mu.reporting.format import MINUS
+from mu.reporting.layout import sections, sequences
+from mu.reporting.pictures import figures
+from mu.reporting.pictures.canvas import drawing, looks, place_labels
+
+Results = dict[str, Any]
+
+
+def texts(picture: str) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", picture)
+
+
+def test_forest_names_every_method_but_random_weights_and_oracle(results: Results) -> None:
+    found = texts(figures.forest(sections(results)[0], looks(results)))
+    assert [t for t in found if t in ("original", "finetune", "gradient_ascent", "ssd")] == [
+        *("original", "finetune", "gradient_ascent", "ssd"),
+    ]
+    assert {"UA", "RA", "TA", "MIA"} <= set(found)
+    assert not {"random_weights", "oracle"} & set(found)
+
+
+def test_utility_shows_utility_scores_and_the_oracle(results: Results) -> None:
+    found = texts(figures.utility(sections(results)[0], looks(results)))
+    assert {"RA", "TA", "oracle"} <= set(found)
+    assert "UA" not in found
+
+
+def test_tradeoff_labels_points_with_their_cost(results: Results) -> None:
+    section = sections(results)[0]
+    assert figures.tradeoff_scores(section) == ("ua", "ta")
+    found = texts(figures.tradeoff(section, looks(results)))
+    assert {"oracle", "original", "ssd (3.0 %)", "gradient_ascent (0.4 %)"} <= set(found)
+
+
+def test_sequence_draws_before_and_now(results: Results) -> None:
+    (group,) = sequences(sections(results)).values()
+    found = texts(figures.sequence(group, looks(results)))
+    assert {"acc. before", "UA", "oracle", "finetune", "ssd"} <= set(found)
+
+
+def test_looks_are_distinct_and_do_not_depend_on_the_request(results: Results) -> None:
+    style = looks(results)
+    many = {"rows": [], "cards": [{"method": f"method_{i}"} for i in range(40)]}
+    for found in (style, looks(many)):
+        assert len(set(found.values())) == len(found)
+    colour = style["ssd"].colour.lower()
+    for section in sections(results)[1:3]:
+        assert colour in figures.forest(section, style)
+
+
+def test_a_method_that_failed_everywhere_is_not_drawn(results: Results) -> None:
+    edges = sections(results)[2]
+    assert "gradient_ascent" not in texts(figures.forest(edges, looks(results)))
+
+
+def test_labels_cover_neither_points_nor_each_other() -> None:
+    points = [((x, None, None), (y, None, None)) for x, y in ((0, 0), (0.01, 0.01), (0, 0.02))]
+    with drawing():
+        figure = Figure(figsize=(5, 4), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set(xlim=(-1, 1), ylim=(-1, 1))
+        place_labels(figure, axes, points, ["the first", "the second", "the third"])
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in axes.texts]
+        spots = axes.transData.transform([(p[0][0], p[1][0]) for p in points])
+    for place, box in enumerate(boxes):
+        assert not any(box.contains(*spot) for spot in spots)
+        assert not any(box.overlaps(other) for other in boxes[place + 1 :])
+
+
+def test_nothing_to_draw_draws_nothing(results: Results) -> None:
+    section = sections({**results, "rows": []})[0]
+    style = looks(results)
+    for draw in (figures.forest, figures.utility, figures.tradeoff):
+        assert draw(section, style) == ""
+
+
+def test_what_would_flatten_the_others_is_a_number_at_the_edge(results: Results) -> None:
+    section = sections(results)[0]
+    row = section.rows["gradient_ascent", "mia"]
+    row.update(gap=-77920.0, gap_low=-2.4e5, gap_high=1.6e5)
+    found = texts(figures.forest(section, looks(results)))
+    assert f"← {MINUS}77920" in found
+    assert not any("200000" in text for text in found)
+
+
+def test_an_interval_is_drawn_as_far_as_its_score_reaches(results: Results) -> None:
+    section = sections(results)[0]
+    section.scores["ta"]["range"] = [0.0, 1.0]
+    section.rows["ssd", "ta"].update(low=0.5, high=1.4)
+    assert "1.2" not in texts(figures.utility(section, looks(results)))
+    section.scores["ta"]["range"] = None
+    assert "1.2" in texts(figures.utility(section, looks(results)))

@@ -1,0 +1,259 @@
+"""Where jobs run: errors that cross, workers that die, workers that leave."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from mu.artifact import Artifact
+from mu.errors import StepFailed, UsageError
+from mu.running.jobs import Job
+from mu.running.pool import InlinePool, LocalPool, Worker, make_pool
+from mu.storing.store import Store
+
+# Importing torch takes seconds, and these workers only set its number of threads.
+TORCH = """
+from pathlib import Path
+
+__version__ = "0"
+
+class backends:
+    class cpu:
+        get_cpu_capability = staticmethod(lambda: "NONE")
+
+def set_num_threads(number):
+    Path(__file__).with_name("threads").write_text(str(number))
+"""
+STEPS = """
+import os, signal, time
+from mu.artifact import Artifact
+from mu.errors import MuError, UsageError
+
+class OwnError(MuError):
+    def __init__(self, first, second):
+        super().__init__(f"{first} and {second}")
+
+def fine(config, inputs, progress):
+    for done in range(3):
+        progress(done, 3)
+    return Artifact({"pid": os.getpid(), "group": os.getpgid(0), "n": config.get("n", 0)})
+
+def add(config, inputs, progress):
+    return Artifact({"n": sum(a.facts["n"] for a in inputs["many"]) + inputs["one"].facts["n"]})
+
+def wrong(config, inputs, progress):
+    raise UsageError("no such word")
+
+def own(config, inputs, progress):
+    raise OwnError("this", "that")
+
+def bug(config, inputs, progress):
+    return {}["nothing\\nthere"]
+
+def die(config, inputs, progress):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def sleep(config, inputs, progress):
+    with open(config["pid"], "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(60)
+"""
+
+
+def job(name: str, key: str = "", inputs=None, **config) -> Job:
+    return Job("fit", key or name, f"ownsteps:{name}", config, inputs or {}, name)
+
+
+def nothing(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory):
+    """A folder of steps, first on the path of this process and of its workers."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "ownsteps.py").write_text(STEPS)
+    (folder / "torch.py").write_text(TORCH)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Store:
+    return Store(tmp_path_factory.mktemp("jobs"))
+
+
+@pytest.fixture(scope="module")
+def pool(modules, store):
+    """One worker for all tests; some of them end its process."""
+    pool = LocalPool(store, 1)
+    yield pool
+    pool.close()
+
+
+def run(pool, *jobs: Job) -> None:
+    async def every() -> None:
+        for one in jobs:
+            await pool.run(one, nothing)
+
+    asyncio.run(every())
+
+
+def gone(pid: int, seconds: float = 10) -> bool:
+    """Whether a process ends (or is a zombie) within the time."""
+    for _ in range(int(seconds / 0.05)):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_worker_outlives_its_job_in_the_launchers_group(pool, store, modules):
+    run(pool, job("fine", "a", n=1, threads=3), job("fine", "b", n=2))
+    a, b = store.facts("fit", "a"), store.facts("fit", "b")
+    assert a["pid"] == b["pid"] != os.getpid()
+    assert a["group"] == os.getpgid(0)
+    assert (modules / "threads").read_text() == "1"
+    run(pool, job("fine", "c", threads=3))
+    assert (modules / "threads").read_text() == "3"
+
+
+def test_inputs_are_handed_over_by_reference(pool, store):
+    run(pool, job("fine", "x", n=1), job("fine", "y", n=2))
+    run(pool, job("add", inputs={"many": [("fit", "x"), ("fit", "y")], "one": ("fit", "y")}))
+    assert store.facts("fit", "add") == {"n": 5}
+
+
+def test_progress_comes_back(pool):
+    seen = []
+
+    async def watched() -> None:
+        await pool.run(job("fine", "watched"), lambda done, total: seen.append((done, total)))
+
+    asyncio.run(watched())
+    assert seen[0] == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("wrong", UsageError, "no such word"),
+        ("own", StepFailed, "this and that"),
+        ("bug", StepFailed, r"KeyError: 'nothing\nthere'"),
+    ],
+)
+def test_an_error_crosses_with_its_reason(pool, store, name, kind, message):
+    with pytest.raises(kind) as caught:
+        run(pool, job(name))
+    assert type(caught.value) is kind
+    assert str(caught.value) == message
+    assert not store.has("fit", name)
+
+
+def test_a_killed_worker_costs_one_step(pool, store):
+    with pytest.raises(StepFailed, match=r"worker process died \(exit code -9\)"):
+        run(pool, job("die"))
+    run(pool, job("fine", "after"))
+    assert store.has("fit", "after")
+
+
+def test_a_worker_killed_while_idle_costs_nothing(pool, store):
+    run(pool, job("fine", "before"))
+    os.kill(store.facts("fit", "before")["pid"], signal.SIGKILL)
+    pool.workers[0].process.wait(timeout=10)
+    run(pool, job("fine", "next"))
+    assert store.facts("fit", "next")["pid"] != store.facts("fit", "before")["pid"]
+
+
+def test_closing_ends_a_busy_worker(modules, store, tmp_path):
+    pool = LocalPool(store, 1)
+    path = tmp_path / "pid"
+
+    async def busy() -> None:
+        task = asyncio.ensure_future(pool.run(job("sleep", pid=str(path)), nothing))
+        while not path.exists() or not path.read_text():
+            await asyncio.sleep(0.05)
+        pool.close()
+        with pytest.raises(StepFailed):
+            await task
+
+    asyncio.run(busy())
+    assert gone(int(path.read_text()))
+    worker = Worker(store)
+    worker.close()
+    with pytest.raises(StepFailed, match="stopped"):
+        worker.run(job("fine", "late"), nothing)
+
+
+LAUNCHER = """
+import asyncio, sys
+from pathlib import Path
+from mu.running.jobs import Job
+from mu.running.pool import LocalPool
+from mu.storing.store import Store
+
+async def main():
+    pool = LocalPool(Store(Path(sys.argv[1])), 2)
+    jobs = [Job("fit", f"s{n}", "ownsteps:sleep", {"pid": sys.argv[2 + n]}) for n in range(2)]
+    await asyncio.gather(*(pool.run(job, print) for job in jobs))
+
+asyncio.run(main())
+"""
+
+
+def test_workers_leave_when_their_launcher_is_killed(start, tmp_path, store):
+    (tmp_path / "ownsteps.py").write_text(STEPS)
+    (tmp_path / "torch.py").write_text(TORCH)
+    paths = [tmp_path / "pid0", tmp_path / "pid1"]
+    launcher = start("-c", LAUNCHER, str(store.root), *map(str, paths))
+    deadline = time.monotonic() + 30
+    while not all(p.exists() and p.read_text() for p in paths) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    workers = [int(path.read_text()) for path in paths]
+    assert len({*workers, launcher.pid}) == 3
+    launcher.kill()
+    assert all(gone(pid, seconds=5) for pid in workers)
+
+
+def test_inline_errors_read_like_a_workers(modules, store):
+    pool = InlinePool(store)
+    with pytest.raises(UsageError, match="no such word"):
+        run(pool, job("wrong"))
+    with pytest.raises(StepFailed, match="KeyError: 'nothing"):
+        run(pool, job("bug"))
+
+
+def test_inline_steps_get_the_threads_of_the_recipe(store, monkeypatch):
+    seen = []
+
+    def look(config, inputs, progress):
+        seen.append(torch.get_num_threads())
+        return Artifact()
+
+    monkeypatch.setattr("mu.data.describe.step", look)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run(InlinePool(store), Job("describe", "t1", "mu.data.describe:step", {"threads": 1}))
+        assert torch.get_num_threads() == 2
+        run(InlinePool(store), Job("describe", "t2", "mu.data.describe:step", {"threads": 3}))
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "compute", [{"launcher": "local", "workers": -1}, {"launcher": "nosuch", "workers": 1}]
+)
+def test_a_pool_that_cannot_be_is_refused(store, compute):
+    with pytest.raises(UsageError, match=r"-1|nosuch"):
+        make_pool(store, compute)

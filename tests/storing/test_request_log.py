@@ -1,0 +1,74 @@
+"""The log of served requests: appended, never changed, taken up again."""
+
+import json
+
+import pytest
+
+from mu.errors import UsageError
+from mu.storing.request_log import NAME, RequestLog
+
+
+def test_lines_are_chained_and_written_once(tmp_path):
+    log = RequestLog(tmp_path / NAME)
+    assert log.add({"n": 1}) and log.add({"n": 2}) and not log.add({"n": 1})
+    lines = (tmp_path / NAME).read_text().splitlines()
+    assert [json.loads(line)["n"] for line in lines] == [1, 2]
+    assert json.loads(lines[1])["previous"] == json.loads(lines[0])["digest"]
+    again = RequestLog(tmp_path / NAME)
+    assert not again.add({"n": 2}) and again.add({"n": 3})
+    assert (tmp_path / NAME).read_text().splitlines()[:2] == lines
+
+
+def test_a_line_that_a_crash_cut_off_is_written_anew(tmp_path):
+    path = tmp_path / NAME
+    RequestLog(path).add({"n": 1})
+    whole = path.read_bytes()
+    RequestLog(path).add({"n": 2})
+    path.write_bytes(path.read_bytes()[:-5])
+    log = RequestLog(path)
+    assert path.read_bytes() == whole and log.add({"n": 2})
+    assert len(RequestLog(path).entries) == 2
+
+
+@pytest.mark.parametrize("change", [("1", "7"), ('"n"', '"m"'), ("{", "[")])
+def test_a_line_that_was_changed_is_named(tmp_path, change):
+    path = tmp_path / NAME
+    log = RequestLog(path)
+    log.add({"n": 1})
+    log.add({"n": 2})
+    first, rest = path.read_text().split("\n", 1)
+    path.write_text(first.replace(*change, 1) + "\n" + rest)
+    with pytest.raises(UsageError, match="line 1, is not what was written"):
+        RequestLog(path)
+
+
+def test_a_line_that_was_taken_out_is_noticed(tmp_path):
+    path = tmp_path / NAME
+    log = RequestLog(path)
+    for n in range(3):
+        log.add({"n": n})
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(lines[0] + lines[2])
+    with pytest.raises(UsageError, match="line 2"):
+        RequestLog(path)
+
+
+def test_a_run_logs_each_request_of_each_method_once(mu, tmp_path):
+    words = ("experiment=sequence", "methods=finetune,ssd", "oracle_at=2", "recipe.epochs=1")
+    words += ("seeds=1", "oracles=1", "compute.workers=0")
+    found = mu("run", *words)
+    assert found.code == 0, found.err
+    entries = RequestLog(found.folder / NAME).entries
+    assert sorted((e["method"], e["step"]) for e in entries) == [
+        (method, step) for method in ("finetune", "ssd") for step in (1, 2)
+    ]
+    own = {(e["method"], e["step"]): e for e in entries}
+    for method in ("finetune", "ssd"):
+        assert own[method, 2]["before"] == own[method, 1]["after"]
+        card = found.card(method, step=1)
+        assert own[method, 2]["after"]["key"] == card["learner"]
+        assert own[method, 2]["ids"] == card["forget_digest"]
+    assert len(own["ssd", 1]["after"]["weights"]) == 32
+    text = (found.folder / NAME).read_text()
+    mu("run", *words)
+    assert (found.folder / NAME).read_text() == text
