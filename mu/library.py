@@ -19,7 +19,7 @@ from mu.models.base import Learner, as_batch
 from mu.models.predict import predict
 from mu.training.fit import Progress
 from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply
-from mu.unlearning.request import parts_for
+from mu.unlearning.serve import parts_for
 
 Loader = Iterable[Any]
 

@@ -304,7 +304,7 @@ class Steps:
         removed = (*before, selection)
         learner = await self.run.step(
             "unlearn",
-            "mu.unlearning.request:step",
+            "mu.unlearning.serve:step",
             key={
                 "data": self.data_key,
                 "state": state.learner[1],
@@ -427,7 +427,7 @@ class Steps:
         """Pictures of a few forgotten samples; empty where there are none to show."""
         ref = await self.run.step(
             "gallery",
-            "mu.evaluation.gallery:step",
+            "mu.evaluation.details.gallery:step",
             key={"data": self.data_key, "selection": selection[1]},
             config={"data": self.config["data"]},
             inputs={"selection": selection},

@@ -17,10 +17,10 @@ from ratio import compare, conditions
 from torch import nn
 
 from mu.data.base import Ids, TensorData
-from mu.forget_sets.bilevel import Lower, bilevel, overlap
-from mu.forget_sets.lower import LowerLevel, sample_losses
-from mu.forget_sets.projection import project
 from mu.forget_sets.request import select
+from mu.forget_sets.search.bilevel import Lower, bilevel, overlap
+from mu.forget_sets.search.lower import LowerLevel, sample_losses
+from mu.forget_sets.search.projection import project
 from mu.forget_sets.seen import Seen, Setting
 from mu.forget_sets.worst_case import WorstCaseSelector, indicator
 from mu.models.base import Learner

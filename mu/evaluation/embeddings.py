@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.details import Found, OwnDetail
+from mu.evaluation.details.detail import Found, OwnDetail
 from mu.evaluation.score import Peers, Score
 from mu.evaluation.signals import Signals, Split
 

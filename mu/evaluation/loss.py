@@ -1,4 +1,4 @@
-"""Mean loss on a part, and how losses are spread."""
+"""Mean loss on a part."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from mu.evaluation.attack_features import cross_entropy
-from mu.evaluation.details import DIGITS, Found, OwnDetail
-from mu.evaluation.histograms import shares
+from mu.evaluation.attacks.features import cross_entropy
 from mu.evaluation.score import PartScore, Peers
 from mu.evaluation.signals import Signals, Split
 
@@ -38,31 +34,3 @@ class MeanLoss(PartScore):
         if not len(ids) or not signals.classifies:
             return float("nan")
         return float(cross_entropy(*signals.at(ids)).mean())
-
-
-@dataclass(frozen=True)
-class LossHistograms(OwnDetail):
-    """How the losses of forgotten, retained and test samples are spread, on a logarithmic scale.
-
-    Returns {"edges": (bins + 1,) of log10 of the loss, and for "forget", "retain", "test" the share
-    of samples in each bin}; losses outside are counted in the outermost bins.
-
-    Args:
-        low, high: log10 of the outermost limits.
-        bins: Number of equal bins.
-    """
-
-    links: ClassVar[bool] = True
-    low: float = -6.0
-    high: float = 1.5
-    bins: int = 30
-
-    def of(self, signals: Signals, split: Split) -> Found:
-        limits = np.linspace(self.low, self.high, self.bins + 1)
-        found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
-        for name in ("forget", "retain", "test"):
-            losses = cross_entropy(*signals.at(split.part(name)))
-            with np.errstate(divide="ignore"):
-                places = np.clip(np.log10(losses), self.low, self.high)
-            found[name] = shares(places, limits)
-        return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mu.evaluation.attack_features import Pair, attack_features, check, sample_rows, three_sides
+from mu.evaluation.attacks.features import Pair, attack_features, check, sample_rows, three_sides
 from mu.evaluation.score import PROPORTION, OwnScore
 from mu.evaluation.signals import Ids, Signals, Split
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from mu.artifact import Artifact
 from mu.evaluation.build import instantiated
-from mu.evaluation.details import detail_values
+from mu.evaluation.details.detail import detail_values
 from mu.evaluation.score import Peers, Score, panel_values
 from mu.evaluation.signals import Signals, Split
 

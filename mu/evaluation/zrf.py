@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attack_features import check
+from mu.evaluation.attacks.features import check
 from mu.evaluation.distance import js, log_probabilities
 from mu.evaluation.score import PROPORTION, PartScore, Peers
 from mu.evaluation.signals import Signals, Split

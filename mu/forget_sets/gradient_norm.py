@@ -16,7 +16,7 @@ from mu.forget_sets.extremes import check_order, extremes
 from mu.forget_sets.seen import Seen, Setting, trained_elements
 from mu.forget_sets.wants import check_models
 from mu.models.base import Learner, as_batch, evaluation_mode
-from mu.unlearning.parts import move
+from mu.parts.part import move
 
 CHUNK = 32  # samples whose gradients are held at once
 

@@ -11,7 +11,7 @@ from mu.errors import UsageError
 from mu.evaluation.signals import Floats, log_softmax
 from mu.forget_sets.budget import budget
 from mu.forget_sets.extremes import check_order, extremes
-from mu.forget_sets.lower import LowerLevel
+from mu.forget_sets.search.lower import LowerLevel
 from mu.forget_sets.seen import Seen, Setting, trained_elements
 from mu.forget_sets.wants import check_folds, check_models
 from mu.models.predict import predict

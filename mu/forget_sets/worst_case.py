@@ -10,13 +10,13 @@ import numpy as np
 from mu.data.base import Data, Ids
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats
-from mu.forget_sets.bilevel import Found, Lower, bilevel, overlap
 from mu.forget_sets.budget import budget
-from mu.forget_sets.hypergradient import one_step
-from mu.forget_sets.lower import LowerLevel
-from mu.forget_sets.projection import project, top_m, upper_step
+from mu.forget_sets.search.bilevel import Found, Lower, bilevel, overlap
+from mu.forget_sets.search.hypergradient import one_step
+from mu.forget_sets.search.lower import LowerLevel
+from mu.forget_sets.search.projection import project, top_m, upper_step
+from mu.forget_sets.search.units import Units, units_of
 from mu.forget_sets.seen import Seen, Setting, losses, trained_elements
-from mu.forget_sets.units import Units, units_of
 from mu.forget_sets.wants import check_models
 from mu.unlearning.base import Unlearner
 

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from mu.errors import UsageError
 from mu.models.base import Learner
+from mu.models.teachers import divergence, teacher_of
+from mu.parts.mixed import mixed
 from mu.unlearning.base import Finetuning
-from mu.unlearning.distillation import divergence, teacher_of
-from mu.unlearning.last_layers import layers, reinitialise
-from mu.unlearning.mixed import mixed
+from mu.unlearning.heads.last_layers import layers, reinitialise
 
 SEED = 7_919  # added to the request's, so that the bad teacher is not the original at its start
 

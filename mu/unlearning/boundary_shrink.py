@@ -9,8 +9,8 @@ from torch import Tensor
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, evaluation_mode
+from mu.parts.part import move
 from mu.unlearning.base import Finetuning
-from mu.unlearning.parts import move
 
 Neighbour = Literal["fgsm", "logit"]
 

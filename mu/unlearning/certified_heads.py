@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mu.errors import UsageError
-from mu.unlearning.logistic_head import (
+from mu.unlearning.heads.logistic_head import (
     gradient,
     removal_update,
     residual_bound,

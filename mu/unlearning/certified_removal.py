@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.output_layer import output_layer
+from mu.parts.part import move
 from mu.unlearning.base import Unlearner
 from mu.unlearning.certified_heads import Heads, folded, head_rows, radius_of, signs
-from mu.unlearning.logistic_head import (
+from mu.unlearning.heads.logistic_head import (
     PAPER_GAMMA,
     SHARP_GAMMA,
     budget,
@@ -19,7 +20,6 @@ from mu.unlearning.logistic_head import (
     residual_bound,
     train_head,
 )
-from mu.unlearning.parts import move
 
 __all__ = ["CertifiedRemoval", "budget", "removal_update", "residual_bound", "train_head"]
 

@@ -1,6 +1,6 @@
 """CF-k: catastrophic forgetting in the last k layers."""
 
-from mu.unlearning.last_layers import LastLayers
+from mu.unlearning.heads.last_layers import LastLayers
 
 
 class CFk(LastLayers):

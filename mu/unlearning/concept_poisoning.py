@@ -11,11 +11,11 @@ from mu.concepts.edit import EDITS, Edit, Places, edited
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.output_layer import head_inputs, output_layer
-from mu.unlearning.frozen_trunk import FrozenTrunk, last_stage
-from mu.unlearning.parts import DataPart, Part, move
-from mu.unlearning.relabelling import LABELS, Labels, nearest_donor, poisoned_labels
-from mu.unlearning.rows import Rows, balanced, gathered, held, joined, rows_of
-from mu.unlearning.whole_classes import labels_of, whole_classes
+from mu.parts.part import DataPart, Part, move
+from mu.parts.relabelling import LABELS, Labels, nearest_donor, poisoned_labels
+from mu.parts.rows import Rows, balanced, gathered, held, joined, rows_of
+from mu.parts.whole_classes import labels_of, whole_classes
+from mu.unlearning.heads.frozen_trunk import FrozenTrunk, last_stage
 
 Trainable = Literal["head", "last_stage", "all"]
 TRAINABLE = ("head", "last_stage", "all")

@@ -11,11 +11,11 @@ from mu.data.graphs import GraphInput
 from mu.errors import StepFailed, UsageError
 from mu.models.field import receptive_field
 from mu.models.graph import GraphNetwork, graph_network
+from mu.models.teachers import divergence
+from mu.parts.pair_sample import PairSample
 from mu.unlearning.bad_teacher import SEED, untrained
 from mu.unlearning.base import Unlearner
 from mu.unlearning.destroyer import softened, trained_on_non_edges, unseen_targets
-from mu.unlearning.distillation import divergence
-from mu.unlearning.pair_sample import PairSample
 
 TRANSFERS = ("response", "feature", "both")
 DESTROYERS = ("random", "negatives", "retain_free", "unseen")

@@ -10,8 +10,8 @@ from torch.nn import functional
 from mu.data.graphs import GraphInput, adjacency
 from mu.data.links import draw_non_edges
 from mu.models.base import Learner
+from mu.parts.pair_sample import codes_of
 from mu.training.fit import Meter
-from mu.unlearning.pair_sample import codes_of
 
 
 def unseen_targets(forgotten: Tensor, unseen: Tensor) -> Tensor:

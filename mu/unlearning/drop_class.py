@@ -9,9 +9,9 @@ from torch import nn
 from mu.errors import NotApplicable, UsageError
 from mu.models.base import as_batch
 from mu.models.output_layer import head_inputs, output_layer
+from mu.parts.part import move
+from mu.parts.whole_classes import whole_classes
 from mu.unlearning.base import Unlearner
-from mu.unlearning.parts import move
-from mu.unlearning.whole_classes import whole_classes
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """EU-k: exact unlearning of the last k layers."""
 
-from mu.unlearning.last_layers import LastLayers, reinitialise
+from mu.unlearning.heads.last_layers import LastLayers, reinitialise
 
 
 class EUk(LastLayers):

@@ -14,9 +14,9 @@ from mu.errors import UsageError
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import trained
 from mu.models.base import as_batch, evaluation_mode
+from mu.parts.disjoint import Seen, distinct
+from mu.parts.relabelling import wrong_labels
 from mu.unlearning.base import Unlearner
-from mu.unlearning.disjoint import Seen, distinct
-from mu.unlearning.relabelling import wrong_labels
 
 Replacement = Literal["none", "random_labels", "zero_features"]
 REPLACEMENTS = ("none", "random_labels", "zero_features")

@@ -14,9 +14,9 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.gradients.per_sample import per_sample_sums
 from mu.models.base import Learner, as_batch
+from mu.parts.part import move
+from mu.parts.sampled import sampled
 from mu.unlearning.base import Unlearner
-from mu.unlearning.parts import move
-from mu.unlearning.sampled import sampled
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Labels = Literal["all", "sampled"]

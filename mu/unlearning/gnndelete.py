@@ -13,9 +13,9 @@ from mu.data.links import draw_non_edges
 from mu.errors import UsageError
 from mu.models.base import Learner
 from mu.models.graph import graph_network
+from mu.parts.pair_sample import codes_of
 from mu.unlearning.base import Unlearner
 from mu.unlearning.deletion import DeletingNetwork, DeletionOperator, neighbourhood_masks
-from mu.unlearning.pair_sample import codes_of
 
 __all__ = [
     "DeletingNetwork",

@@ -16,12 +16,12 @@ from mu.errors import UsageError
 from mu.evaluation.continual import h_mean
 from mu.lora.adapters import KINDS, Adapters
 from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_group_ratio
+from mu.lora.prototypes import apart, class_means, prototype_loss
 from mu.lora.stages import Stages
 from mu.models.output_layer import output_layer
+from mu.parts.few_shot import few_shot
+from mu.parts.part import Part
 from mu.unlearning.base import Unlearner
-from mu.unlearning.few_shot import few_shot
-from mu.unlearning.parts import Part
-from mu.unlearning.prototypes import apart, class_means, prototype_loss
 from mu.unlearning.replay import Replay
 
 __all__ = [

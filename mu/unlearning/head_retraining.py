@@ -6,7 +6,7 @@ import torch
 
 from mu.errors import UsageError
 from mu.models.output_layer import output_layer
-from mu.unlearning.frozen_trunk import FrozenTrunk
+from mu.unlearning.heads.frozen_trunk import FrozenTrunk
 
 Start = Literal["zero", "original"]
 

@@ -12,9 +12,9 @@ from mu.errors import NotApplicable, UsageError
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import add, to_vector, trained
 from mu.models.base import Learner
+from mu.parts.disjoint import Seen, check_disjoint, distinct, known_ids
 from mu.training.gradient_restriction import gradient_restriction_loss
 from mu.unlearning.base import Unlearner
-from mu.unlearning.disjoint import Seen, check_disjoint, distinct, known_ids
 from mu.unlearning.iau_direction import (
     Update,
     direction_of_sums,

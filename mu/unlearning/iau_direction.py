@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mu.errors import UsageError
 from mu.gradients.mean_gradient import gradient_sum
-from mu.unlearning.disjoint import Seen, check_disjoint
+from mu.parts.disjoint import Seen, check_disjoint
 
 Update = Literal["adam", "sgd"]
 EPSILON = 1e-8  # Adam's

@@ -136,7 +136,7 @@ def check_form(fisher: str, loss: str) -> None:
 
 
 def reading(order: str, batch_size: int | None) -> dict[str, Any]:
-    """Options of `mu.unlearning.parts.Part.batches` that give an order.
+    """Options of `mu.parts.part.Part.batches` that give an order.
 
     Raises:
         UsageError: Unknown order, or a batch without samples.

@@ -16,11 +16,11 @@ from mu.gradients.lissa import lissa
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import add, to_vector
 from mu.gradients.woodbury import gradient_rows, published_woodfisher, single_gradients, woodbury
+from mu.parts.disjoint import Seen, check_disjoint
+from mu.parts.part import move
+from mu.parts.sampled import sampled
 from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
-from mu.unlearning.disjoint import Seen, check_disjoint
-from mu.unlearning.parts import move
-from mu.unlearning.sampled import sampled
 
 CURVATURES = ("cg", "identity", "lissa", "woodfisher", "woodfisher_published")
 MATRICES = ("gauss_newton", "hessian")

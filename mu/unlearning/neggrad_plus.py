@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch, evaluation_mode
+from mu.parts.part import Part, move
 from mu.unlearning.base import Finetuning
-from mu.unlearning.parts import Part, move
 
 
 def joint_loss(learner: Learner, retain: Batch, forget: Batch, beta: float) -> Tensor:

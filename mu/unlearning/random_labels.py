@@ -8,10 +8,10 @@ from torch import Tensor
 
 from mu.data.base import Batch
 from mu.models.base import as_batch
+from mu.parts.mixed import mixed
+from mu.parts.part import DataPart, LoaderPart, Part
+from mu.parts.relabelling import wrong_labels
 from mu.unlearning.base import Finetuning
-from mu.unlearning.mixed import mixed
-from mu.unlearning.parts import DataPart, LoaderPart, Part
-from mu.unlearning.relabelling import wrong_labels
 
 
 def held(part: Part) -> LoaderPart:

@@ -9,9 +9,9 @@ from mu.data.base import Batch
 from mu.lora.stages import Stages
 from mu.models.base import Learner
 from mu.models.output_layer import head_inputs
+from mu.parts.part import DataPart
 from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
-from mu.unlearning.parts import DataPart
 
 
 class Replay:

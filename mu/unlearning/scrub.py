@@ -6,8 +6,8 @@ from torch import Tensor
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner
+from mu.models.teachers import divergence, teacher_of
 from mu.unlearning.base import Finetuning
-from mu.unlearning.distillation import divergence, teacher_of
 
 
 def min_loss(

@@ -15,9 +15,9 @@ from mu.data.base import Batch, removed_elements
 from mu.data.build import build, build_data
 from mu.errors import UsageError
 from mu.models.base import Learner, evaluation_mode
+from mu.parts.part import DataPart, Part, move
 from mu.training.fit import Counted, Meter, Progress, rebuild, use_channels_last
 from mu.unlearning.failing import failing_the_row
-from mu.unlearning.parts import DataPart, Part, move
 
 Read = Callable[..., Iterator[Batch]]
 SEAL = "seal/"  # tensors that say what a stored result belongs to

@@ -8,8 +8,8 @@ from torch import Tensor
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, evaluation_mode
+from mu.parts.whole_classes import few_of_each, whole_classes
 from mu.unlearning.base import Unlearner
-from mu.unlearning.whole_classes import few_of_each, whole_classes
 
 
 def noise_loss(learner: Learner, noise: Tensor, labels: Tensor, penalty: float) -> Tensor:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 from scipy.stats import ortho_group
 
+from mu.evaluation.details.histograms import ScoreHistograms
 from mu.evaluation.embeddings import EmbeddingDistance, EmbeddingMap, procrustes_distance
-from mu.evaluation.histograms import ScoreHistograms
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
 

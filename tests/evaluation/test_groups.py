@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mu.evaluation.accuracy import ForgottenClassAccuracy, TestAccuracy
-from mu.evaluation.details import ROC, Destinations
-from mu.evaluation.loss_attack import LossAUC
+from mu.evaluation.attacks.ranking_attack import LossAUC
+from mu.evaluation.details.detail import ROC, Destinations
 from mu.evaluation.membership import SVCMIA
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split

@@ -5,14 +5,14 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
-from mu.evaluation.cross_validated_attack import LossCV
-from mu.evaluation.entropy_attack import EntropyMIA
+from mu.evaluation.attacks.cross_validated import LossCV
+from mu.evaluation.attacks.entropy import EntropyMIA
+from mu.evaluation.attacks.ranking_attack import FeatureAUC, LossAUC
+from mu.evaluation.attacks.threshold import ThresholdMIA
 from mu.evaluation.intervals import interval
-from mu.evaluation.loss_attack import FeatureAUC, LossAUC
 from mu.evaluation.membership import SVCMIA
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
-from mu.evaluation.threshold_attack import ThresholdMIA
 
 TRAIN, FORGET, NOISE = 300, 100, 0.3
 

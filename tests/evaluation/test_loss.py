@@ -1,9 +1,9 @@
-"""Mean losses, and how they are spread."""
+"""Mean losses."""
 
 import numpy as np
 import pytest
 
-from mu.evaluation.loss import LossHistograms, MeanLoss
+from mu.evaluation.loss import MeanLoss
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
 
@@ -37,17 +37,3 @@ def test_the_mean_of_a_part():
 def test_regression_has_none():
     real = Signals(np.arange(5), np.zeros((5, 1)), np.zeros(5))
     assert np.isnan(MeanLoss(part="forget")(real, split([0]), Peers()))
-
-
-def test_shares_are_counted_by_magnitude():
-    found = LossHistograms(low=-3, high=1, bins=4)(signals(), split([0, 1]))
-    assert found["edges"] == [-3, -2, -1, 0, 1]
-    assert found["forget"] == [0, 0.5, 0.5, 0] and found["retain"] == [0, 1, 0, 0]
-
-
-def test_what_is_outside_is_in_the_outermost_bins():
-    z = np.array([900.0, -900.0])
-    sure = Signals(np.arange(2), np.stack([z, -z], axis=1), np.zeros(2, np.int64))
-    parts = Split(forget=np.arange(2), before=EMPTY, retain=EMPTY, validation=EMPTY, test=EMPTY)
-    found = LossHistograms(low=-3, high=1, bins=4)(sure, parts)
-    assert found["forget"] == [0.5, 0, 0, 0.5] and found["retain"] == [0, 0, 0, 0]

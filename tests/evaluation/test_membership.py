@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from mu.evaluation.attack_features import (
+from mu.evaluation.attacks.features import (
     FEATURES,
     attack_features,
     cross_entropy,
     unseen_alike,
 )
-from mu.evaluation.loss_attack import LossAUC, loss_auc
+from mu.evaluation.attacks.ranking_attack import LossAUC, loss_auc
 from mu.evaluation.membership import SVCMIA, svc_mia
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split

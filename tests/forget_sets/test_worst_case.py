@@ -11,10 +11,10 @@ from torch import nn
 
 from mu.data.base import Batch, TensorData
 from mu.errors import CellFailed, UsageError
-from mu.forget_sets.bilevel import Found, Lower, bilevel, overlap, scale
-from mu.forget_sets.hypergradient import one_step
-from mu.forget_sets.lower import LowerLevel, sample_losses
 from mu.forget_sets.request import select
+from mu.forget_sets.search.bilevel import Found, Lower, bilevel, overlap, scale
+from mu.forget_sets.search.hypergradient import one_step
+from mu.forget_sets.search.lower import LowerLevel, sample_losses
 from mu.forget_sets.seen import Seen, Setting
 from mu.forget_sets.worst_case import WorstCaseSelector
 from mu.models.base import Learner

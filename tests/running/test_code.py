@@ -11,7 +11,7 @@ STEPS = (
     "mu.data.describe",
     "mu.training.fit",
     "mu.forget_sets.request",
-    "mu.unlearning.request",
+    "mu.unlearning.serve",
     "mu.models.predict",
     "mu.evaluation.scoring",
 )

@@ -23,7 +23,7 @@ from mu.unlearning.certified_removal import (
     residual_bound,
     train_head,
 )
-from mu.unlearning.logistic_head import SHARP_GAMMA, gradient, spectral_norm
+from mu.unlearning.heads.logistic_head import SHARP_GAMMA, gradient, spectral_norm
 
 
 @cache

@@ -19,7 +19,7 @@ from mu.training.fit import fit
 from mu.unlearning import concept_poisoning
 from mu.unlearning.base import Context, DataPart, apply
 from mu.unlearning.concept_poisoning import ConceptPoisoning
-from mu.unlearning.last_layers import layers
+from mu.unlearning.heads.last_layers import layers
 
 EDITS = ["none", "center", "random_place", "full"]
 

@@ -12,10 +12,10 @@ from mu.errors import StepFailed, UsageError
 from mu.models.base import Learner
 from mu.models.graph import GCN
 from mu.models.predict import predict
+from mu.models.teachers import divergence
 from mu.unlearning.base import Context, DataPart, apply
 from mu.unlearning.d2dgn import D2DGN, element_alpha, feature_loss
 from mu.unlearning.destroyer import softened, unseen_targets
-from mu.unlearning.distillation import divergence
 
 
 def links():

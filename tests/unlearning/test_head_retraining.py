@@ -11,8 +11,8 @@ import mu
 from mu.errors import UsageError
 from mu.models.predict import predict
 from mu.unlearning.base import Context, apply
-from mu.unlearning.frozen_trunk import FrozenTrunk
 from mu.unlearning.head_retraining import HeadRetraining
+from mu.unlearning.heads.frozen_trunk import FrozenTrunk
 
 
 @pytest.fixture(scope="module")

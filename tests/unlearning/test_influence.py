@@ -22,11 +22,11 @@ from mu.errors import StepFailed, UsageError
 from mu.gradients import conjugate, hessian
 from mu.gradients.vectors import to_vector, trained
 from mu.models.base import Learner
+from mu.parts.sampled import sampled
 from mu.unlearning import influence as module
 from mu.unlearning.base import Context, DataPart, LoaderPart, apply
 from mu.unlearning.iau import update_direction
 from mu.unlearning.influence import Influence, influence_direction
-from mu.unlearning.sampled import sampled
 
 
 @cache

@@ -14,11 +14,11 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner
 from mu.models.predict import predict
+from mu.parts.part import LoaderPart
 from mu.unlearning import neggrad_plus
 from mu.unlearning.base import Context, apply
 from mu.unlearning.finetune import FineTune
 from mu.unlearning.neggrad_plus import NegGradPlus, is_finite, joint_loss, recycled
-from mu.unlearning.parts import LoaderPart
 
 
 def softmax(z):

@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from mu.models.base import Learner
 from mu.models.predict import predict
+from mu.parts.relabelling import wrong_labels
 from mu.unlearning import random_labels
 from mu.unlearning.base import Context, LoaderPart, apply
 from mu.unlearning.random_labels import Draws, RandomLabels
-from mu.unlearning.relabelling import wrong_labels
 
 
 @settings(max_examples=60, deadline=None)

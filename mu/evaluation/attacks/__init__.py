@@ -1,0 +1,1 @@
+"""Membership attacks: each file one attack, features.py what they look at."""

@@ -1,0 +1,112 @@
+"""Attackers that learn D_f's losses against unseen ones, on splits of the two sets themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mu.evaluation.attacks.features import cross_entropy, sample_rows, unseen_alike
+from mu.evaluation.attacks.interval import IntervalClassifier
+from mu.evaluation.score import PROPORTION, OwnScore
+from mu.evaluation.signals import Floats, Signals, Split
+
+FORMS = ("logistic", "interval")
+SMALLEST = 10  # samples a side, below which a tenth of them cannot be held out
+
+
+def loss_cross_validation(
+    forget_losses: ArrayLike,
+    test_losses: ArrayLike,
+    form: str = "logistic",
+    splits: int = 10,
+    seed: int = 0,
+    clip: float | None = 100.0,
+) -> Floats:
+    """Return the accuracies of an attacker who learns D_f's losses (1) against D_t's (0).
+
+    The attack of the NeurIPS 2023 starting kit, also SCRUB's (which clips the losses): stratified
+    shuffle splits, a tenth held out. A logistic regression is monotone in the loss, so it cannot
+    see that one side only spreads more than the other; the `interval` form, with two thresholds,
+    sees both tails.
+
+    Args:
+        forget_losses: (n,) cross-entropies of D_f.
+        test_losses: (m,) of D_t; sides should be equally large, or 0.5 is not chance.
+        form: `logistic`, or `interval` (see `IntervalClassifier`).
+        splits: how many.
+        seed: of the splits.
+        clip: losses are cut to ±clip; None leaves them.
+
+    Returns:
+        (splits,) accuracies on the held-out tenth; 0.5 on average where the sides are alike.
+
+    Raises:
+        ValueError: for an unknown form, or a side too small to hold any of it out.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedShuffleSplit
+
+    _known(form)
+    sides = [np.asarray(side, dtype=np.float64).ravel() for side in (test_losses, forget_losses)]
+    losses, label = np.concatenate(sides), np.repeat([0, 1], [len(side) for side in sides])
+    if clip is not None:
+        losses = losses.clip(-clip, clip)
+    attacker = LogisticRegression() if form == "logistic" else IntervalClassifier()
+    folds = StratifiedShuffleSplit(n_splits=splits, random_state=seed)
+    x, accuracies = losses[:, None], []
+    for seen, held in folds.split(x, label):
+        guess = attacker.fit(x[seen], label[seen]).predict(x[held])
+        accuracies.append(float(np.mean(guess == label[held])))
+    return np.array(accuracies)
+
+
+def _known(form: str) -> None:
+    if form not in FORMS:
+        raise ValueError(f"form={form!r} is not one of {', '.join(FORMS)}")
+
+
+@dataclass(frozen=True)
+class LossCV(OwnScore):
+    """Mean of `loss_cross_validation`, equally many samples a side, drawn with a fixed seed.
+
+    D_f is compared with the test samples of its classes, as in `LossAUC`. It should equal the
+    oracle's value, 0.5 for a random D_f.
+
+    Args:
+        form: `logistic` or `interval`.
+        splits: shuffle splits.
+        seed: of sub-samples and splits; one seed for all models, so that gaps are paired.
+        clip: of the losses.
+        limit: samples a side, None for no bound.
+    """
+
+    range = PROPORTION
+    form: str = "logistic"
+    splits: int = 10
+    seed: int = 0
+    clip: float | None = 100.0
+    limit: int | None = None
+    title: str = field(default="Loss CV", kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown form."""
+        _known(self.form)
+        super().__post_init__()
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the mean accuracy; nan where a side has fewer than ten samples."""
+        if not signals.classifies:
+            return float("nan")
+        unseen = unseen_alike(signals, split, "forget")
+        size = min(len(split.forget), len(unseen), self.limit or len(unseen))
+        if size < SMALLEST:
+            return float("nan")
+        generator = np.random.default_rng(self.seed)
+        sides = [
+            cross_entropy(*signals.at(ids[sample_rows(len(ids), size, generator)]))
+            for ids in (split.forget, unseen)
+        ]
+        options = self.form, self.splits, self.seed, self.clip
+        return float(loss_cross_validation(sides[0], sides[1], *options).mean())

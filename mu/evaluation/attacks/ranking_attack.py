@@ -1,0 +1,113 @@
+"""Population AUC: how well one feature of the prediction ranks D_f apart from unseen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mu.evaluation.attacks.features import Pair, attack_features, cross_entropy, unseen_alike
+from mu.evaluation.ranking import auc
+from mu.evaluation.score import PROPORTION, OwnScore
+from mu.evaluation.signals import Signals, Split
+
+AUC_FEATURES = ("confidence", "entropy", "m_entropy")
+
+
+def loss_auc(forget: Pair, test: Pair) -> float:
+    """Return P(loss on D_t > loss on D_f) + ½ P(equal), the AUC of the per-sample cross-entropy.
+
+    Above 0.5: forgotten samples are still fitted better than unseen ones; below 0.5: worse than
+    unseen (over-forgetting). 0.5 is the target only for a random D_f; otherwise the oracle's value.
+
+    Args:
+        forget: (logits, labels) of D_f.
+        test: (logits, labels) of D_t.
+
+    Returns:
+        A value in [0, 1]; nan when a side is empty.
+
+    Example:
+        >>> loss_auc(([[3.0, 0.0]], [0]), ([[1.0, 0.0], [5.0, 0.0]], [0, 0]))
+        0.5
+    """
+    if not len(np.asarray(forget[1])) or not len(np.asarray(test[1])):
+        return float("nan")
+    return auc(cross_entropy(*test), cross_entropy(*forget))
+
+
+def feature_auc(forget: Pair, test: Pair, features: str = "entropy") -> float:
+    """Return the AUC of another feature than the loss, read in the same direction.
+
+    Above 0.5 D_f looks more like training data than D_t: more confident, of lower entropy.
+    `confidence` (p_y) is a decreasing function of the loss and ranks alike; it differs from
+    `loss_auc` only where p_y rounds to 1. `entropy` does not look at the label.
+
+    Args:
+        forget: (logits, labels) of D_f.
+        test: (logits, labels) of D_t.
+        features: one of `AUC_FEATURES`, see `attack_features`.
+
+    Returns:
+        A value in [0, 1]; nan when a side is empty.
+
+    Raises:
+        ValueError: for an unknown feature.
+    """
+    _known(features)
+    if not len(np.asarray(forget[1])) or not len(np.asarray(test[1])):
+        return float("nan")
+    own, unseen = (attack_features(*side, features) for side in (forget, test))
+    return auc(own, unseen) if features == "confidence" else auc(unseen, own)
+
+
+def _known(features: str) -> None:
+    if features not in AUC_FEATURES:
+        raise ValueError(f"features={features!r} is not one of {', '.join(AUC_FEATURES)}")
+
+
+@dataclass(frozen=True)
+class LossAUC(OwnScore):
+    """`loss_auc` of D_f against the test samples of the classes that occur in D_f.
+
+    One rule for every request: a whole class is compared with unseen samples of that class (else
+    the AUC would tell classes apart, not memberships), a random request with nearly all of D_t,
+    forgotten edges with unseen edges. It should equal the oracle's value, 0.5 for a random D_f.
+    """
+
+    range = PROPORTION
+    title: str = field(default="Loss AUC", kw_only=True)
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the AUC, in [0, 1]; nan where a side is empty."""
+        if not signals.classifies:
+            return float("nan")
+        unseen = unseen_alike(signals, split, "forget")
+        return loss_auc(signals.at(split.forget), signals.at(unseen))
+
+
+@dataclass(frozen=True)
+class FeatureAUC(OwnScore):
+    """`feature_auc` of D_f against the same test samples as `LossAUC`.
+
+    It should equal the oracle's value, 0.5 for a random D_f.
+
+    Args:
+        features: one of `AUC_FEATURES`.
+    """
+
+    range = PROPORTION
+    features: str = "entropy"
+    title: str = field(default="Entropy AUC", kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown feature."""
+        _known(self.features)
+        super().__post_init__()
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """Return the AUC, in [0, 1]; nan where a side is empty."""
+        if not signals.classifies:
+            return float("nan")
+        unseen = unseen_alike(signals, split, "forget")
+        return feature_auc(signals.at(split.forget), signals.at(unseen), self.features)

@@ -1,0 +1,1 @@
+"""What only the report needs: vectors beside the scores."""

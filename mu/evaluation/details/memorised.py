@@ -1,0 +1,50 @@
+"""What a model has memorised of single samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mu.evaluation.attacks.features import cross_entropy
+from mu.evaluation.details.detail import ALONE, DIGITS, Detail, Found
+from mu.evaluation.details.histograms import shares
+from mu.evaluation.score import Peers
+from mu.evaluation.signals import Floats, Ids, Signals, Split
+
+
+@dataclass(frozen=True)
+class MemorisationHistograms(Detail):
+    r"""How memorisation is spread over forgotten and over test samples.
+
+    .. math:: p_\theta(y \mid x) - \tfrac1k \textstyle\sum_j p_{\text{oracle}_j}(y \mid x)
+
+    For the original and x in D_f this estimates memorisation (Feldman, arXiv 1906.05271, with
+    probabilities for 0/1) from one model that was trained on x and k that were not; for a method,
+    what is left of it. An oracle is compared with the others.
+
+    Returns {"edges": (bins + 1,) from −1 to 1, and for "forget" and "test" the share of samples in
+    each bin}; None without another oracle.
+
+    Args:
+        bins: Number of equal bins.
+    """
+
+    bins: int = 41
+
+    def __call__(self, signals: Signals, split: Split, peers: Peers = ALONE) -> Found:
+        others = [one for one in peers.oracles if not np.array_equal(one.logits, signals.logits)]
+        if not others:
+            return None
+        limits = np.linspace(-1.0, 1.0, self.bins + 1)
+        found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
+        for name, ids in (("forget", split.forget), ("test", split.test)):
+            fresh = np.mean([likelihood(one, ids) for one in others], axis=0)
+            found[name] = shares(likelihood(signals, ids) - fresh, limits)
+        return found
+
+
+def likelihood(signals: Signals, ids: Ids) -> Floats:
+    """(n,) probability of the true class."""
+    found: Floats = np.exp(-cross_entropy(*signals.at(ids)))
+    return found

@@ -1,0 +1,1 @@
+"""The bi-level search for the worst case: levels, gradients, projections."""

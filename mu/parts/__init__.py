@@ -1,0 +1,1 @@
+"""What a method is handed, and how its samples are drawn and read."""

@@ -1,0 +1,1 @@
+"""What methods share that change the last layers alone."""
