@@ -113,7 +113,7 @@ def _send_card(
             run.define_metric(f"{axis.split('/')[0]}/*", step_metric=axis)
             for point in points:
                 run.log(point)
-        run.summary.update(rows.summary(card) | ({"failure": reason} if reason else {}))
+        run.summary.update(rows.summary(card, panel) | ({"failure": reason} if reason else {}))
         for key in model_keys(card):
             if key in models:
                 artifact = wandb.Artifact(f"{card['method']}-{key[:12]}", type="model")
