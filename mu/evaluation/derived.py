@@ -7,11 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mu.errors import UsageError
 from mu.evaluation.build import instantiated
-from mu.evaluation.score import Family
+
+if TYPE_CHECKING:
+    from mu.evaluation.score import Family
 
 Values = Mapping[str, float | None]
 

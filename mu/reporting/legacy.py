@@ -7,8 +7,6 @@ from typing import Any
 
 from mu.configuration.choices import choices, read_yaml
 from mu.errors import UsageError
-from mu.evaluation.panel import describe_panel
-from mu.evaluation.signals import PARTS
 
 FACTS = ("family", "public", "complement", "reads")
 MARK = "completed"  # of a panel whose facts are not of its file
@@ -48,6 +46,8 @@ def original(results: Mapping[str, Any]) -> dict[str, Any]:
 
 def _panel(name: str) -> Mapping[str, Any]:
     """The scores of a panel as its file describes them now; none without such a file."""
+    from mu.evaluation.panel import describe_panel  # NumPy and Hydra, which few pages need
+
     try:
         file = choices("evaluation")[name]
         scores: Mapping[str, Any] = describe_panel(read_yaml(file))["scores"]
@@ -59,5 +59,7 @@ def _panel(name: str) -> Mapping[str, Any]:
 def _facts(score: str, facts: Mapping[str, Any], known: Mapping[str, Any] | None) -> dict[str, Any]:
     if known:
         return {fact: known[fact] for fact in FACTS}
+    from mu.evaluation.signals import PARTS
+
     family, public = facts.get("kind", "forgetting"), f"score/{score}"
     return {"family": family, "public": public, "complement": False, "reads": list(PARTS)}
