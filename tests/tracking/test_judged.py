@@ -22,12 +22,13 @@ def test_the_objective_is_blind_to_test_data(name) -> None:
     values = {score: 0.5 for score, facts in scores.items() if facts["kind"] != "cost"}
     tested = [score for score in values if "test" in scores[score]["reads"]]
     before = objective(results(scores, values))
-    assert before is not None
+    assert (before is None) == (name == "continual")  # its whole headline is of test data
     for score in tested:
         assert objective(results(scores, values | {score: 0.9})) == before, score
     assert objective(results(scores, values | dict.fromkeys(tested, 0.9))) == before
     free = [score for score in values if score not in tested]
-    assert objective(results(scores, values | dict.fromkeys(free, 0.9))) != before
+    after = objective(results(scores, values | dict.fromkeys(free, 0.9)))
+    assert before is None or after != before
 
 
 def test_a_summary_is_taken_where_no_test_data_are_in_it() -> None:
