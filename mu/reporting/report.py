@@ -68,17 +68,18 @@ def json_text(results: Results) -> str:
     Of kept results it is what their file held: facts that `read_results` has added are left out.
     """
     return (
-        json.dumps(_strict(original(results)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        json.dumps(strict(original(results)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     )
 
 
-def _strict(value: object) -> object:
+def strict(value: Any) -> Any:
+    """The value as JSON has it: texts as keys, lists, and null for what is not a finite number."""
     if isinstance(value, Mapping):
-        return {str(key): _strict(entry) for key, entry in value.items()}
+        return {str(key): strict(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_strict(entry) for entry in value]
+        return [strict(entry) for entry in value]
     if hasattr(value, "tolist"):  # numpy, which need not be imported for that
-        return _strict(value.tolist())
+        return strict(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
