@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mu.errors import MuError, UsageError
-from mu.reporting.report import json_text, read_results
+from mu.reporting.report import read_results
 from mu.tracking.judged import scores_of
-from mu.tracking.names import public
 from mu.tracking.rows import curves, summary
 
 COSTS = ("cost/passes", "cost/speedup", "cost/seconds", "cost/peak_memory_mb")
@@ -24,7 +23,8 @@ METHODS = ["unlearn", "original", "oracle", "evaluate"]  # job types, the report
 
 def views(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Every view: its name, what runs it groups and filters by, and its sections of panels."""
-    logged = {key for card in results["cards"] for key in summary(card)}
+    panels = results["panel"]
+    logged = {key for card in results["cards"] for key in summary(card, panels[card["panel"]])}
     drawn = {key for card in results["cards"] for points in curves(card).values() for p in points
              for key in p}  # fmt: skip
     scores = headline(results, logged)
@@ -51,7 +51,7 @@ def views(results: dict[str, Any]) -> list[dict[str, Any]]:
 def headline(results: dict[str, Any], logged: set[str]) -> list[str]:
     """Public names of the headline scores of all panels that have a value."""
     panels = scores_of(results).values()
-    names = [public(n) for scores in panels for n, facts in scores.items() if facts["headline"]]
+    names = [f["public"] for scores in panels for f in scores.values() if f["headline"]]
     return [name for name in dict.fromkeys(names) if name in logged]
 
 
@@ -144,7 +144,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--project", help="default: the name of the experiment")
     given = parser.parse_args(words)
     try:
-        results = json.loads(json_text(read_results(given.folder)))
+        results = read_results(given.folder)
         project = given.project or results["experiment"]
         found = views(results)
         if given.publish:

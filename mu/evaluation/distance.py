@@ -121,6 +121,7 @@ class _ToOracle(PartScore):
 
     better: ClassVar[str] = "lower"
     range: ClassVar[tuple[float | None, float | None]] = (0.0, None)
+    family = "distance"
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """Return the mean over the oracles; nan without any, or for a regression model."""
@@ -145,6 +146,7 @@ class KLToOracle(_ToOracle):
     """Mean `kl` from the oracles to the model (oracle first), in nats."""
 
     titles: ClassVar[Mapping[str, str]] = _named("KL")
+    stem = "kl"
 
     def between(self, oracle: Floats, model: Floats) -> float:
         """Return `kl`."""
@@ -156,6 +158,7 @@ class JSToOracle(_ToOracle):
     """Mean `js` between the oracles and the model, in nats."""
 
     range = (0.0, float(np.log(2.0)))
+    stem = "js"
     titles: ClassVar[Mapping[str, str]] = _named("JS")
 
     def between(self, oracle: Floats, model: Floats) -> float:
@@ -169,6 +172,7 @@ class Agreement(_ToOracle):
 
     better: ClassVar[str] = "higher"
     range = PROPORTION
+    stem = "agreement"
     titles: ClassVar[Mapping[str, str]] = _named("Agree")
 
     def between(self, oracle: Floats, model: Floats) -> float:
@@ -181,6 +185,7 @@ class ActivationDistance(_ToOracle):
     """Mean `activation_distance` between the model and the oracles."""
 
     range = (0.0, float(np.sqrt(2.0)))
+    stem = "activation"
     titles: ClassVar[Mapping[str, str]] = _named("Act. dist")
 
     def between(self, oracle: Floats, model: Floats) -> float:

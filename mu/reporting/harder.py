@@ -11,8 +11,7 @@ from mu.reporting.layout import Results
 from mu.reporting.scores import Cell, Table
 from mu.reporting.section import REFERENCES, Record, failure
 
-LEVELS = ("loss_forget", "df_auc", "ua")  # the first that a panel has is what the oracle knows
-GAPS = ("avg_gap", "js_forget", "kl_forget")  # … and how far a method ends from it
+SEEN = {"forget", "retain"}  # parts that some model was trained on
 WORDS = {"oracle": ("lower", "higher"), "method": ("nearer", "farther")}
 CAPTION = (
     "Against the set of {base}, pair by pair: {level} of the oracle, and {gap} of each method, "
@@ -21,6 +20,7 @@ CAPTION = (
 )
 SIZES = 0.1  # sets whose sizes differ by a larger share are not compared
 Values = Mapping[int, float]  # by pair
+Scores = Mapping[str, Mapping[str, Any]]
 
 
 def harder(results: Results) -> list[Table]:
@@ -64,9 +64,10 @@ def _of_size(base: str, names: list[str], cards: list[Record]) -> list[str]:
 
 
 def _against(base: str, names: list[str], cards: list[Record], results: Results) -> Table | None:
+    panel = results["panel"].get(cards[0].get("panel")) if cards else None
     known = {name for card in cards for name in card["values"]}
-    level = next((name for name in LEVELS if name in known), None)
-    gap = next((name for name in GAPS if name in known), None)
+    scores = {n: facts for n, facts in (panel or {}).get("scores", {}).items() if n in known}
+    level, gap = _level(scores), _distance(scores)
     if level is None or gap is None:
         return None
     methods = [m for m in dict.fromkeys(c["method"] for c in cards) if m not in REFERENCES]
@@ -93,11 +94,39 @@ def _against(base: str, names: list[str], cards: list[Record], results: Results)
         rows.append((printable(name), cells))
     if not rows:
         return None
-    panel = results["panel"].get(cards[0].get("panel")) or {}
-    scores: Any = panel.get("scores", {})
-    title = {one: scores.get(one, {}).get("title", one) for one in (level, gap)}
-    caption = CAPTION.format(base=printable(base), level=title[level], gap=title[gap])
+    titles = {"level": scores[level]["title"], "gap": scores[gap]["title"]}
+    caption = CAPTION.format(base=printable(base), **titles)
     return Table(caption, [printable(name) for name in columns], rows)
+
+
+def _level(scores: Scores) -> str | None:
+    """The score that says what a model knows of the set: a forgetting one, without unseen data.
+
+    The last, for panels go from accuracies, in which many sets are alike, to losses.
+    """
+    found = [
+        name
+        for name, facts in scores.items()
+        if facts["family"] == "forgetting" and {"forget"} <= set(facts["reads"]) <= SEEN
+    ]
+    return _headline(found, scores)[-1] if found else None
+
+
+def _distance(scores: Scores) -> str | None:
+    """How far a method ends from its oracle: a summary, else the first distance on the set."""
+    lower = {name: facts for name, facts in scores.items() if facts["better"] == "lower"}
+    sums = [name for name, facts in lower.items() if facts["family"] == "summary"]
+    apart = [
+        name
+        for name, facts in lower.items()
+        if facts["family"] == "distance" and facts["reads"] == ["forget"]
+    ]
+    return next(iter([*sums, *_headline(apart, scores)]), None)
+
+
+def _headline(names: list[str], scores: Scores) -> list[str]:
+    """Those of the headline; all where none is."""
+    return [name for name in names if scores[name]["headline"]] or names
 
 
 def _mean(values: object) -> float | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mu.errors import UsageError
 from mu.reporting.latex import latex_table
 from mu.reporting.layout import Results
+from mu.reporting.legacy import complete, original
 from mu.reporting.table import csv_text, markdown_table
 from mu.reporting.write import write_text
 
@@ -62,17 +63,23 @@ def write_report(results: Results, out: Path) -> list[Path]:
 
 
 def json_text(results: Results) -> str:
-    """The results as strict JSON: what is not a finite number becomes null."""
-    return json.dumps(_strict(results), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """The results as strict JSON: what is not a finite number becomes null.
+
+    Of kept results it is what their file held: facts that `read_results` has added are left out.
+    """
+    return (
+        json.dumps(strict(original(results)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
 
 
-def _strict(value: object) -> object:
+def strict(value: Any) -> Any:
+    """The value as JSON has it: texts as keys, lists, and null for what is not a finite number."""
     if isinstance(value, Mapping):
-        return {str(key): _strict(entry) for key, entry in value.items()}
+        return {str(key): strict(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_strict(entry) for entry in value]
+        return [strict(entry) for entry in value]
     if hasattr(value, "tolist"):  # numpy, which need not be imported for that
-        return _strict(value.tolist())
+        return strict(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -83,7 +90,7 @@ def read_results(path: Path) -> dict[str, Any]:
         path: The folder of an experiment, or its ``results.json``.
 
     Returns:
-        The results; where there was no finite number, None.
+        The results; where there was no finite number, None. Every score has all its facts.
 
     Raises:
         ResultsError: When there is no such file, it is not JSON, or its schema is unknown.
@@ -104,7 +111,7 @@ def read_results(path: Path) -> dict[str, Any]:
     for field, wanted in FIELDS.items():
         if not isinstance(results.get(field), wanted):
             raise ResultsError(f"{file} has no {field} ({wanted.__name__} expected)")
-    return results
+    return complete(results)
 
 
 def print_report(results: Results, console: Console) -> None:

@@ -13,22 +13,9 @@ from mu.reporting.format import Limits, finite, plural, printable
 from mu.reporting.search_notes import search_notes
 
 REFERENCES = ("original", "random_weights", "oracle")
-DISTANCES = ("kl", "js", "agreement", "activation", "distance", "klom", "tow", "avg_gap")
-ATTACKS = (
-    *("mia", "lr_mia", "svc", "threshold", "mi_ratio", "rmia", "lira"),
-    *("loss_auc", "loss_cv", "entropy_auc", "feature_auc"),
-)
-SUMMARIES = ("avg_gap", "tow")  # one number for several scores
+TABLES = {"attack": "attacks", "summary": "distance"}  # families whose table has another name
 OTHER = "oracle (other recipe)"
 NUMBER = re.compile(r"\d[\d.e+-]*")
-COST_TITLES = {
-    "cost/passes": "passes",
-    "cost/passes_request": "passes, request",
-    "cost/passes_so_far": "passes so far",
-    "cost/flops_solve": "FLOPs of the solve",
-    "cost/seconds_setup": "seconds, set-up",
-    "cost/seconds_request": "seconds, request",
-}
 
 Record = Mapping[str, Any]
 
@@ -88,11 +75,14 @@ class Section:
 
     @property
     def size(self) -> str:
-        """Number of pairs and oracles and how much is forgotten."""
+        """Number of pairs and oracles and how much is forgotten; only what is known."""
         oracles = max((count_oracles(card) for card in self.cards), default=0)
-        return (
-            f"{plural(self.pairs, 'pair')}, {plural(oracles, 'oracle')} each, "
-            f"|D_f| = {self.fact('n_forget')} of {self.total}"
+        return ", ".join(
+            [
+                plural(self.pairs, "pair"),
+                *([f"{plural(oracles, 'oracle')} each"] if self.pairs else []),
+                *([f"|D_f| = {self.fact('n_forget')} of {self.total}"] if self.total else []),
+            ]
         )
 
     @property
@@ -129,7 +119,7 @@ class Section:
 
     def title(self, metric: str) -> str:
         """The column header of a score."""
-        known = self.scores.get(metric, {}).get("title") or COST_TITLES.get(metric)
+        known = self.scores.get(metric, {}).get("title")
         return printable(known or metric.removeprefix("cost/").replace("_", " "))
 
     def limits(self, metric: str) -> Limits:
@@ -154,8 +144,8 @@ class Section:
     @property
     def summary(self) -> tuple[str, ...]:
         """The headline, then the scores that sum up several others."""
-        sums = tuple(m for m in self.metrics if m.startswith(SUMMARIES) and m not in self.headline)
-        return (*self.headline, *sums)
+        sums = (m for m in self.metrics if self.scores.get(m, {}).get("family") == "summary")
+        return (*self.headline, *(m for m in sums if m not in self.headline))
 
     def kind(self, metric: str) -> str:
         """``forgetting``, ``utility`` or ``cost``."""
@@ -164,13 +154,10 @@ class Section:
         return str(self.scores.get(metric, {}).get("kind") or "forgetting")
 
     def family(self, metric: str) -> str:
-        """The kind of a score; distances to the oracle and attacks are families of their own."""
+        """The table of a score: of its kind; distances to the oracle and attacks have their own."""
         kind = self.kind(metric)
-        if kind == "cost":
-            return kind
-        if metric.startswith(DISTANCES):
-            return "distance"
-        return "attacks" if metric.startswith(ATTACKS) else kind
+        family = kind if kind == "cost" else self.scores.get(metric, {}).get("family", kind)
+        return TABLES.get(family, family)
 
     def error(self, method: str) -> str:
         """Why every cell of a method failed; empty when at least one gave a result."""

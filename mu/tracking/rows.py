@@ -8,7 +8,6 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mu.reporting.format import finite
-from mu.tracking.names import public, shown
 
 Card = Mapping[str, Any]
 Panel = Mapping[str, Any]
@@ -74,26 +73,32 @@ def config(card: Card, experiment: str) -> dict[str, Any]:
     }
 
 
-def summary(card: Card) -> dict[str, float]:
+def summary(card: Card, panel: Panel) -> dict[str, float]:
     """One flat row: values, ``oracle/…``, ``gap/…``, ``gap_sigma/…`` and ``cost/…``.
 
+    Scores have their public names, the same in every panel.
     What is not a number is absent. The oracles' own row has no gap: it is their mean.
     """
     row: dict[str, float] = {}
     for score, value in (card.get("values") or {}).items():
-        key, own = public(score), finite(value)
-        listed = [shown(score, v) for v in oracle_values(card, score)]
+        facts, own = panel["scores"][score], finite(value)
+        key, listed = facts["public"], [_shown(v, facts) for v in oracle_values(card, score)]
         if listed:
             row[f"oracle/{key}"] = fmean(listed)
         if own is None:
             continue
-        row[key] = shown(score, own)
+        row[key] = _shown(own, facts)
         if listed and card["method"] != "oracle":
             row[f"gap/{key}"] = row[key] - fmean(listed)
             spread = stdev(listed) if len(listed) >= SIGMA_FROM else 0.0
             if spread > resolution(card, key):
                 row[f"gap_sigma/{key}"] = row[f"gap/{key}"] / spread
     return row | costs(card)
+
+
+def _shown(value: float, facts: Mapping[str, Any]) -> float:
+    """A value as dashboards show it: some panels count errors where dashboards count hits."""
+    return 1.0 - value if facts["complement"] else value
 
 
 def oracle_values(card: Card, score: str) -> list[float]:

@@ -21,7 +21,7 @@ ROW = ("request", "step", "data", "model", "method", "metric", "mean", "low", "h
 
 def cells(results: Results, cached: Mapping[str, bool]) -> Table:
     """Columns and lines of all cells: who, run id, cached or not, why it failed, its row."""
-    rows = [summary(card) for card in results["cards"]]
+    rows = [summary(card, results["panel"][card["panel"]]) for card in results["cards"]]
     keys = list(dict.fromkeys(key for row in rows for key in row))
     lines = []
     for card, row in zip(results["cards"], rows, strict=True):

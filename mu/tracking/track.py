@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -57,10 +56,10 @@ def send(
         UsageError: An option does not have such a value.
         TrackError: wandb is not installed, or W&B refuses or does not answer.
     """
-    from mu.reporting.report import json_text
+    from mu.reporting.report import strict
     from mu.tracking.ledger import Ledger
 
-    plain = json.loads(json_text(results))
+    plain = strict(results)
     to = checked(options, plain["experiment"], folder)
     if not is_first():
         return []
@@ -113,7 +112,7 @@ def _send_card(
             run.define_metric(f"{axis.split('/')[0]}/*", step_metric=axis)
             for point in points:
                 run.log(point)
-        run.summary.update(rows.summary(card) | ({"failure": reason} if reason else {}))
+        run.summary.update(rows.summary(card, panel) | ({"failure": reason} if reason else {}))
         for key in model_keys(card):
             if key in models:
                 artifact = wandb.Artifact(f"{card['method']}-{key[:12]}", type="model")

@@ -272,9 +272,11 @@ def test_without_forgetting_scores_nothing_is_claimed() -> None:
 
 def test_importing_stays_light() -> None:
     """A fully cached run imports these modules: no torch, SciPy or scikit-learn with them."""
-    names = "accuracy attack_features cost cross_validated_attack derived details distance "
-    names += "entropy_attack evidence graph interval_attack loss_attack membership population "
-    names += "score scoring signals statistics threshold_attack zrf"
+    names = (
+        "accuracy attacks.features cost attacks.cross_validated derived details.detail distance "
+    )
+    names += "attacks.entropy evidence graph attacks.ranking_attack membership population "
+    names += "panel score scoring signals statistics attacks.threshold zrf"
     code = "; ".join(f"import mu.evaluation.{name}" for name in names.split())
     code += "; import sys; print([m for m in ('torch', 'scipy', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

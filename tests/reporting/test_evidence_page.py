@@ -127,10 +127,11 @@ def test_an_oracle_of_another_recipe_is_called_so(rich_results: Results, kind: s
 
 @pytest.mark.usefixtures("no_figures")
 def test_many_scores_are_grouped_and_all_there(rich_results: Results) -> None:
-    names = ("lr_mia", "threshold_entropy", "loss_cv", "zrf", "js_test", "tow", "avg_gap")
-    for name in names:
-        title = {"title": name, "kind": "forgetting", "headline": False, "margin": None}
-        rich_results["panel"]["images"]["scores"][name] = title
+    own = {"my_mia": "attack", "jury": "attack", "klass": "forgetting", "far": "distance"}
+    own |= {"tower": "forgetting", "tow": "summary", "avg_gap": "summary"}
+    scores = rich_results["panel"]["images"]["scores"]
+    for name, family in own.items():
+        scores[name] = scores["before"] | {"title": name, "family": family}
         rows = [r for r in rich_results["rows"] if r["metric"] == "ua"]
         rich_results["rows"] += [{**row, "metric": name} for row in rows]
     section = sections(rich_results)[0]
@@ -139,8 +140,10 @@ def test_many_scores_are_grouped_and_all_there(rich_results: Results) -> None:
     assert sorted(titles) == sorted(map(section.title, section.metrics))
     assert all(len(t.titles) <= ACROSS for t in (*found.shown, *found.folded, *found.cost))
     assert {"UA", "avg_gap", "tow"} <= {t for table in found.shown for t in table.titles}
-    families = [section.family(name) for name in names]
-    assert families == ["attacks"] * 3 + ["forgetting"] + ["distance"] * 3
+    families = [section.family(name) for name in own]
+    assert families == [
+        *("attacks", "attacks", "forgetting", "distance", "forgetting", "distance", "distance"),
+    ]
     assert "<summary>All other scores (" in html_page(rich_results)
     assert "| attacks: value |" in markdown_table(rich_results)
     assert " & tow & avg\\_gap \\\\" in latex_table(rich_results)

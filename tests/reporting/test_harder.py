@@ -24,7 +24,10 @@ def results(**overlaps):
                 card(request, pair, m, v, loss) for m, v in (("a", a), ("b", b), ("oracle", 0))
             ]
     entry = {"block": 0, "names": ["one", "worst"], "baselines": ["one"]} | overlaps
-    panel = {"p": {"scores": {"loss_forget": {"title": "loss f"}}}}
+    loss = {"title": "loss f", "family": "forgetting", "reads": ["forget"], "better": "oracle"}
+    gap = {"title": "gap", "family": "summary", "reads": ["forget", "test"], "better": "lower"}
+    scores = {"loss_forget": loss | {"headline": True}, "avg_gap": gap | {"headline": False}}
+    panel = {"p": {"scores": scores}}
     return {"overlaps": [entry], "cards": cards, "panel": panel}
 
 

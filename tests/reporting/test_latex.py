@@ -63,7 +63,7 @@ def with_sums(results: Results) -> Results:
     scores = results["panel"]["images"]["scores"]
     scores["kl_forget"]["headline"] = True
     for name in ("avg_gap", "tow"):
-        scores[name] = scores["loss_auc"] | {"title": name.upper()}
+        scores[name] = scores["loss_auc"] | {"title": name.upper(), "family": "summary"}
         copied = [r | {"metric": name} for r in results["rows"] if r["metric"] == "loss_auc"]
         results["rows"] += copied
     return results

@@ -50,6 +50,28 @@ def test_families(results: Results) -> None:
     ]
 
 
+def test_a_family_is_what_a_score_is_not_how_it_is_called(results: Results) -> None:
+    own = {"klass_accuracy": "utility", "tower": "forgetting", "jsd": "utility", "my": "attacks"}
+    own |= {"liras": "forgetting", "embedding_distance": "distance", "average": "distance"}
+    said = {"attacks": "attack"}
+    scores = results["panel"]["images"]["scores"]
+    for name, family in own.items():
+        scores[name] = scores["ta"] | {"family": said.get(family, family), "headline": False}
+    scores["average"]["family"] = "summary"
+    section = sections(results)[0]
+    assert {name: section.family(name) for name in own} == own
+
+
+def test_a_heading_says_what_is_known_only(results: Results) -> None:
+    assert sections(results)[0].size == "3 pairs, 3 oracles each, |D_f| = 109 of 1078"
+    for card in results["cards"]:
+        card |= {"error": "StepFailed: no", "n_forget": None, "n_retain": None, "oracle": {}}
+    assert sections(results)[0].size == "0 pairs"
+    for card in results["cards"]:
+        card |= {"n_forget": 109, "n_retain": 969}
+    assert sections(results)[0].size == "0 pairs, |D_f| = 109 of 1078"
+
+
 def test_tuned_methods_are_not_called_untuned(results: Results) -> None:
     for card in results["cards"]:
         card["defaults"] = card["method"] == "ssd"

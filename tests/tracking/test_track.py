@@ -17,7 +17,8 @@ import pytest
 wandb = pytest.importorskip("wandb", reason="wandb is not installed")
 
 from mu.errors import UsageError  # noqa: E402
-from mu.reporting.report import json_text  # noqa: E402
+from mu.evaluation.panel import describe_panel  # noqa: E402
+from mu.reporting.report import json_text, read_results  # noqa: E402
 from mu.reporting.results import tabulated  # noqa: E402
 from mu.tracking import rows  # noqa: E402
 from mu.tracking.judged import over_forgetting, ranks  # noqa: E402
@@ -27,12 +28,13 @@ from mu.verbs.track import command  # noqa: E402
 
 BLOCK, MAGIC = 32768, 7
 METHODS = {"original": 0.0, "oracle": 0.6, "ssd": 0.61, "gradient_ascent": 0.95, "finetune": None}
-SCORES = {
-    "ua": {"title": "UA", "kind": "forgetting", "better": "oracle", "headline": True},
-    "ta": {"title": "TA", "kind": "utility", "better": "oracle", "headline": True},
-    "kl_forget": {"title": "KL f", "kind": "forgetting", "better": "lower", "headline": False},
-    "mine": {"title": "Mine", "kind": "forgetting", "better": "oracle", "headline": False},
+PANEL = {
+    "ua": {"_target_": "mu.evaluation.accuracy.UnlearningAccuracy"},
+    "ta": {"_target_": "mu.evaluation.accuracy.TestAccuracy"},
+    "kl_forget": {"_target_": "mu.evaluation.distance.KLToOracle", "part": "forget"},
+    "mine": {"_target_": "mu.evaluation.loss.MeanLoss", "part": "forget"},
 }
+SCORES = describe_panel({"scores": PANEL, "headline": ["ua", "ta"]})["scores"]
 ORACLES = [0.58, 0.59, 0.6, 0.61, 0.62]
 
 
@@ -223,11 +225,11 @@ def test_the_summary_is_one_flat_row_under_public_names(mirror):
 
 def test_few_oracles_have_no_sigma(results):
     one = copy.deepcopy(results["cards"][2])
-    assert "gap_sigma/forget/accuracy" in rows.summary(one)
+    assert "gap_sigma/forget/accuracy" in rows.summary(one, {"scores": SCORES})
     one["oracle"]["ua"] = ORACLES[:4]
-    assert "gap_sigma/forget/accuracy" not in rows.summary(one)
+    assert "gap_sigma/forget/accuracy" not in rows.summary(one, {"scores": SCORES})
     one["oracle"]["ua"], one["n_forget"] = ORACLES, 10  # spread below one sample
-    assert "gap_sigma/forget/accuracy" not in rows.summary(one)
+    assert "gap_sigma/forget/accuracy" not in rows.summary(one, {"scores": SCORES})
 
 
 def test_curves_have_their_own_axis(mirror):
@@ -326,11 +328,12 @@ def test_the_objective_is_the_gap_to_the_oracles(results):
     results["cards"] = [c for c in results["cards"] if c["method"] != "finetune"]
     # test accuracy does not count, ua does: gaps −.01, .01, .03 of ssd, .35 of gradient_ascent
     assert objective(results) == pytest.approx((0.05 / 3 + 0.35) / 2)
+    summary = {"family": "summary", "better": "lower", "reads": ["forget", "test"]}
+    results["panel"]["classification"] = {"scores": SCORES | {"avg_gap": summary}}
     for one in results["cards"]:
         one["values"]["avg_gap"] = 0.3
-    assert objective(results) == pytest.approx((0.05 / 3 + 0.35) / 2)  # the mean may hold ta's gap
-    for one in results["cards"]:
-        one["values"].pop("ta", None)
+    assert objective(results) == pytest.approx((0.05 / 3 + 0.35) / 2)  # the mean holds ta's gap
+    summary["reads"] = ["forget"]
     assert objective(results) == pytest.approx(0.3)
     results["cards"][2]["error"] = "failed"
     assert objective(results) is None
@@ -347,8 +350,7 @@ def test_within_a_sweep_the_report_is_the_trial(results, tmp_path, monkeypatch):
 
 
 def test_old_cards_without_the_new_keys_are_sent(tmp_path):
-    path = Path(__file__).parents[2] / "experiments/quickstart/results.json"
-    results = json.loads(path.read_text(encoding="utf-8"))
+    results = read_results(Path(__file__).parents[2] / "experiments/quickstart")
     results["cards"] = [c for c in results["cards"] if c["pair"] == 0 and c["request"] == "class"]
     ids = send(tabulated(results), {}, tmp_path)
     one = results["cards"][0]

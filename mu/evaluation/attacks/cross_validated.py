@@ -83,6 +83,8 @@ class LossCV(OwnScore):
     """
 
     range = PROPORTION
+    family = "attack"
+    reads = frozenset({"forget", "test"})
     form: str = "logistic"
     splits: int = 10
     seed: int = 0
@@ -94,6 +96,10 @@ class LossCV(OwnScore):
         """Refuse an unknown form."""
         _known(self.form)
         super().__post_init__()
+
+    @property
+    def public(self) -> str:
+        return "attack/loss_cv" if self.form == "logistic" else f"attack/loss_cv_{self.form}"
 
     def of(self, signals: Signals, split: Split) -> float:
         """Return the mean accuracy; nan where a side has fewer than ten samples."""

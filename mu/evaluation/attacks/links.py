@@ -82,6 +82,8 @@ class MIRatio(Score):
     """
 
     range = (0.0, None)
+    family = "attack"
+    reads = frozenset({"forget", "retain", "validation"})
     title: str = field(default="MI ratio", kw_only=True)
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:

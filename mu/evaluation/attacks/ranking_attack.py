@@ -76,6 +76,9 @@ class LossAUC(OwnScore):
     """
 
     range = PROPORTION
+    family = "attack"
+    reads = frozenset({"forget", "test"})
+    public = "attack/auc"
     title: str = field(default="Loss AUC", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -97,6 +100,8 @@ class FeatureAUC(OwnScore):
     """
 
     range = PROPORTION
+    family = "attack"
+    reads = frozenset({"forget", "test"})
     features: str = "entropy"
     title: str = field(default="Entropy AUC", kw_only=True)
 
@@ -104,6 +109,10 @@ class FeatureAUC(OwnScore):
         """Refuse an unknown feature."""
         _known(self.features)
         super().__post_init__()
+
+    @property
+    def public(self) -> str:
+        return f"attack/auc_{self.features}"
 
     def of(self, signals: Signals, split: Split) -> float:
         """Return the AUC, in [0, 1]; nan where a side is empty."""

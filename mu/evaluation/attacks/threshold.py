@@ -106,6 +106,9 @@ class ThresholdMIA(OwnScore):
     """
 
     range = PROPORTION
+    family = "attack"
+    reads = frozenset({"forget", "retain", "test"})
+    public = "attack/mia_threshold"
     features: str = "m_entropy"
     title: str = field(default="Thr. MIA", kw_only=True)
 

@@ -215,7 +215,7 @@ def sequence(parts: Sequence[Section], looks: Looks) -> str:
         oracle's line is retraining at every request; empty where there is none.
     """
     names = list(dict.fromkeys(metric for section in parts for metric in section.metrics))
-    metrics = [metric for metric in names if "before" in metric and not metric.startswith("cost/")]
+    metrics = [metric for metric in names if _earlier(parts[-1].scores.get(metric, {}))]
     current = [m for m in parts[-1].headline if parts[-1].kind(m) == "forgetting"]
     metrics += [metric for metric in current if metric not in metrics][:1]
     useful = [m for m in parts[-1].headline if parts[-1].kind(m) == "utility"]
@@ -239,6 +239,12 @@ def sequence(parts: Sequence[Section], looks: Looks) -> str:
         drawn.legend(handles, texts, loc="outside right upper", frameon=False)
         label = f"{printable(parts[0].request)}: scores over the steps of the sequence, per method"
         return svg(drawn, f"sequence-{parts[0].key}", label)
+
+
+def _earlier(facts: Record) -> bool:
+    """Whether a score is of what earlier requests forgot, without this one's."""
+    reads = facts.get("reads", ())
+    return "before" in reads and "forget" not in reads
 
 
 def _line(axes: Axes, parts: Sequence[Section], method: str, metric: str, looks: Looks) -> None:

@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 
 PARTS = ("forget", "retain", "validation")
 TITLES = {"forget": "forgotten data", "retain": "retained data", "validation": "validation data"}
-# Scores that are the accuracy on a part, and whether they are its complement.
-TARGETS = {
-    "forget": (("ua", True), ("fa", False)),
-    "retain": (("ra", False),),
-    "validation": (("va", False),),
-}
 MEASURES = {"trajectory": "accuracy", "losses": "loss"}
 WIDTH = 9.6
 NARROW, ROOM = 0.05, 0.06  # the shortest axis of proportions, and the share of it kept free
@@ -137,11 +131,13 @@ def _lines(axes: Axes, group: Sequence[Curve], name: str, look: Look) -> None:
 
 def _targets(axes: Axes, section: Section, part: str) -> None:
     """Horizontal lines of the original and the oracle."""
-    for score, complement in TARGETS[part]:
+    for score, facts in section.scores.items():
+        if facts["public"] != f"{part}/accuracy":
+            continue
         for method, style, colour in (("original", ":", GREY), ("oracle", "--", INK)):
             value = finite((section.row(method, score) or {}).get("mean"))
             if value is not None:
-                height = 1 - value if complement else value
+                height = 1 - value if facts["complement"] else value
                 label = short(section.label(method))
                 axes.axhline(height, color=colour, linestyle=style, linewidth=1.5, label=label)
         if section.row("oracle", score):
