@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mu.configuration.choices import choices, options_of, unknown
-from mu.configuration.compose import complete, composed
+from mu.configuration.compose import Groups, complete
 from mu.configuration.words import words_of
 from mu.errors import UsageError
 
@@ -53,17 +53,11 @@ def chosen_rows(
     known, words = choices("method"), words_of(wanted)
     for word in words:
         if word not in known and word not in named:
-            raise unknown("method", word, {*known, *named})
+            raise unknown("method", word, sorted({*known, *named}))
     return {w: own.get(w, (w, {})) for w in words if w in own or w not in named}
 
 
-def configured(
-    row: Row,
-    names: Mapping[str, str],
-    settings: Mapping[str, Any],
-    requests: Mapping[str, str],
-    used: set[str],
-) -> dict[str, Any]:
+def configured(row: Row, groups: Groups, kinds: Mapping[str, str]) -> dict[str, Any]:
     """The options of one row.
 
     What a row itself names wins over ``set`` and the command line, which win over what tuning
@@ -71,49 +65,44 @@ def configured(
 
     Args:
         row: Method and own options.
-        names: The block's choice of each group.
-        settings: ``set`` of the block and words of the command line.
-        requests: Name of each request → kind it was tuned for.
-        used: Settings that some configuration has; added to.
+        groups: The block's choices and settings.
+        kinds: Name of each request → kind it was tuned for.
 
     Returns:
         ``base``: name of the method; ``config``: its options; ``configs``: the options for each
         request; ``changed``: keys set by hand; ``tuned``: request → whether tuning chose options.
     """
     base, own = row
-    groups = {**names, "method": base}
     fixed = {f"method.{key}": value for key, value in own.items()}
-
-    def options(tuned: Mapping[str, Any]) -> dict[str, Any]:
-        found = {f"method.{k}": v for k, v in tuned.items()} | dict(settings) | fixed
-        method: dict[str, Any] = composed(groups, found, used)["method"]
-        return method
-
-    whole = options({})
+    whole = groups.method(base, over=fixed)
     for key in own:
         if key not in whole:
             raise unknown(f"option of {base}", key, options_of(whole))
     complete(options_of(whole), f"method {base}", "method")
-    best = {name: tuned_options(whole, names, kind) for name, kind in requests.items()}
-    changed = sorted(k for k in {**settings, **fixed} if k.startswith("method.") and k[7:] in whole)
+    best = {kind: tuned_options(whole, groups.names, kind) for kind in kinds.values()}
     configs = {
-        name: needed(options(found)) if found else needed(whole) for name, found in best.items()
+        kind: needed(groups.method(base, under=found, over=fixed) if found else whole)
+        for kind, found in best.items()
     }
+    set_by_hand = {*groups.settings.values, *fixed}
     return {
         "base": base,
         "config": needed(whole),
-        "configs": configs,
-        "changed": changed,
-        "tuned": {name: bool(found) for name, found in best.items()},
+        "configs": {name: configs[kind] for name, kind in kinds.items()},
+        "changed": sorted(k for k in set_by_hand if k.startswith("method.") and k[7:] in whole),
+        "tuned": {name: bool(best[kind]) for name, kind in kinds.items()},
     }
 
 
 def tuned_options(method: Mapping[str, Any], names: Mapping[str, str], kind: str) -> dict[str, Any]:
-    """What tuning found for a data set, a model and a kind of request; empty where it was not."""
+    """What tuning found for a data set, a model and a kind of request, as dotted keys.
+
+    Empty where it was not tuned.
+    """
     for entry in method.get("tuned") or []:
         place = [entry.get(key) for key in ("data", "model", "request")]
         if place == [names["data"], names["model"], kind]:
-            return dict(entry["options"])
+            return {f"method.{key}": value for key, value in entry["options"].items()}
     return {}
 
 

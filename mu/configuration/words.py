@@ -33,9 +33,6 @@ def parse_words(words: Sequence[str]) -> dict[str, Any]:
         >>> parse_words(["recipe.epochs=3", "methods=[ssd,finetune]"])
         {'recipe.epochs': 3, 'methods': ['ssd', 'finetune']}
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
     found: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
@@ -49,12 +46,21 @@ def parse_words(words: Sequence[str]) -> dict[str, Any]:
         if key in PLAIN or (key in FILTERS and not text.startswith("[")):
             found[key] = text
             continue
-        try:
-            found[key] = OverridesParser.create().parse_override(f"{key}={text}").value()
-        except HydraException as error:
-            raise UsageError(f"{word!r} cannot be read; quote it as 'key=\"value\"'") from error
-        if found[key].__class__.__module__.startswith("hydra"):
-            raise UsageError(f"{word!r} is a sweep; give one value, or a list in [brackets]")
+        found[key] = _value(f"{key}={text}", word)
+    return found
+
+
+def _value(override: str, word: str) -> Any:
+    """The value of an override in Hydra's grammar; ``word`` is how it was given."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        found = OverridesParser.create().parse_override(override).value()
+    except HydraException as error:
+        raise UsageError(f"{word!r} cannot be read; quote it as 'key=\"value\"'") from error
+    if found.__class__.__module__.startswith("hydra"):
+        raise UsageError(f"{word!r} is a sweep; give one value, or a list in [brackets]")
     return found
 
 

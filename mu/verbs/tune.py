@@ -81,7 +81,7 @@ def searches_of(experiment: Experiment) -> list[Search]:
         for name in dict.fromkeys(entry["base"] for entry in block.methods.values()):
             config = read_yaml(choices("method")[name])
             space = check_space(name, config)
-            fixed = [key for key in space if f"method.{key}" in block.settings]
+            fixed = [key for key in space if f"method.{key}" in block.settings.values]
             space = {key: given for key, given in space.items() if key not in fixed}
             for kind in dict.fromkeys(block.kinds.values()) if space else ():
                 place = (name, kind, block.names["data"], block.names["model"])

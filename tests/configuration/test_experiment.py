@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from mu.configuration.choices import choices, options_of, summary, unknown
-from mu.configuration.experiment import TRIED, load_experiment, tried
+from mu.configuration.experiment import load_experiment
+from mu.configuration.requests import TRIED, tried
 from mu.configuration.rows import rows_of
 from mu.configuration.words import parse_words
 from mu.data.build import build

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mu.configuration.choices import choices
-from mu.configuration.experiment import TRIED, tried
+from mu.configuration.requests import TRIED, tried
 from mu.data.build import build
 from mu.errors import UsageError
 from mu.forget_sets.wants import wants
