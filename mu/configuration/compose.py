@@ -10,7 +10,7 @@ from mu.configuration.choices import choices, config_folders, read_yaml, unknown
 from mu.configuration.settings import Settings, has_interpolation
 from mu.errors import UsageError
 
-LABELS = {"data": "data set", "evaluation": "evaluation panel"}
+SPOKEN = {"data": "data set", "evaluation": "evaluation panel"}
 Config = dict[str, Any]
 
 
@@ -26,10 +26,10 @@ def composed(names: Mapping[str, str], settings: Settings | None = None) -> Conf
             nowhere.
     """
     config = merged(names)
-    return resolved(settings.into(config) if settings else config)
+    return interpolated(settings.into(config) if settings else config)
 
 
-class Groups:
+class BlockChoices:
     """The choices of a block with its settings, composed once; methods are composed upon them.
 
     Args:
@@ -46,7 +46,7 @@ class Groups:
 
     def config(self) -> Config:
         """The configuration of all groups."""
-        return resolved(self.settings.into(self._merged))
+        return interpolated(self.settings.into(self._merged))
 
     def method(self, name: str, under: Config | None = None, over: Config | None = None) -> Config:
         """The configuration of a method; its interpolations see those of the block.
@@ -57,7 +57,7 @@ class Groups:
             over: Those that win over the settings.
         """
         whole = _beside(self._merged, choice("method", name))
-        return resolved(self.settings.into(whole, under, over), "method")
+        return interpolated(self.settings.into(whole, under, over), "method")
 
 
 def merged(names: Mapping[str, str]) -> Config:
@@ -74,12 +74,12 @@ def merged(names: Mapping[str, str]) -> Config:
 
 def _beside(one: Config, other: Config) -> Config:
     """Both; where both have a key, the other's value, and of two mappings both."""
-    both = {key for key in one.keys() & other.keys() if isinstance(one[key], dict)}
-    inner = {k: _beside(one[k], other[k]) for k in both if isinstance(other[k], dict)}
+    pairs = {key: (one[key], other[key]) for key in one.keys() & other.keys()}
+    inner = {k: _beside(*p) for k, p in pairs.items() if all(isinstance(x, dict) for x in p)}
     return one | other | inner
 
 
-def resolved(config: Config, group: str | None = None) -> Config:
+def interpolated(config: Config, group: str | None = None) -> Config:
     """A copy of a configuration, or of one group of it, with all interpolations replaced.
 
     Raises:
@@ -116,7 +116,7 @@ def choice(group: str, name: str) -> Config:
     """
     known = choices(group)
     if name not in known:
-        raise unknown(LABELS.get(group, group), str(name), known)
+        raise unknown(SPOKEN.get(group, group), str(name), known)
     path = known[name]
     return _choice(group, name, path, path.stat().st_mtime_ns, tuple(config_folders()))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices, read_yaml, unknown
-from mu.configuration.compose import Groups, composed
-from mu.configuration.requests import files_of, kind_of, names_of, requests_of
-from mu.configuration.rows import chosen_rows, configured, rows_of
+from mu.configuration.compose import BlockChoices, composed
+from mu.configuration.requests import files_of, names_of, requests_of, selector_of
+from mu.configuration.rows import chosen_rows, configured, listed_rows
 from mu.configuration.settings import Settings
 from mu.configuration.variants import variants_of, varied
 from mu.configuration.words import FILTERS, count_of, parse_words, placed, seeds_of, words_of
@@ -178,15 +178,17 @@ def _block(
     names = {group: raw[group] for group in GROUPS}
     words = {k: v for k, v in overrides.items() if k not in (*GROUPS, *WORDS)}
     settings = Settings(raw.get("set", {}), lenient, words)
-    groups = Groups(names, settings)
+    groups = BlockChoices(names, settings)
     config = groups.config()
     if backbone := (config["recipe"].get("fit") or {}).get("backbone"):
         config["recipe"]["fit"]["backbone"] = composed(backbone)
     count_of("recipe.epochs", config["recipe"].get("epochs", 0))
     requests = requests_of(raw["requests"], overrides.get("requests"), settings)
-    kinds = {name: kind_of(raw["requests"][name]) for name in requests}
+    kinds = {name: selector_of(raw["requests"][name]) for name in requests}
     rows = chosen_rows(
-        rows_of(raw["methods"]), overrides.get("methods"), [rows_of(b["methods"]) for b in siblings]
+        listed_rows(raw["methods"]),
+        overrides.get("methods"),
+        [listed_rows(b["methods"]) for b in siblings],
     )
     if "method.weights" in overrides:
         rows.setdefault("external", ("external", {}))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import options_of, unknown
-from mu.configuration.compose import choice, complete, composed, resolved
+from mu.configuration.compose import choice, complete, composed, interpolated
 from mu.configuration.settings import Settings
 from mu.configuration.words import check_type, count_of
 from mu.errors import UsageError
@@ -33,7 +33,7 @@ def requests_of(
     }
 
 
-def kind_of(request: Any) -> str:
+def selector_of(request: Any) -> str:
     """Name of the selector of a request, the first where there are several in a row."""
     first = request[0] if isinstance(request, list) else request
     return str(first["request"])
@@ -103,18 +103,18 @@ def request_of(written: Any, settings: Settings) -> dict[str, Any]:
     for key, values in per_pair.items():
         if not isinstance(values, list) or not values:
             raise UsageError(f"per_pair: {key} must be a list, one value a pair, not {values!r}")
-    chosen = resolved(Settings({f"request.{k}": v for k, v in own.items()}).into(known))
+    chosen = interpolated(Settings({f"request.{k}": v for k, v in own.items()}).into(known))
     found = settings.options("request", chosen["request"])
     dealt = {k: v for k, v in per_pair.items() if f"request.{k}" not in settings.values}
     for name in TRIED & set(found):
-        found[name] = tried(name, found[name])
+        found[name] = tried_method(name, found[name])
     if isinstance(found.get("surrogate"), dict):
         found["surrogate"] = surrogate(found["surrogate"])
     complete({k: v for k, v in found.items() if k not in dealt}, "the request", "request")
     return found | ({"per_pair": dealt} if dealt else {})
 
 
-def tried(name: str, given: Any) -> dict[str, Any]:
+def tried_method(name: str, given: Any) -> dict[str, Any]:
     """The options of a method that a selector tries, from ``{method: name, option: …}``.
 
     Raises:

@@ -4,24 +4,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mu.configuration.choices import choices, options_of, unknown
-from mu.configuration.compose import Groups, complete
+from mu.configuration.compose import BlockChoices, complete
 from mu.configuration.words import words_of
 from mu.errors import UsageError
 
-Row = tuple[str, dict[str, Any]]  # method, and the options that the row itself names
+Listed = tuple[str, dict[str, Any]]  # method, and the options that the row itself names
 
 
-def rows_of(entries: Sequence[Any]) -> dict[str, Row]:
+def listed_rows(entries: Sequence[Any]) -> dict[str, Listed]:
     """Rows that a block lists: names of methods, or ``{row: {method: name, option: value}}``.
 
     Raises:
         UsageError: An entry of another form, or a row named twice.
 
     Example:
-        >>> rows_of(["ssd", {"ssd_5": {"method": "ssd", "alpha": 5.0}}])
+        >>> listed_rows(["ssd", {"ssd_5": {"method": "ssd", "alpha": 5.0}}])
         {'ssd': ('ssd', {}), 'ssd_5': ('ssd', {'alpha': 5.0})}
     """
-    found: dict[str, Row] = {}
+    found: dict[str, Listed] = {}
     for entry in entries:
         for name, options in (entry if isinstance(entry, dict) else {entry: {}}).items():
             if not isinstance(options, dict) or (options and "method" not in options):
@@ -36,8 +36,8 @@ def rows_of(entries: Sequence[Any]) -> dict[str, Row]:
 
 
 def chosen_rows(
-    own: Mapping[str, Row], wanted: object, siblings: Sequence[Mapping[str, Row]]
-) -> dict[str, Row]:
+    own: Mapping[str, Listed], wanted: object, siblings: Sequence[Mapping[str, Listed]]
+) -> dict[str, Listed]:
     """Rows of a block that are wanted, and wanted methods that no block names.
 
     ``external`` alone is scored beside the block's own.
@@ -57,7 +57,7 @@ def chosen_rows(
     return {w: own.get(w, (w, {})) for w in words if w in own or w not in named}
 
 
-def configured(row: Row, groups: Groups, kinds: Mapping[str, str]) -> dict[str, Any]:
+def configured(row: Listed, groups: BlockChoices, kinds: Mapping[str, str]) -> dict[str, Any]:
     """The options of one row.
 
     What a row itself names wins over ``set`` and the command line, which win over what tuning
@@ -81,13 +81,13 @@ def configured(row: Row, groups: Groups, kinds: Mapping[str, str]) -> dict[str, 
     complete(options_of(whole), f"method {base}", "method")
     best = {kind: tuned_options(whole, groups.names, kind) for kind in kinds.values()}
     configs = {
-        kind: needed(groups.method(base, under=found, over=fixed) if found else whole)
+        kind: _needed(groups.method(base, under=found, over=fixed) if found else whole)
         for kind, found in best.items()
     }
     set_by_hand = {*groups.settings.values, *fixed}
     return {
         "base": base,
-        "config": needed(whole),
+        "config": _needed(whole),
         "configs": {name: configs[kind] for name, kind in kinds.items()},
         "changed": sorted(k for k in set_by_hand if k.startswith("method.") and k[7:] in whole),
         "tuned": {name: bool(best[kind]) for name, kind in kinds.items()},
@@ -106,7 +106,7 @@ def tuned_options(method: Mapping[str, Any], names: Mapping[str, str], kind: str
     return {}
 
 
-def needed(method: Mapping[str, Any]) -> dict[str, Any]:
+def _needed(method: Mapping[str, Any]) -> dict[str, Any]:
     """Options of the method, and what it stores with the original."""
     stored = {"stored": method["stored"]} if method.get("stored") else {}
     return options_of(method) | stored

@@ -6,7 +6,7 @@ from typing import Any
 from mu.configuration.words import check_type
 from mu.errors import UsageError
 
-Values = Mapping[str, Any]
+Dotted = Mapping[str, Any]
 
 
 class Settings:
@@ -19,14 +19,14 @@ class Settings:
     """
 
     def __init__(
-        self, own: Values, lenient: Values | None = None, words: Values | None = None
+        self, own: Dotted, lenient: Dotted | None = None, words: Dotted | None = None
     ) -> None:
         self.own = own
         self.values: dict[str, Any] = {**own, **(lenient or {}), **(words or {})}
         self.used: set[str] = set()  # keys that some configuration had
 
     def into(
-        self, config: dict[str, Any], under: Values | None = None, over: Values | None = None
+        self, config: dict[str, Any], under: Dotted | None = None, over: Dotted | None = None
     ) -> dict[str, Any]:
         """A configuration with the values whose keys it has; the one given stays as it is.
 

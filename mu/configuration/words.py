@@ -20,6 +20,27 @@ ALIASES = {"method": "methods", "request": "requests", "seed": "seeds", "weights
 LARGEST_SEED = 99_999  # seeds of oracles are 10 000 times larger and must fit 32 bits
 
 
+def spelled_out(words: Sequence[str]) -> list[str]:
+    """Words in which a name that stands alone becomes ``experiment=NAME``.
+
+    Raises:
+        UsageError: Two experiments are named, or a word begins with a dash.
+
+    Example:
+        >>> spelled_out(["quickstart", "seeds=2"])
+        ['experiment=quickstart', 'seeds=2']
+    """
+    for word in words:
+        if word.startswith("-"):
+            raise UsageError(f"{word!r}: keys are given without dashes, as in seeds=3; see --help")
+    bare = [word for word in words if word and "=" not in word]
+    named = bare + [word.partition("=")[2] for word in words if word.startswith("experiment=")]
+    if bare and len(named) > 1:
+        both = " and ".join(map(repr, named[:2]))
+        raise UsageError(f"{both} both name an experiment; all other words are key=value")
+    return [f"experiment={word}" if word in bare else word for word in words]
+
+
 def parse_words(words: Sequence[str]) -> dict[str, Any]:
     """``key=value`` words in Hydra's grammar as a dictionary.
 

@@ -8,7 +8,7 @@ import pytest
 
 from mu.configuration import compose
 from mu.configuration.choices import choices
-from mu.configuration.compose import Groups, composed
+from mu.configuration.compose import BlockChoices, composed
 from mu.configuration.experiment import load_experiment
 from mu.configuration.settings import Settings
 from mu.errors import UsageError
@@ -25,7 +25,7 @@ def method(tmp_path, monkeypatch):
     def options(settings=None, **texts):
         for name, text in texts.items():
             (tmp_path / "method" / f"{name}.yaml").write_text(text)
-        return Groups(NAMES, Settings(settings or {})).method(next(iter(texts)))
+        return BlockChoices(NAMES, Settings(settings or {})).method(next(iter(texts)))
 
     return options
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mu.configuration.choices import read_yaml
-from mu.configuration.compose import Groups
+from mu.configuration.compose import BlockChoices
 from mu.configuration.rows import configured
 from mu.configuration.settings import Settings
 from mu.errors import UsageError
@@ -43,7 +43,7 @@ def found(lr, kind="class", objective=0.1):
 
 
 def used(kind):
-    row = configured(("finetune", {}), Groups(NAMES, Settings({})), {"mine": kind})
+    row = configured(("finetune", {}), BlockChoices(NAMES, Settings({})), {"mine": kind})
     return row["configs"]["mine"]["lr"], row["tuned"]["mine"]
 
 
