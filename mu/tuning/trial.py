@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from mu.card import Card, refused
+from mu.configuration.compose import BlockChoices
 from mu.configuration.experiment import Block, Experiment
 from mu.configuration.rows import configured
 from mu.pipeline import Cell, run_cells
@@ -53,8 +54,8 @@ def serves(search: Search, block: Block, request: str) -> bool:
 
 def trial_row(block: Block, method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a method with the options of a trial."""
-    row = (method, dict(options))
-    return configured(row, block.names, block.settings, block.kinds, set())
+    groups = BlockChoices(block.names, block.settings)
+    return configured((method, dict(options)), groups, block.kinds)
 
 
 def tried(options: dict[str, Any], cards: Sequence[Card]) -> Tried:

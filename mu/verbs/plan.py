@@ -6,6 +6,7 @@ from statistics import median
 
 from rich.console import Console
 
+from mu.configuration.words import spelled_out
 from mu.running.jobs import Job
 from mu.running.pool import check_compute
 from mu.running.runner import Runner, Waiting
@@ -29,7 +30,7 @@ RARE = ("part", "load", "prepare", "gallery")
 
 def command(words: list[str]) -> int:
     """``mu plan``: what is cached, what is to run, what waits for a selection."""
-    experiment, _ = experiment_of(words)
+    experiment, _ = experiment_of(spelled_out(words))
     check_compute(experiment.compute)
     runner = Runner(Store(default_root()), None)
     waiting = Counter[str]()

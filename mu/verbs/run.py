@@ -13,6 +13,7 @@ from rich.console import Console
 
 from mu.card import Card, refused
 from mu.configuration.experiment import Experiment
+from mu.configuration.words import spelled_out
 from mu.errors import UsageError
 from mu.forget_sets.files import export
 from mu.pipeline import run_cells
@@ -31,6 +32,7 @@ def command(words: list[str]) -> int:
     from mu.reporting.report import print_report, write_report
     from mu.reporting.results import collect
 
+    words = spelled_out(words)
     experiment, out = experiment_of(words)
     command = "mu run " + shlex.join(w for w in words if not w.startswith(("out=", "compute")))
     errors = Console(stderr=True)
@@ -53,8 +55,8 @@ def command(words: list[str]) -> int:
     write_forget_sets(store, cards, out / "forget_sets")
     write_report(results, out)
     print_report(results, Console())
-    said = [*warnings_of(experiment), *(w for card in cards for w in card["warnings"])]
-    for message in dict.fromkeys(said):
+    warnings = [*warnings_of(experiment), *(w for card in cards for w in card["warnings"])]
+    for message in dict.fromkeys(warnings):
         errors.print(f"warning: {message}", style="yellow", highlight=False, soft_wrap=True)
     if sender is not None:
         ids = sender(results, experiment.track, out)

@@ -17,8 +17,12 @@ def command(words: list[str]) -> int:
     from mu.tracking.track import send
     from mu.verbs.parser import Parser
 
-    parser = Parser(prog="mu track", description="Mirror the cards of a run to W&B.")
-    parser.add_argument("folder", nargs="?", help="folder of a run")
+    parser = Parser(
+        prog="mu track",
+        description="Mirror the cards of a run to Weights & Biases.",
+        epilog="example: mu track results/quickstart --resend --project mine",
+    )
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="results of a run")
     parser.add_argument("--resend", action="store_true", help="also what was sent before")
     for key in ("project", "entity", "mode", "artifacts", "directory"):
         parser.add_argument(f"--{key}", help=f"as track.{key} of mu run")
