@@ -179,7 +179,7 @@ class Unlearner(pl.LightningModule):
         for batch in Counted(loader, self.meter, total, self.context.progress):
             yield move(batch, self.context.device)
 
-    def looks(self, part: str, **options: Any) -> Iterator[Batch]:
+    def forward_batches(self, part: str, **options: Any) -> Iterator[Batch]:
         """`batches` of which no gradient is taken: each counts as a forward pass only."""
         for batch in self.batches(part, **options):
             self.meter.backward -= batch.units

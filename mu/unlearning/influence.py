@@ -17,8 +17,8 @@ from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import add, to_vector
 from mu.gradients.woodbury import gradient_rows, published_woodfisher, single_gradients, woodbury
 from mu.parts.disjoint import Seen, check_disjoint
+from mu.parts.draw import drawn
 from mu.parts.part import move
-from mu.parts.sampled import sampled
 from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
 
@@ -166,7 +166,7 @@ class Influence(Unlearner):
             ordered = self._counted(self.parts["retain"].batches(batch_size=self.batch_size))
             gradients = single_gradients(self.learner, ordered)
             return published_woodfisher(islice(gradients, PUBLISHED_SAMPLES), v)
-        part = sampled(self.parts["retain"], self.samples, self.context.seed)
+        part = drawn(self.parts["retain"], self.context.seed, count=self.samples)
         self.facts |= {"damping": self.damping}
         if self.curvature == "woodfisher":
             batches = self._counted(part.batches(**self._reading()))
