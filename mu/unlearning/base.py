@@ -135,12 +135,12 @@ class Unlearner(pl.LightningModule):
         self.meter = Meter()
         self.upfront = {"forward": 0, "backward": 0}
         self.facts: dict[str, Any] = {}
-        self.said: list[str] = []
+        self.warnings: list[str] = []
         self.probe: Probe | None = None
 
     def warn(self, message: str) -> None:
         """Say something the reader of the result must know."""
-        self.said.append(message)
+        self.warnings.append(message)
         warnings.warn(message, stacklevel=2)
 
     @contextmanager
@@ -252,7 +252,7 @@ def apply(
     aside = method.meter.seconds["setup"] + (probe.seconds if probe else 0.0)
     method.meter.seconds["request"] = total - aside
     found, seen = method.result().eval(), probe.trajectory if probe else {}
-    left = method.memory, method.facts, method.said
+    left = method.memory, method.facts, method.warnings
     model_of = method.model_of if "architecture" in method.changes else None
     return Unlearned(found, method.meter, *left, seen, model_of, method.upfront)
 
