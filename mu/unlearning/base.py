@@ -96,12 +96,12 @@ class Unlearner(pl.LightningModule):
             trained on, for stop rules). Nothing else is.
         requests: Kinds of elements the method can forget; empty means any.
         changes: What it may change, of ``weights``, ``architecture``.
-        architectures: What a network must be, as ``transformer``; empty means anything.
+        architectures: What a network must be, as ``transformer``; empty means anything. Tells the
+            tests on which tiny problem a method is run.
         weighted: Whether it honours ``Batch.weight``.
         gradient_view: The graph its gradients see: ``trained`` (with what is forgotten),
             ``retained``, or ``original`` (with all that was ever forgotten). Says nothing for
             images.
-        files: Options that name a file of the user's.
         stale: An option of some: whether what is stored with the original may serve later states.
     """
 
@@ -111,7 +111,6 @@ class Unlearner(pl.LightningModule):
     architectures: ClassVar[frozenset[str]] = frozenset()
     weighted: ClassVar[bool] = False
     gradient_view: ClassVar[str] = "trained"
-    files: ClassVar[frozenset[str]] = frozenset()
     epochs: int = 0
 
     learner: Learner
