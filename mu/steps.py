@@ -9,7 +9,7 @@ from typing import Any
 
 from mu.configuration.experiment import Block
 from mu.configuration.words import placed
-from mu.data.facts import data_files, resolved
+from mu.data.facts import data_files, resolved, without_pretrained
 from mu.errors import CellFailed, UsageError
 from mu.forget_sets.wants import wants
 from mu.running.jobs import Ref
@@ -122,7 +122,7 @@ class Steps:
         if epochs is not None:
             recipe, checkpoint = recipe | {"epochs": epochs}, None
             recipe.pop("fit", None)
-            model = untrained(model)
+            model = without_pretrained(model)
         kept = self.run.facts(removed[-1])["kept"] if removed else self.facts["kept"]
         kind = role or ("untrained" if epochs == 0 else "oracle" if removed else "original")
         return await self.run.step(
@@ -441,18 +441,6 @@ class Steps:
         threads = self.config["recipe"].get("threads", 1)
         shared = {"data": self.config["data"], "model": self.model, "threads": threads}
         return shared | {"device": self.config["device"]} | more
-
-
-def untrained(model: Any) -> Any:
-    """The model configuration without weights that somebody else trained.
-
-    Example:
-        >>> untrained({"network": {"name": "vit", "pretrained": True}})
-        {'network': {'name': 'vit', 'pretrained': False}}
-    """
-    if not isinstance(model, dict):
-        return model
-    return {k: False if k == "pretrained" else untrained(v) for k, v in model.items()}
 
 
 def by_content(options: dict[str, Any]) -> dict[str, Any]:

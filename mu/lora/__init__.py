@@ -1,1 +1,4 @@
-"""Low-rank adapters: layers, where they go, their groups, and how they leave again."""
+"""Low-rank adapters: layers, where they go, their groups, and how they leave again.
+
+One method uses them: `mu.unlearning.gs_lora`.
+"""

@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from mu.reporting.format import (
     NOTHING,
@@ -20,7 +19,6 @@ from mu.reporting.harder import harder_grids
 from mu.reporting.layout import Results, sections, shared_notes
 from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.section import OTHER, REFERENCES, Section
-from mu.reporting.write import write_text
 
 COLUMNS = (
     "request",
@@ -64,11 +62,6 @@ def csv_text(results: Results) -> str:
         cells = [row.get(column) for column in COLUMNS]
         writer.writerow(["" if isinstance(c, float) and finite(c) is None else c for c in cells])
     return sink.getvalue()
-
-
-def write_csv(results: Results, path: Path) -> None:
-    """Write `csv_text` to a file, all or nothing."""
-    write_text(path, csv_text(results))
 
 
 def markdown_table(results: Results) -> str:

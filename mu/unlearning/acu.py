@@ -114,7 +114,7 @@ class ACU(Unlearner):
 
     def rows(self, part: str, network: AnalyticNetwork) -> Iterator[tuple[Tensor, Tensor]]:
         """Expanded features and labels of the batches of a part."""
-        for batch in self.looks(part, batch_size=self.batch_size):
+        for batch in self.forward_batches(part, batch_size=self.batch_size):
             yield expanded(network, batch)
 
     def model_of(self, model: dict[str, Any]) -> dict[str, Any]:

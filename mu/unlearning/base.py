@@ -96,12 +96,12 @@ class Unlearner(pl.LightningModule):
             trained on, for stop rules). Nothing else is.
         requests: Kinds of elements the method can forget; empty means any.
         changes: What it may change, of ``weights``, ``architecture``.
-        architectures: What a network must be, as ``transformer``; empty means anything.
+        architectures: What a network must be, as ``transformer``; empty means anything. Tells the
+            tests on which tiny problem a method is run.
         weighted: Whether it honours ``Batch.weight``.
         gradient_view: The graph its gradients see: ``trained`` (with what is forgotten),
             ``retained``, or ``original`` (with all that was ever forgotten). Says nothing for
             images.
-        files: Options that name a file of the user's.
         stale: An option of some: whether what is stored with the original may serve later states.
     """
 
@@ -111,7 +111,6 @@ class Unlearner(pl.LightningModule):
     architectures: ClassVar[frozenset[str]] = frozenset()
     weighted: ClassVar[bool] = False
     gradient_view: ClassVar[str] = "trained"
-    files: ClassVar[frozenset[str]] = frozenset()
     epochs: int = 0
 
     learner: Learner
@@ -135,12 +134,12 @@ class Unlearner(pl.LightningModule):
         self.meter = Meter()
         self.upfront = {"forward": 0, "backward": 0}
         self.facts: dict[str, Any] = {}
-        self.said: list[str] = []
+        self.warnings: list[str] = []
         self.probe: Probe | None = None
 
     def warn(self, message: str) -> None:
         """Say something the reader of the result must know."""
-        self.said.append(message)
+        self.warnings.append(message)
         warnings.warn(message, stacklevel=2)
 
     @contextmanager
@@ -179,7 +178,7 @@ class Unlearner(pl.LightningModule):
         for batch in Counted(loader, self.meter, total, self.context.progress):
             yield move(batch, self.context.device)
 
-    def looks(self, part: str, **options: Any) -> Iterator[Batch]:
+    def forward_batches(self, part: str, **options: Any) -> Iterator[Batch]:
         """`batches` of which no gradient is taken: each counts as a forward pass only."""
         for batch in self.batches(part, **options):
             self.meter.backward -= batch.units
@@ -252,7 +251,7 @@ def apply(
     aside = method.meter.seconds["setup"] + (probe.seconds if probe else 0.0)
     method.meter.seconds["request"] = total - aside
     found, seen = method.result().eval(), probe.trajectory if probe else {}
-    left = method.memory, method.facts, method.said
+    left = method.memory, method.facts, method.warnings
     model_of = method.model_of if "architecture" in method.changes else None
     return Unlearned(found, method.meter, *left, seen, model_of, method.upfront)
 

@@ -11,9 +11,10 @@ from mu.concepts.edit import EDITS, Edit, Places, edited
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.output_layer import head_inputs, output_layer
+from mu.parts.draw import drawn, torch_order
 from mu.parts.part import DataPart, Part, move
 from mu.parts.relabelling import LABELS, Labels, nearest_donor, poisoned_labels
-from mu.parts.rows import Rows, balanced, gathered, held, joined, rows_of
+from mu.parts.rows import Rows, gathered, held, joined, rows_of
 from mu.parts.whole_classes import labels_of, whole_classes
 from mu.unlearning.heads.frozen_trunk import FrozenTrunk, last_stage
 
@@ -106,17 +107,21 @@ class ConceptPoisoning(FrozenTrunk):
         allowed = [int(label) for label in torch.unique(labels_of(self.parts["retain"]))]
         self.head = output_layer(self.learner.network)
         self.maps = self.read_concepts(gone)
-        forget, retain = (
-            balanced(self.parts[name], self.share, self.batch_size, self.context.seed)
-            for name in ("forget", "retain")
-        )
+        self.parts = {name: self.few(self.parts[name]) for name in ("forget", "retain")}
+        forget, retain = self.parts["forget"], self.parts["retain"]
         poison = self.poison(gone, allowed, forget, retain)
         if self.cached:
-            clean = self.features_of(self.forward_only(retain, batch_size=self.batch_size))
+            clean = self.features_of(self.forward_batches("retain", batch_size=self.batch_size))
             self.rows = joined(self.features_of(self.in_batches(poison)), clean)
         else:
             self.rows = joined(poison, rows_of(retain))
         self.choose(self.trained())
+
+    def few(self, part: Part) -> Part:
+        """A share of each class of a part."""
+        seed, size = self.context.seed, self.batch_size
+        order = torch_order(seed)
+        return drawn(part, seed, share=self.share, per_class=True, batch_size=size, order=order)
 
     def read_concepts(self, gone: Sequence[int]) -> Mapping[int, ConceptMap]:
         """The concept maps, one for each class to forget where they are used.

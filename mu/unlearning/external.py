@@ -25,7 +25,6 @@ class External(Unlearner):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
-    files: ClassVar[frozenset[str]] = frozenset({"weights"})  # options that name a file of yours
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()

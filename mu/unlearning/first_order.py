@@ -14,7 +14,7 @@ from mu.errors import UsageError
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import trained
 from mu.models.base import as_batch, evaluation_mode
-from mu.parts.disjoint import Seen, distinct
+from mu.parts.disjoint import Remembering, distinct
 from mu.parts.relabelling import wrong_labels
 from mu.unlearning.base import Unlearner
 
@@ -142,7 +142,7 @@ class FirstOrder(Unlearner):
         self.batch_size = batch_size
 
     def solve(self) -> None:
-        forget = Seen("forget", self._batches())
+        forget = Remembering("forget", self._batches())
         found = first_order_direction(self.learner, forget, self._replacing())
         distinct("forget", forget.ids)
         if not all(bool(torch.isfinite(d).all()) for d in found.values()):

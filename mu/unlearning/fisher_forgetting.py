@@ -14,8 +14,8 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.gradients.per_sample import per_sample_sums
 from mu.models.base import Learner, as_batch
+from mu.parts.draw import drawn
 from mu.parts.part import move
-from mu.parts.sampled import sampled
 from mu.unlearning.base import Unlearner
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -137,18 +137,20 @@ class FisherForgetting(Unlearner):
                 raise UsageError(f"{name}={value} must be positive and finite")
         if labels not in ("all", "sampled"):
             raise UsageError(f"labels={labels!r} is neither 'all' nor 'sampled'")
+        if samples is not None and samples < 1:
+            raise UsageError(f"samples={samples} must be at least 1, or null for all")
         self.alpha, self.clamp, self.power, self.labels = alpha, clamp, power, labels
         self.samples, self.batch_size = samples, batch_size
 
     def fisher(self) -> dict[str, Tensor]:
         """Diagonal of the expected Fisher by parameter name: its mean over samples of D_r."""
-        few = sampled(self.parts["retain"], self.samples, self.context.seed)
+        few = drawn(self.parts["retain"], self.context.seed, count=self.samples)
         self.parts = {"retain": few}
         if self.labels == "sampled":
             generator = torch.Generator().manual_seed(self.context.seed)
-            drawn = with_drawn_labels(self.learner, self._counted_twice(), generator)
+            relabelled = with_drawn_labels(self.learner, self._counted_twice(), generator)
             own = partial(self.learner.loss, reduction="none")
-            sums = per_sample_sums(self.learner, drawn, own)
+            sums = per_sample_sums(self.learner, relabelled, own)
             return {name: value / sums.count for name, value in sums.total.items()}
         total: dict[str, Tensor] = {}
         for label in range(self.classes()):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,8 +20,8 @@ from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_grou
 from mu.lora.prototypes import apart, class_means, prototype_loss
 from mu.lora.stages import Stages
 from mu.models.output_layer import output_layer
-from mu.parts.few_shot import few_shot
-from mu.parts.part import Part
+from mu.parts.draw import drawn
+from mu.parts.part import DataPart, Part
 from mu.unlearning.base import Unlearner
 from mu.unlearning.replay import Replay
 
@@ -156,6 +157,10 @@ class GSLoRA(Unlearner):
                 raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
         if not 0 <= warmup < 1 or (ema is not None and not 0 <= ema < 1):
             raise UsageError(f"warmup={warmup} and ema={ema} must be in [0, 1)")
+        if shots is not None and share is not None:
+            raise UsageError(f"shots={shots} and share={share}: give one of them")
+        if (shots is not None and shots < 1) or (share is not None and not 0 < share <= 1):
+            raise UsageError(f"shots={shots}, share={share}: at least 1, or a share in (0, 1]")
         self.passes, self.lr, self.rank, self.scale = epochs, lr, rank, scale
         self.kind, self.alpha, self.proximal = groups, alpha, proximal
         self.quiet = round(warmup * epochs)
@@ -175,8 +180,8 @@ class GSLoRA(Unlearner):
         number = len(self.memory.get("norms", ()))
         seed = self.context.seed + number
         few: dict[str, Part] = {
-            "forget": few_shot(self.parts["forget"], self.shots, self.share, seed),
-            "retain": few_shot(self.parts["retain"], self.shots, self.share, seed, self.missing),
+            "forget": self.few(self.parts["forget"], seed),
+            "retain": self.few(self.parts["retain"], seed, self.missing),
         }
         self.parts = {**self.parts, **few}
         self.table = self.prototypes_of() if self.w_forget or self.w_retain else None
@@ -200,6 +205,24 @@ class GSLoRA(Unlearner):
         for parameter, was in required:
             parameter.requires_grad_(was)
 
+    def few(self, part: Part, seed: int, missing: Collection[int] = ()) -> Part:
+        """The same number of samples of every class, or the same share.
+
+        A user's own loaders are taken as they are.
+        """
+        if not isinstance(part, DataPart):
+            return part
+        order = np.random.default_rng([seed, 7]).permutation
+        return drawn(
+            part,
+            seed,
+            count=self.shots,
+            share=self.share,
+            per_class=True,
+            missing=missing,
+            order=order,
+        )
+
     def described(self, network: nn.Module) -> None:
         """Bounds, and what share of the network is trained."""
         if self.bound is None:
@@ -220,7 +243,7 @@ class GSLoRA(Unlearner):
         batches = (
             batch
             for part in ("forget", "retain")
-            for batch in self.looks(part, batch_size=self.batch_size)
+            for batch in self.forward_batches(part, batch_size=self.batch_size)
         )
         made = class_means(self.learner, batches, self.head, self.head.out_features)
         if self.prototypes == "original":
@@ -329,7 +352,7 @@ class GSLoRA(Unlearner):
         stay = self.replay.labels("retain") | set(self.missing)
         sides = {"forget": self.replay.labels("forget") - stay, "retain": stay}
         right, count = Counter[str](), Counter[str]()
-        for batch in self.looks("validation"):
+        for batch in self.forward_batches("validation"):
             hits = self.learner.outputs(batch)[0].argmax(1) == batch.y
             for side, labels in sides.items():
                 own = torch.isin(batch.y, torch.tensor([*labels], device=batch.y.device))

@@ -55,8 +55,7 @@ class HeadRetraining(FrozenTrunk):
 
     def solve(self) -> None:
         self.head = output_layer(self.learner.network)
-        options = {"batch_size": self.batch_size}
-        self.rows = self.features_of(self.forward_only(self.parts["retain"], **options))
+        self.rows = self.features_of(self.forward_batches("retain", batch_size=self.batch_size))
         self.choose([([self.head], self.lr)])
         if self.start == "zero":
             with torch.no_grad():

@@ -12,7 +12,7 @@ from mu.errors import NotApplicable, UsageError
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import add, to_vector, trained
 from mu.models.base import Learner
-from mu.parts.disjoint import Seen, check_disjoint, distinct, known_ids
+from mu.parts.disjoint import Remembering, check_disjoint, distinct, known_ids
 from mu.training.gradient_restriction import gradient_restriction_loss
 from mu.unlearning.base import Unlearner
 from mu.unlearning.iau_direction import (
@@ -54,7 +54,7 @@ class GradientSum:
 
     def __call__(self, learner: Learner, read: Read) -> dict[str, Tensor]:
         """``sum/<parameter>`` in float64, and ``count``, the number of samples."""
-        seen = Seen("train on", read(batch_size=self.batch_size))
+        seen = Remembering("train on", read(batch_size=self.batch_size))
         total, count = gradient_sum(learner, seen)
         distinct("train on", seen.ids)
         return {f"{SUM}{n}": t for n, t in total.items()} | {"count": torch.tensor(count)}
@@ -158,13 +158,13 @@ class IAU(Unlearner):
 
     def _of_both(self) -> tuple[dict[str, Tensor], int, int]:
         """One pass over D_r and one over D_f."""
-        retain, forget = (Seen(part, self._batches(part)) for part in ("retain", "forget"))
+        retain, forget = (Remembering(part, self._batches(part)) for part in ("retain", "forget"))
         found = update_direction(self.learner, retain, forget)
         return found, retain.count, forget.count
 
     def _forget_sum(self) -> tuple[dict[str, Tensor], int, Tensor]:
         """s, n_f and the ids of D_f, none of which is in D_r."""
-        forget = Seen("forget", self._batches("forget"))
+        forget = Remembering("forget", self._batches("forget"))
         total, count = gradient_sum(self.learner, forget)
         retain = known_ids(self.parts["retain"])
         if retain is not None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mu.errors import UsageError
 from mu.gradients.mean_gradient import gradient_sum
-from mu.parts.disjoint import Seen, check_disjoint
+from mu.parts.disjoint import Remembering, check_disjoint
 
 Update = Literal["adam", "sgd"]
 EPSILON = 1e-8  # Adam's
@@ -43,7 +43,7 @@ def update_direction(
         >>> update_direction(model, [(retain, y)], [(forget, y)])["weight"].item()   # −1 − (−0.5)
         -0.5
     """
-    retain, forget = Seen("retain", retain_batches), Seen("forget", forget_batches)
+    retain, forget = Remembering("retain", retain_batches), Remembering("forget", forget_batches)
     kept, n_r = gradient_sum(model, retain)
     gone, n_f = gradient_sum(model, forget)
     check_disjoint(forget.ids, retain.ids)

@@ -16,9 +16,9 @@ from mu.gradients.lissa import lissa
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import add, to_vector
 from mu.gradients.woodbury import gradient_rows, published_woodfisher, single_gradients, woodbury
-from mu.parts.disjoint import Seen, check_disjoint
+from mu.parts.disjoint import Remembering, check_disjoint
+from mu.parts.draw import drawn
 from mu.parts.part import move
-from mu.parts.sampled import sampled
 from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
 
@@ -146,7 +146,7 @@ class Influence(Unlearner):
         }
 
     def _direction(self) -> Tensor:
-        seen = {part: Seen(part, self.batches(part, **self._reading())) for part in PARTS}
+        seen = {part: Remembering(part, self.batches(part, **self._reading())) for part in PARTS}
         (forget, n_f), (retain, n_r) = (gradient_sum(self.learner, one) for one in seen.values())
         check_disjoint(seen["forget"].ids, seen["retain"].ids)
         v = influence_direction(to_vector(forget), n_f, to_vector(retain), n_r)
@@ -166,7 +166,7 @@ class Influence(Unlearner):
             ordered = self._counted(self.parts["retain"].batches(batch_size=self.batch_size))
             gradients = single_gradients(self.learner, ordered)
             return published_woodfisher(islice(gradients, PUBLISHED_SAMPLES), v)
-        part = sampled(self.parts["retain"], self.samples, self.context.seed)
+        part = drawn(self.parts["retain"], self.context.seed, count=self.samples)
         self.facts |= {"damping": self.damping}
         if self.curvature == "woodfisher":
             batches = self._counted(part.batches(**self._reading()))

@@ -33,7 +33,7 @@ class Replay:
     def _held(self, part: str) -> list[Batch]:
         """Labels of a part and, with stages, what the first makes of its samples."""
         found, meter = [], self.method.meter
-        for batch in self.method.looks(part, batch_size=self.batch_size):
+        for batch in self.method.forward_batches(part, batch_size=self.batch_size):
             x = torch.empty(len(batch), 0)
             if self.stages is not None:
                 with torch.no_grad():

@@ -8,7 +8,8 @@ from torch import Tensor
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, evaluation_mode
-from mu.parts.whole_classes import few_of_each, whole_classes
+from mu.parts.draw import drawn
+from mu.parts.whole_classes import whole_classes
 from mu.unlearning.base import Unlearner
 
 
@@ -168,8 +169,12 @@ class UNSIR(Unlearner):
 
     def solve(self) -> None:
         classes = whole_classes(self.parts["forget"], self.parts["retain"], "UNSIR")
-        few = few_of_each(
-            self.parts["retain"], self.samples_per_class, self.batch_size, self.context.seed
+        few = drawn(
+            self.parts["retain"],
+            self.context.seed,
+            count=self.samples_per_class,
+            per_class=True,
+            batch_size=self.batch_size,
         )
         self.parts = {**self.parts, "retain": few}
         noise, labels = self.make_noise(classes)

@@ -1,11 +1,11 @@
 """From the words of the command line to an experiment and its cells."""
 
 from pathlib import Path
-from typing import Any
 
 from mu.configuration.choices import choices
 from mu.configuration.experiment import Experiment, load_experiment
 from mu.configuration.words import parse_words
+from mu.data.facts import without_pretrained
 from mu.errors import UsageError
 from mu.evaluation.panel import describe_panel
 from mu.pipeline import Cell
@@ -49,7 +49,8 @@ def warnings_of(experiment: Experiment) -> list[str]:
             "recipe.checkpoint starts the oracles too: they are oracles only if what the "
             "checkpoint was trained on holds none of the forgotten data"
         )
-    if any(pretrained(block.config["model"]) for block in experiment.blocks):
+    models = [block.config["model"] for block in experiment.blocks]
+    if any(without_pretrained(model) != model for model in models):
         warnings.append(
             "pretrained weights start the oracles too: they are oracles only if what those weights "
             "were trained on holds none of the forgotten data"
@@ -67,10 +68,3 @@ def warnings_of(experiment: Experiment) -> list[str]:
                 "other training runs"
             )
     return warnings
-
-
-def pretrained(model: Any) -> bool:
-    """Whether a model configuration asks for weights that somebody else trained."""
-    if not isinstance(model, dict):
-        return False
-    return bool(model.get("pretrained")) or any(pretrained(value) for value in model.values())

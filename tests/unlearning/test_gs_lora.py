@@ -390,6 +390,9 @@ def test_what_is_merged(easy, keep: str, ema: float | None) -> None:
         ({"keep": "first"}, "keep='first'"),
         ({"prototypes": "none"}, "prototypes='none'"),
         ({"bound": -2.0}, "bound=-2.0"),
+        ({"shots": 2, "share": 0.5}, "give one of them"),
+        ({"shots": 0, "share": None}, "shots=0"),
+        ({"share": 1.5}, "share=1.5"),
     ],
 )
 def test_options_that_make_no_sense(options: dict, text: str) -> None:
