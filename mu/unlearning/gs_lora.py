@@ -17,12 +17,12 @@ from mu.evaluation.continual import h_mean
 from mu.lora.adapters import KINDS, Adapters
 from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_group_ratio
 from mu.lora.prototypes import apart, class_means, prototype_loss
+from mu.lora.replay import Replay
 from mu.lora.stages import Stages
 from mu.models.output_layer import output_layer
 from mu.parts.few_shot import few_shot
 from mu.parts.part import Part
 from mu.unlearning.base import Unlearner
-from mu.unlearning.replay import Replay
 
 __all__ = [
     "GSLoRA",
@@ -185,9 +185,11 @@ class GSLoRA(Unlearner):
         width = LATER if number and self.narrow else 1.0
         self.adapters = Adapters(network, self.rank, self.scale, seed, width, self.blocks)
         self.sets = self.adapters.groups(self.kind)
-        staged = Stages.fits(network) and self.context.augment is None
+        augment = self.context.augment
+        staged = Stages.fits(network) and augment is None
         stages = Stages(network, min(self.blocks or [0])) if staged else None
-        self.replay = Replay(self, self.batch_size, stages)
+        given = self.parts, self.batches, self.meter
+        self.replay = Replay(*given, self.batch_size, stages, augment)
         self.described(network)
         self.train_adapters()
         self.pruned()

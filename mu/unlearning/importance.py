@@ -9,15 +9,54 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.gradients.per_sample import Power, per_sample_sums
-from mu.models.base import Learner
-from mu.unlearning.curvature import Loss, mean_over_batches
-from mu.unlearning.ratios import Importance, check_fit
+from mu.models.base import Learner, as_batch, evaluation_mode
+from mu.unlearning.dampening import Importance, check_fit
 from mu.unlearning.stored import Read
 
+Loss = Callable[[Tensor, Tensor], Tensor]
 Fisher = Literal["batch", "per_sample"]
 ImportanceLoss = Literal["cross_entropy", "logit_norm"]
 Order = Literal["shuffled", "ids", "classes"]
 POWERS: dict[str, Callable[[Tensor], Tensor]] = {"square": torch.square, "abs": torch.abs}
+
+
+def mean_over_batches(
+    model: nn.Module,
+    batches: Iterable[Any],
+    transform: Callable[[Tensor], Tensor],
+    loss: Loss,
+) -> dict[str, Tensor]:
+    """Mean over batches of ``transform(gradient of the batch's mean loss)``.
+
+    Args:
+        model: A Learner or any module that returns logits; put in evaluation mode and restored.
+        batches: ``(x, y)`` or `Batch`; read once.
+        transform: Element-wise function of a gradient.
+        loss: (logits, targets) → (n,) losses.
+
+    Returns:
+        A tensor for each parameter that requires a gradient.
+
+    Raises:
+        ValueError: There are no batches.
+    """
+    learner = model if isinstance(model, Learner) else Learner(model)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    total = {name: torch.zeros_like(p) for name, p in trained.items()}
+    count = 0
+    with evaluation_mode(model), torch.enable_grad():
+        for item in batches:
+            count += 1
+            value = loss(*learner.outputs(as_batch(item))).mean()
+            if not value.requires_grad:
+                continue
+            gradients = torch.autograd.grad(value, list(trained.values()), allow_unused=True)
+            for sum_, gradient in zip(total.values(), gradients, strict=True):
+                if gradient is not None:
+                    sum_ += transform(gradient)
+    if count == 0:
+        raise ValueError("there are no batches to take gradients of")
+    return {name: value / count for name, value in total.items()}
 
 
 def importance(

@@ -12,11 +12,16 @@ from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.unlearning.base import Unlearner
 from mu.unlearning.dampening import (
+    Importance,
     adaptive_alpha,
     alpha_of_share,
     check_constants,
+    check_importance,
     dampen,
+    pooled,
+    ratios,
     shares_by_tensor,
+    sweep,
 )
 from mu.unlearning.importance import (
     Fisher,
@@ -27,9 +32,7 @@ from mu.unlearning.importance import (
     importance,
     importances,
 )
-from mu.unlearning.ratios import Importance, check_importance, pooled, ratios
 from mu.unlearning.stored import Read
-from mu.unlearning.sweep import sweep
 
 __all__ = [
     "SSD",
