@@ -24,6 +24,7 @@ from mu.unlearning.heads.logistic_head import (
     spectral_norm,
     train_head,
 )
+from mu.unlearning.options import at_least, one_of, positive
 
 __all__ = ["CertifiedRemoval", "budget", "removal_update", "residual_bound", "train_head"]
 
@@ -208,12 +209,10 @@ class CertifiedRemoval(Unlearner):
     ) -> None:
         super().__init__()
         self.budget = budget(sigma, epsilon, delta)
-        if lam <= 0 or (radius is not None and radius <= 0):
-            raise UsageError(f"lam={lam} and radius={radius} must be positive")
-        if gamma not in GAMMAS:
-            raise UsageError(f"gamma={gamma!r} is not one of {', '.join(GAMMAS)}")
-        if at_once is not None and at_once < 1:
-            raise UsageError(f"at_once={at_once} must be at least 1, or null for all of D_f")
+        positive(lam=lam)
+        positive(radius=radius, null="the smallest power of two")
+        one_of(gamma=(gamma, GAMMAS))
+        at_least(1, at_once=at_once, batch_size=batch_size, null="all at once")
         self.epsilon, self.delta, self.lam, self.sigma = epsilon, delta, lam, sigma
         self.gamma, self.at_once, self.radius = GAMMAS[gamma], at_once, radius
         self.features_clean, self.batch_size = features_clean, batch_size

@@ -20,6 +20,7 @@ from mu.parts.pair_sample import PairSample, codes_of
 from mu.training.fit import Meter
 from mu.unlearning.bad_teacher import SEED, untrained
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, must_be, one_of, positive
 
 TRANSFERS = ("response", "feature", "both")
 DESTROYERS = ("random", "negatives", "retain_free", "unseen")
@@ -215,25 +216,17 @@ class D2DGN(Unlearner):
         destroyer_epochs: int = 50,
     ) -> None:
         super().__init__()
-        words = {
-            "transfer": (transfer, TRANSFERS),
-            "destroyer": (destroyer, DESTROYERS),
-            "scope": (scope, ("graph", "field")),
-            "start": (start, ("trained", "scratch")),
-            "stop": (stop, (None, "unseen")),
-        }
-        for name, (value, known) in words.items():
-            if value not in known:
-                raise UsageError(f"{name}={value!r} is not one of {', '.join(map(str, known))}")
-        if alpha is not None and (isinstance(alpha, str) or not 0 <= alpha <= 1):
-            raise UsageError(f"alpha={alpha!r} is not in [0, 1]; null weighs elements alike")
-        if temperature <= 0 or epochs < 1 or lr <= 0 or destroyer_epochs < 1:
-            raise UsageError(
-                f"temperature={temperature}, epochs={epochs}, lr={lr}, "
-                f"destroyer_epochs={destroyer_epochs} must be positive"
-            )
-        if sample is not None and sample < 0:
-            raise UsageError(f"sample={sample} is not a number of pairs; null means all")
+        one_of(
+            transfer=(transfer, TRANSFERS),
+            destroyer=(destroyer, DESTROYERS),
+            scope=(scope, ("graph", "field")),
+            start=(start, ("trained", "scratch")),
+            stop=(stop, (None, "unseen")),
+        )
+        must_be("in [0, 1]", lambda v: 0 <= v <= 1, alpha=alpha, null="equal weights")
+        positive(temperature=temperature, lr=lr)
+        at_least(1, epochs=epochs, destroyer_epochs=destroyer_epochs)
+        at_least(0, sample=sample, null="all pairs")
         if scope == "field" and (transfer != "response" or sample is None):
             raise UsageError("scope=field needs transfer=response and a sample of pairs")
         self.transfer, self.alpha, self.destroyer = transfer, alpha, destroyer

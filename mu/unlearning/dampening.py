@@ -1,12 +1,13 @@
 """Selection and dampening of parameters by two importances, on D and on D_f (SSD)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf, isfinite, log
+from math import isfinite, log
 
 import torch
 from torch import Tensor, nn
 
 from mu.errors import UsageError
+from mu.unlearning import options
 
 Importance = Mapping[str, Tensor]
 
@@ -84,8 +85,7 @@ def alpha_of_share(
     Raises:
         UsageError: ``share`` is not in (0, 1].
     """
-    if not 0 < share <= 1:
-        raise UsageError(f"share={share} is not between 0 and 1")
+    options.share(share=share)
     pool = pooled(ratios(importance_full, importance_forget))
     wanted = round(share * len(pool))
     if wanted >= len(pool):
@@ -133,8 +133,7 @@ def check_constants(alpha: float, lam: float) -> None:
     """
     if not alpha >= 0:
         raise UsageError(f"alpha={alpha} must not be negative")
-    if not 0 <= lam < inf:
-        raise UsageError(f"lam={lam} must be finite and not negative")
+    options.not_negative(lam=lam)
 
 
 def parameters_of(

@@ -15,6 +15,7 @@ from mu.models.base import Learner
 from mu.models.graph import GraphNetwork, graph_network
 from mu.parts.pair_sample import codes_of
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, must_be, one_of, positive
 
 __all__ = [
     "DeletingNetwork",
@@ -25,6 +26,7 @@ __all__ = [
     "neighbourhood_masks",
 ]
 MASKS = ("symmetric", "published")
+STARTS = ("constant", "identity")
 
 
 class DeletionOperator(nn.Module):
@@ -55,8 +57,7 @@ class DeletionOperator(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        if init not in ("constant", "identity"):
-            raise UsageError(f"init={init!r} is not one of constant, identity")
+        one_of(init=(init, STARTS))
         first = torch.full((dim, dim), value, dtype=dtype)
         if init == "identity":
             first = torch.eye(dim, dtype=dtype)
@@ -192,13 +193,10 @@ class GNNDelete(Unlearner):
         leak: bool = False,
     ) -> None:
         super().__init__()
-        if epochs < 1 or lr <= 0 or not 0 <= alpha <= 1:
-            raise UsageError(f"epochs={epochs}, lr={lr} must be positive, alpha={alpha} in [0, 1]")
-        if masks not in MASKS or init not in ("constant", "identity"):
-            raise UsageError(
-                f"masks={masks!r} must be one of {', '.join(MASKS)}, init={init!r} one of "
-                "constant, identity"
-            )
+        at_least(1, epochs=epochs)
+        positive(lr=lr)
+        must_be("in [0, 1]", lambda value: 0 <= value <= 1, alpha=alpha)
+        one_of(masks=(masks, MASKS), init=(init, STARTS))
         self.epochs, self.lr, self.alpha = epochs, lr, alpha
         self.init, self.masks, self.leak = init, masks, leak
 

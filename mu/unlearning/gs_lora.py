@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from mu.data.base import Batch
-from mu.errors import UsageError
 from mu.evaluation.continual import h_mean
 from mu.lora.adapters import KINDS, Adapters
 from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_group_ratio
@@ -22,6 +21,7 @@ from mu.lora.stages import Stages
 from mu.models.output_layer import output_layer
 from mu.parts.few_shot import few_shot
 from mu.parts.part import Part
+from mu.unlearning import options
 from mu.unlearning.base import Unlearner
 
 __all__ = [
@@ -139,23 +139,19 @@ class GSLoRA(Unlearner):
         keep_adapter: bool = False,
     ) -> None:
         super().__init__()
-        if epochs < 1 or lr <= 0 or rank < 1:
-            raise UsageError(f"epochs={epochs}, lr={lr} and rank={rank} must be positive")
-        for name, value in {
-            **{"alpha": alpha, "beta": beta, "w_forget": w_forget, "w_retain": w_retain},
-            **{"weight_decay": weight_decay, "bound": bound or 0.0, "settle": settle},
-        }.items():
-            if value < 0:
-                raise UsageError(f"{name}={value} must not be negative")
-        for name, given, known in (
-            ("groups", groups, KINDS),
-            ("prototypes", prototypes, ("original", "current")),
-            ("keep", keep, ("last", "best")),
-        ):
-            if given not in known:
-                raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
-        if not 0 <= warmup < 1 or (ema is not None and not 0 <= ema < 1):
-            raise UsageError(f"warmup={warmup} and ema={ema} must be in [0, 1)")
+        options.at_least(1, epochs=epochs, rank=rank)
+        options.at_least(0, settle=settle)
+        options.at_least(1, batch_size=batch_size, shots=shots, null="all")
+        options.share(share=share, null="all")
+        options.positive(lr=lr)
+        options.not_negative(alpha=alpha, beta=beta, weight_decay=weight_decay)
+        options.not_negative(w_forget=w_forget, w_retain=w_retain)
+        options.not_negative(bound=bound, null="three times ln C")
+        options.one_of(groups=(groups, KINDS), keep=(keep, ("last", "best")))
+        options.one_of(prototypes=(prototypes, ("original", "current")))
+        options.must_be("in [0, 1)", lambda value: 0 <= value < 1, warmup=warmup)
+        options.must_be("in [0, 1)", lambda value: 0 <= value < 1, ema=ema, null="the last epoch")
+        options.must_be("a finite number", lambda _: True, stop=stop, null="all epochs")
         self.passes, self.lr, self.rank, self.scale = epochs, lr, rank, scale
         self.kind, self.alpha, self.proximal = groups, alpha, proximal
         self.quiet = round(warmup * epochs)

@@ -15,6 +15,7 @@ from mu.models.base import Learner
 from mu.parts.disjoint import Seen, check_disjoint, distinct, known_ids
 from mu.training.gradient_restriction import gradient_restriction_loss
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, one_of, positive
 from mu.unlearning.stored import Read
 
 __all__ = [
@@ -189,16 +190,10 @@ class IAU(Unlearner):
         batch_size: int | None = 256,
     ) -> None:
         super().__init__()
-        if not 0 < lr < float("inf"):
-            raise UsageError(f"lr={lr} must be positive")
-        words = (
-            ("update", update, UPDATES),
-            ("direction", direction, DIRECTIONS),
-            ("sequence", sequence, HISTORIES),
-        )
-        for option, word, known in words:
-            if word not in known:
-                raise UsageError(f"{option}={word!r} is not one of {', '.join(known)}")
+        positive(lr=lr)
+        at_least(1, batch_size=batch_size, null="one batch")
+        one_of(update=(update, UPDATES), direction=(direction, DIRECTIONS))
+        one_of(sequence=(sequence, HISTORIES))
         self.lr, self.update, self.direction = lr, update, direction
         self.sequence, self.batch_size = sequence, batch_size
 

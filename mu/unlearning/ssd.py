@@ -10,6 +10,7 @@ from torch import Tensor
 from mu.data.base import Batch, Ids
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
+from mu.unlearning import options
 from mu.unlearning.base import Unlearner
 from mu.unlearning.dampening import (
     Importance,
@@ -94,10 +95,8 @@ class SSD(Unlearner):
     ) -> None:
         super().__init__()
         check_constants(0.0 if alpha is None else alpha, lam)
-        if not 0 < share <= 1:
-            raise UsageError(f"share={share} is not between 0 and 1")
-        if rule not in ("share", "assd"):
-            raise UsageError(f"rule={rule!r} is neither 'share' nor 'assd'")
+        options.share(share=share)
+        options.one_of(rule=(rule, ("share", "assd")))
         self.alpha, self.share, self.rule, self.lam = alpha, share, rule, lam
         self.stale = stale
         self.full = FullImportance(fisher, loss, batch_size, order, memory_mb)
