@@ -1,4 +1,1 @@
-"""Low-rank adapters: layers, where they go, their groups, and how they leave again.
-
-One method uses them: `mu.unlearning.gs_lora`.
-"""
+"""What GS-LoRA is made of: low-rank adapters, their groups, prototypes, replayed samples."""

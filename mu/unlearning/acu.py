@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from mu.analytic.head import AnalyticHead
-from mu.analytic.intake import check_options
 from mu.analytic.memory import ABOUT, SOLVED, recalled, remembered
-from mu.errors import NotApplicable, UsageError
+from mu.errors import NotApplicable
 from mu.models.analytic import AnalyticNetwork, expanded, headless, representation
 from mu.models.base import as_batch
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, must_be, one_of, positive
 
 __all__ = ["ACU", "AnalyticHead"]
 
@@ -61,9 +61,11 @@ class ACU(Unlearner):
         form: str = "exact",
     ) -> None:
         super().__init__()
-        if form not in ("exact", "column"):
-            raise UsageError(f"form={form!r} is neither 'exact' nor 'column'")
-        check_options(expansion, gamma, grid, limit)
+        at_least(1, expansion=expansion, batch_size=batch_size)
+        positive(gamma=gamma)
+        positive(limit=limit, null="the largest seen")
+        must_be("2 to 24 bits", lambda value: 2 <= value <= 24, grid=grid, null="no grid")
+        one_of(form=(form, ("exact", "column")))
         self.options: dict[str, Any] = {"gamma": gamma, "grid": grid, "limit": limit}
         self.expansion, self.batch_size, self.form = expansion, batch_size, form
 

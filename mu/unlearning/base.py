@@ -20,6 +20,7 @@ from mu.models.base import Learner, as_batch
 from mu.parts.part import DataPart, LoaderPart, Part, move
 from mu.training.fit import Counted, Meter, Progress, train, use_channels_last
 from mu.training.sign_descent import SignDescent
+from mu.unlearning.options import at_least, no_other, not_negative, one_of, positive
 from mu.unlearning.probe import Probe
 
 if TYPE_CHECKING:
@@ -259,6 +260,9 @@ def apply(
 class Finetuning(Unlearner):
     """Base of methods that train for a few epochs with one optimiser.
 
+    A method with options of its own takes these as ``**training`` and hands them on, with a default
+    of its own where it has one.
+
     Args:
         epochs: Passes over the training part.
         lr: Learning rate.
@@ -267,6 +271,9 @@ class Finetuning(Unlearner):
         weight_decay: Weight decay.
         optimizer: "sgd", "adam" or "sign" (`mu.training.sign_descent.SignDescent`; neither momentum
             nor weight decay).
+
+    Raises:
+        UsageError: A value out of range, or an option that the method does not have.
     """
 
     train_part: ClassVar[str] = "retain"
@@ -279,12 +286,15 @@ class Finetuning(Unlearner):
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         optimizer: str = "sgd",
+        **unknown: Any,
     ) -> None:
         super().__init__()
-        if epochs < 1 or lr <= 0:
-            raise UsageError(f"epochs={epochs}, lr={lr} must be positive")
-        if optimizer not in OPTIMIZERS:
-            raise UsageError(f"optimizer={optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
+        no_other(type(self), unknown)
+        at_least(1, epochs=epochs)
+        at_least(1, batch_size=batch_size, null="one batch")
+        positive(lr=lr)
+        not_negative(momentum=momentum, weight_decay=weight_decay)
+        one_of(optimizer=(optimizer, OPTIMIZERS))
         self.epochs, self.lr, self.batch_size = epochs, lr, batch_size
         self.momentum, self.weight_decay, self.optimizer_name = momentum, weight_decay, optimizer
 

@@ -16,6 +16,7 @@ from mu.parts.part import DataPart, Part, move
 from mu.parts.relabelling import LABELS, Labels, nearest_donor, poisoned_labels
 from mu.parts.rows import Rows, gathered, held, joined, rows_of
 from mu.parts.whole_classes import labels_of, whole_classes
+from mu.unlearning import options
 from mu.unlearning.heads.frozen_trunk import FrozenTrunk, last_stage
 
 Trainable = Literal["head", "last_stage", "all"]
@@ -48,12 +49,9 @@ class ConceptPoisoning(FrozenTrunk):
         epochs: Passes over D_r and the poisoned images.
         lr: Learning rate of the head.
         trunk_lr: Learning rate of everything else; None for 0.3 ``lr``.
-        batch_size: Samples a batch.
         cached: With "head", whether features are computed once. Off, every epoch costs a pass
             through the trunk, for features that do not fit into memory.
-        momentum: Momentum of SGD.
-        weight_decay: Weight decay.
-        optimizer: "sgd" or "adam".
+        training: As for `Finetuning`; batches of 32.
 
     Raises:
         UsageError: An option out of range, or concepts that are needed and not given. When it is
@@ -76,23 +74,17 @@ class ConceptPoisoning(FrozenTrunk):
         epochs: int = 10,
         lr: float = 0.005,
         trunk_lr: float | None = None,
-        batch_size: int | None = 32,
         cached: bool = True,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "sgd",
+        **training: Any,
     ) -> None:
-        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
-        given = {"edit": edit, "labels": labels, "trainable": trainable}
-        for (name, value), known in zip(given.items(), (EDITS, LABELS, TRAINABLE), strict=True):
-            if value not in known:
-                raise UsageError(f"{name}={value!r} is not one of {', '.join(known)}")
+        super().__init__(epochs, lr, **{"batch_size": 32} | training)
+        options.one_of(edit=(edit, EDITS), labels=(labels, LABELS))
+        options.one_of(trainable=(trainable, TRAINABLE))
         if isinstance(donor, bool) or (isinstance(donor, str) and donor not in DONORS):
             raise UsageError(f"donor={donor!r} is neither a class nor one of {', '.join(DONORS)}")
-        sizes = {"share": share, "window": window, "trunk_lr": trunk_lr}
-        for name, size in sizes.items():
-            if size is not None and not 0 < size <= (float("inf") if name == "trunk_lr" else 1):
-                raise UsageError(f"{name}={size} is out of range: share and window are at most 1")
+        options.share(share=share)
+        options.share(window=window, null="the published one")
+        options.positive(trunk_lr=trunk_lr, null=f"{TRUNK} lr")
         if concepts is None and (edit == "localized" or donor == "concept"):
             raise UsageError(
                 f"edit={edit}, donor={donor} need concepts: a file of mu.concepts (write_maps)"

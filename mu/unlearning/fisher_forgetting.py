@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from math import inf
 from typing import ClassVar, Literal
 
 import torch
@@ -11,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mu.data.base import Batch
-from mu.errors import UsageError
 from mu.gradients.per_sample import per_sample_sums
 from mu.models.base import Learner, as_batch
 from mu.parts.draw import drawn
 from mu.parts.part import move
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, one_of, positive
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Labels = Literal["all", "sampled"]
@@ -132,13 +131,9 @@ class FisherForgetting(Unlearner):
         batch_size: int | None = 64,
     ) -> None:
         super().__init__()
-        for name, value in {"alpha": alpha, "clamp": clamp, "power": power}.items():
-            if not 0 < value < inf:
-                raise UsageError(f"{name}={value} must be positive and finite")
-        if labels not in ("all", "sampled"):
-            raise UsageError(f"labels={labels!r} is neither 'all' nor 'sampled'")
-        if samples is not None and samples < 1:
-            raise UsageError(f"samples={samples} must be at least 1, or null for all")
+        positive(alpha=alpha, clamp=clamp, power=power)
+        at_least(1, samples=samples, batch_size=batch_size, null="all")
+        one_of(labels=(labels, ("all", "sampled")))
         self.alpha, self.clamp, self.power, self.labels = alpha, clamp, power, labels
         self.samples, self.batch_size = samples, batch_size
 

@@ -18,12 +18,13 @@ from mu.evaluation.continual import h_mean
 from mu.lora.adapters import KINDS, Adapters
 from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_group_ratio
 from mu.lora.prototypes import apart, class_means, prototype_loss
+from mu.lora.replay import Replay
 from mu.lora.stages import Stages
 from mu.models.output_layer import output_layer
 from mu.parts.draw import drawn
 from mu.parts.part import DataPart, Part
+from mu.unlearning import options
 from mu.unlearning.base import Unlearner
-from mu.unlearning.replay import Replay
 
 __all__ = [
     "GSLoRA",
@@ -140,27 +141,21 @@ class GSLoRA(Unlearner):
         keep_adapter: bool = False,
     ) -> None:
         super().__init__()
-        if epochs < 1 or lr <= 0 or rank < 1:
-            raise UsageError(f"epochs={epochs}, lr={lr} and rank={rank} must be positive")
-        for name, value in {
-            **{"alpha": alpha, "beta": beta, "w_forget": w_forget, "w_retain": w_retain},
-            **{"weight_decay": weight_decay, "bound": bound or 0.0, "settle": settle},
-        }.items():
-            if value < 0:
-                raise UsageError(f"{name}={value} must not be negative")
-        for name, given, known in (
-            ("groups", groups, KINDS),
-            ("prototypes", prototypes, ("original", "current")),
-            ("keep", keep, ("last", "best")),
-        ):
-            if given not in known:
-                raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
-        if not 0 <= warmup < 1 or (ema is not None and not 0 <= ema < 1):
-            raise UsageError(f"warmup={warmup} and ema={ema} must be in [0, 1)")
+        options.at_least(1, epochs=epochs, rank=rank)
+        options.at_least(0, settle=settle)
+        options.at_least(1, batch_size=batch_size, shots=shots, null="all")
+        options.share(share=share, null="all")
         if shots is not None and share is not None:
             raise UsageError(f"shots={shots} and share={share}: give one of them")
-        if (shots is not None and shots < 1) or (share is not None and not 0 < share <= 1):
-            raise UsageError(f"shots={shots}, share={share}: at least 1, or a share in (0, 1]")
+        options.positive(lr=lr)
+        options.not_negative(alpha=alpha, beta=beta, weight_decay=weight_decay)
+        options.not_negative(w_forget=w_forget, w_retain=w_retain)
+        options.not_negative(bound=bound, null="three times ln C")
+        options.one_of(groups=(groups, KINDS), keep=(keep, ("last", "best")))
+        options.one_of(prototypes=(prototypes, ("original", "current")))
+        options.must_be("in [0, 1)", lambda value: 0 <= value < 1, warmup=warmup)
+        options.must_be("in [0, 1)", lambda value: 0 <= value < 1, ema=ema, null="the last epoch")
+        options.must_be("a finite number", lambda _: True, stop=stop, null="all epochs")
         self.passes, self.lr, self.rank, self.scale = epochs, lr, rank, scale
         self.kind, self.alpha, self.proximal = groups, alpha, proximal
         self.quiet = round(warmup * epochs)
@@ -190,9 +185,11 @@ class GSLoRA(Unlearner):
         width = LATER if number and self.narrow else 1.0
         self.adapters = Adapters(network, self.rank, self.scale, seed, width, self.blocks)
         self.sets = self.adapters.groups(self.kind)
-        staged = Stages.fits(network) and self.context.augment is None
+        augment = self.context.augment
+        staged = Stages.fits(network) and augment is None
         stages = Stages(network, min(self.blocks or [0])) if staged else None
-        self.replay = Replay(self, self.batch_size, stages)
+        given = self.parts, self.batches, self.meter
+        self.replay = Replay(*given, self.batch_size, stages, augment)
         self.described(network)
         self.train_adapters()
         self.pruned()

@@ -21,6 +21,7 @@ from mu.parts.draw import drawn
 from mu.parts.part import move
 from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, must_be, not_negative, one_of, positive
 
 CURVATURES = ("cg", "identity", "lissa", "woodfisher", "woodfisher_published")
 MATRICES = ("gauss_newton", "hessian")
@@ -110,19 +111,14 @@ class Influence(Unlearner):
         batch_size: int | None = 256,
     ) -> None:
         super().__init__()
-        if curvature not in CURVATURES:
-            raise UsageError(f"curvature={curvature!r} is not one of {', '.join(CURVATURES)}")
-        if matrix not in MATRICES:
-            raise UsageError(f"matrix={matrix!r} is not one of {', '.join(MATRICES)}")
-        if damping < 0 or (damping == 0 and curvature == "woodfisher"):
-            raise UsageError(f"damping={damping} must be positive (0 only for cg and lissa)")
-        if samples is not None and samples < 1:
-            raise UsageError(f"samples={samples} must be at least 1, or null for all")
-        if iterations < 1 or tolerance <= 0 or lissa_scale <= 0:
-            raise UsageError(
-                f"iterations={iterations}, tolerance={tolerance}, lissa_scale={lissa_scale} "
-                "must be positive"
-            )
+        one_of(curvature=(curvature, CURVATURES), matrix=(matrix, MATRICES))
+        if curvature == "woodfisher":
+            positive(damping=damping)
+        not_negative(damping=damping)
+        at_least(1, samples=samples, batch_size=batch_size, null="all")
+        at_least(1, iterations=iterations)
+        must_be("a finite number", lambda _: True, scale=scale)
+        positive(tolerance=tolerance, lissa_scale=lissa_scale)
         self.curvature, self.matrix, self.samples = curvature, matrix, samples
         self.damping, self.scale = damping, scale
         self.iterations, self.tolerance = iterations, tolerance

@@ -121,10 +121,10 @@ def test_circular_imports_end(package):
     assert reachable("toypack.step") == {"toypack.step", "toypack.inner.helper"}
 
 
-def test_curvature_belongs_to_ssd_and_not_to_training():
-    assert "mu.unlearning.curvature" in reachable("mu.unlearning.ssd")
-    assert "mu.unlearning.curvature" not in reachable("mu.training.fit")
-    assert "mu.unlearning.curvature" not in reachable("mu.unlearning.finetune")
+def test_importance_belongs_to_ssd_and_not_to_training():
+    assert "mu.unlearning.importance" in reachable("mu.unlearning.ssd")
+    assert "mu.unlearning.importance" not in reachable("mu.training.fit")
+    assert "mu.unlearning.importance" not in reachable("mu.unlearning.finetune")
 
 
 @pytest.mark.parametrize("step", STEPS)

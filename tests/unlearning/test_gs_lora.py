@@ -10,12 +10,12 @@ from mu.data.base import TensorData
 from mu.errors import NotApplicable, UsageError
 from mu.lora.adapters import Adapters
 from mu.lora.prototypes import apart, class_means
+from mu.lora.replay import Replay
 from mu.models.base import Learner
 from mu.models.output_layer import output_layer
 from mu.unlearning import gs_lora
 from mu.unlearning.base import Context, DataPart, LoaderPart, apply
 from mu.unlearning.gs_lora import GSLoRA, bounded_forget_loss, h_mean, prototype_loss
-from mu.unlearning.replay import Replay
 
 # The losses.
 

@@ -1,6 +1,6 @@
 """Pairs of a replayed batch and one to forget, read again and again from a few samples."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -9,37 +9,49 @@ from mu.data.base import Batch
 from mu.lora.stages import Stages
 from mu.models.base import Learner
 from mu.models.output_layer import head_inputs
-from mu.parts.part import DataPart
-from mu.training.fit import Counted
-from mu.unlearning.base import Unlearner
+from mu.parts.part import DataPart, Part
+from mu.training.fit import Counted, Meter
 
 
 class Replay:
-    """The samples of ``forget`` and ``retain`` of a method, as epochs of pairs of batches.
+    """The samples of ``forget`` and ``retain``, as epochs of pairs of batches.
 
     Samples without augmentation are the same in every epoch: where `Stages` fits, what the first
     stage makes of them is computed once and kept, and only the second stage is run again.
 
     Args:
-        method: Has the two parts, the device and the meter.
+        parts: The two.
+        read: Batches of a part by name, on the device and counted by the meter.
+        meter: Passes that are spent here.
         batch_size: Of either side; None is all.
-        stages: Of the method's network, or None.
+        stages: Of the network, or None.
+        augment: Of batches that are read again where there are no stages.
     """
 
-    def __init__(self, method: Unlearner, batch_size: int | None, stages: Stages | None) -> None:
-        self.method, self.batch_size, self.stages = method, batch_size, stages
+    def __init__(
+        self,
+        parts: Mapping[str, Part],
+        read: Callable[..., Iterator[Batch]],
+        meter: Meter,
+        batch_size: int | None,
+        stages: Stages | None,
+        augment: str | None,
+    ) -> None:
+        self.parts, self.read, self.meter = parts, read, meter
+        self.batch_size, self.stages, self.augment = batch_size, stages, augment
         self.held = {part: self._held(part) for part in ("forget", "retain")}
 
     def _held(self, part: str) -> list[Batch]:
         """Labels of a part and, with stages, what the first makes of its samples."""
-        found, meter = [], self.method.meter
-        for batch in self.method.forward_batches(part, batch_size=self.batch_size):
+        found = []
+        for batch in self.read(part, batch_size=self.batch_size):
+            self.meter.backward -= batch.units  # no gradient is taken
             x = torch.empty(len(batch), 0)
             if self.stages is not None:
                 with torch.no_grad():
                     x = self.stages.before(batch.x)
             else:
-                meter.forward -= batch.units  # nothing but labels was read
+                self.meter.forward -= batch.units  # nothing but labels was read
             found.append(Batch(x, batch.y, batch.index, units=batch.units))
         return found
 
@@ -62,20 +74,18 @@ class Replay:
             yield replayed, batch
 
     def _read(self, part: str, seed: int) -> Iterator[Batch]:
-        method = self.method
         if self.stages is None:
-            augment = method.context.augment
-            given = {"batch_size": self.batch_size, "augment": augment, "train": True}
-            yield from method.batches(part, seed=seed, **given)
+            given = {"batch_size": self.batch_size, "augment": self.augment, "train": True}
+            yield from self.read(part, seed=seed, **given)
             return
         found = self.held[part]
-        if isinstance(method.parts[part], DataPart):
+        if isinstance(self.parts[part], DataPart):
             generator = torch.Generator().manual_seed(seed)
             x, y = (torch.cat([getattr(b, name) for b in found]) for name in ("x", "y"))
             order = torch.randperm(len(y), generator=generator).to(y.device)
             sizes = torch.split(order, self.batch_size or len(order))
             found = [Batch(x[rows], y[rows], rows) for rows in sizes]
-        yield from Counted(found, method.meter)
+        yield from Counted(found, self.meter)
 
     def passed(
         self, learner: Learner, batch: Batch, head: nn.Linear
