@@ -14,7 +14,8 @@ from mu.errors import UsageError
 from mu.evaluation.signals import Signals
 from mu.forget_sets.files import Request
 from mu.forget_sets.seen import Seen, Setting
-from mu.training.fit import Progress, rebuild
+from mu.models.base import Progress
+from mu.models.weights import rebuild
 from mu.unlearning.base import Context
 
 

@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from mu.artifact import Artifact
 from mu.data.base import Batch
 from mu.errors import UsageError
-from mu.models.base import Learner, as_batch
+from mu.models.base import Learner, Progress, as_batch
 from mu.training import fit
-from mu.training.fit import Progress
 
 Norm = Literal["tensor", "whole"]
 BLOCKED = "torch::autograd::Error"  # stands in the graph for what `once_differentiable` forbids

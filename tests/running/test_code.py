@@ -135,6 +135,16 @@ def test_no_step_reaches_the_machinery(step):
     assert not [name for name in found if name.startswith("mu.reporting")]
 
 
+def test_predictions_do_not_depend_on_training():
+    assert not rooms_of("mu.models.predict") & {"training", "unlearning"}
+    assert "training" in rooms_of("mu.training.fit")
+
+
+def rooms_of(step):
+    """Rooms of `mu` that a step reaches."""
+    return {name.split(".")[1] for name in reachable(step)}
+
+
 def test_a_method_reaches_no_other_method():
     methods = {"mu.unlearning.ssd", "mu.unlearning.finetune", "mu.unlearning.utu"}
     for method in methods:
