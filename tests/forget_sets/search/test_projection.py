@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mu.errors import UsageError
 from mu.forget_sets.worst_case import project, top_m, upper_step
 
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "eval_official_small.npz")
+GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "eval_official_small.npz")
 VALUES = st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=40)
 
 
