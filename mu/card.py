@@ -6,7 +6,7 @@ from typing import Any
 from mu.errors import CellFailed
 from mu.evaluation.cost import cost_values, passes
 from mu.running.jobs import one_line
-from mu.steps import Comparison, Found, State, Steps
+from mu.steps import Comparison, Scored, State, Steps
 
 SCHEMA = 1
 Card = dict[str, Any]
@@ -19,7 +19,7 @@ def make_card(
     number: int,
     request: Comparison | None = None,
     state: State | None = None,
-    found: Found | None = None,
+    found: Scored | None = None,
     floor: Sequence[Values] = (),
     failure: CellFailed | None = None,
 ) -> Card:

@@ -15,9 +15,8 @@ from mu.evaluation.score import Score
 from mu.evaluation.signals import Signals, Split
 from mu.forget_sets.files import Request
 from mu.forget_sets.request import check, selection
-from mu.models.base import Learner, as_batch
+from mu.models.base import Learner, Progress, as_batch
 from mu.models.predict import predict
-from mu.training.fit import Progress
 from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply
 from mu.unlearning.serve import parts_for
 

@@ -15,7 +15,7 @@ from mu.errors import CellFailed
 from mu.evaluation.derived import derived_values
 from mu.running.jobs import Ref
 from mu.running.runner import Runner
-from mu.steps import Comparison, Found, State, Steps
+from mu.steps import Comparison, Scored, State, Steps
 
 Result = TypeVar("Result")
 
@@ -140,7 +140,7 @@ class Cell:
             one.values.update(self.derived(one, without(values, place), is_oracle=True))
         pictures = await self.steps.gallery(request.selection) if self.pair == 0 else {}
 
-        def card(name: str, state: State | CellFailed, one: Found | CellFailed) -> Card:
+        def card(name: str, state: State | CellFailed, one: Scored | CellFailed) -> Card:
             failure = next((x for x in (state, one) if isinstance(x, CellFailed)), None)
             if isinstance(state, CellFailed) or isinstance(one, CellFailed):
                 return make_card(self.steps, name, request.number, request, failure=failure)
@@ -154,15 +154,15 @@ class Cell:
 
     async def score(
         self, request: Comparison, state: State | CellFailed, oracles: Sequence[State]
-    ) -> Found:
+    ) -> Scored:
         """Scores of one state of a request against some of its oracles."""
         found = await self.steps.score(
             state, oracles, request.original, request.untrained, request.selection
         )
         # The runner hands every reader of a step the same facts.
-        return Found(dict(found.values), found.details)
+        return Scored(dict(found.values), found.details)
 
-    def derived(self, found: Found, oracles: Sequence[Values], is_oracle: bool = False) -> Values:
+    def derived(self, found: Scored, oracles: Sequence[Values], is_oracle: bool = False) -> Values:
         """Scores made of other scores; none in a plan, where there are no others."""
         panel = self.block.config["evaluation"]
         return derived_values(panel, found.values, oracles, is_oracle) if found.values else {}
@@ -176,13 +176,13 @@ async def attempt(work: Awaitable[Result]) -> Result | CellFailed:
         return error
 
 
-def mean(floor: Sequence[Found]) -> Found:
+def mean(floor: Sequence[Scored]) -> Scored:
     """Mean of each score over the oracles for which it is a number; details of the first."""
     found: dict[str, float | None] = {}
     for name in floor[0].values:
         known = [v for one in floor if (v := one.values[name]) is not None]
         found[name] = sum(known) / len(known) if known else None
-    return Found(found, floor[0].details)
+    return Scored(found, floor[0].details)
 
 
 def without(values: Sequence[Values], place: int) -> list[Values]:

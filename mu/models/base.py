@@ -1,6 +1,6 @@
 """The Learner: a network with its loss, trained, unlearned, predicted with and stored as one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ from mu.data.base import Batch
 from mu.data.build import build
 from mu.data.facts import without_pretrained
 from mu.errors import UsageError
+
+Progress = Callable[[int, int], None]  # is told the number of batches done, and of all
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:

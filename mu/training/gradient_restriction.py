@@ -9,9 +9,8 @@ from mu.artifact import Artifact
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.gradients.twice import is_cut_off
-from mu.models.base import Learner, as_batch
+from mu.models.base import Learner, Progress, as_batch
 from mu.training import fit
-from mu.training.fit import Progress
 
 Norm = Literal["tensor", "whole"]
 

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from mu.data.base import Batch
 from mu.errors import UsageError
-from mu.models.base import Learner, as_batch
+from mu.models.base import Learner, Progress, as_batch
 from mu.parts.part import DataPart, LoaderPart, Part, move
-from mu.training.fit import Counted, Meter, Progress, train, use_channels_last
+from mu.training.fit import Counted, Meter, train, use_channels_last
 from mu.training.sign_descent import SignDescent
 from mu.unlearning.options import at_least, no_other, not_negative, one_of, positive
 from mu.unlearning.probe import Probe

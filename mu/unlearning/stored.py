@@ -15,9 +15,10 @@ from mu.artifact import Artifact
 from mu.data.base import Batch, removed_elements
 from mu.data.build import build, build_data
 from mu.errors import StepFailed, UsageError
-from mu.models.base import Learner, evaluation_mode
+from mu.models.base import Learner, Progress, evaluation_mode
+from mu.models.weights import rebuild
 from mu.parts.part import DataPart, Part, move
-from mu.training.fit import Counted, Meter, Progress, rebuild, use_channels_last
+from mu.training.fit import Counted, Meter, use_channels_last
 
 Read = Callable[..., Iterator[Batch]]
 SEAL = "seal/"  # tensors that say what a stored result belongs to

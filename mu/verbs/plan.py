@@ -15,7 +15,7 @@ from mu.verbs.cells import cells_of, experiment_of
 
 STEPS = [
     "describe",
-    "part",
+    "holdout",
     "select",
     "load",
     "fit",
@@ -25,7 +25,7 @@ STEPS = [
     "score",
     "gallery",
 ]
-RARE = ("part", "load", "prepare", "gallery")
+RARE = ("holdout", "load", "prepare", "gallery")
 
 
 def command(words: list[str]) -> int:

@@ -18,7 +18,7 @@ def test_every_request_says_in_its_yaml_what_its_class_wants(path):
     config |= {k: v for k, v in REQUIRED.items() if k in config}
     config |= {name: tried_method(name, config[name]) for name in TRIED & set(config)}
     config.pop("surrogate", None)
-    assert wants(config) == getattr(build(config), "asks", {})
+    assert wants(config) == getattr(build(config), "asked", {})
 
 
 @pytest.mark.parametrize(

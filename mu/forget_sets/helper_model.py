@@ -1,6 +1,6 @@
 """What a selector may know of models: their signals, and what each was trained on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from mu.data.base import Data, Ids
 from mu.errors import CellFailed, UsageError
 from mu.evaluation.signals import Floats, Signals, class_scores, log_softmax
-from mu.unlearning.base import Context
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class HelperModel:
     """A model that helps to select; it is never one of those that are evaluated afterwards.
 
     Attributes:
@@ -26,21 +25,6 @@ class Seen:
     signals: Signals
     trained: Ids
     learner: Any = None
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a selector needs to try methods.
-
-    Attributes:
-        before: Elements already forgotten, by kind.
-        context: Where and how a method runs; its seed is the selection's.
-        batch_size: Samples a batch where losses are looked at.
-    """
-
-    before: Mapping[str, Ids]
-    context: Context
-    batch_size: int | None = None
 
 
 def losses(signals: Signals, samples: Ids) -> Floats:
@@ -117,7 +101,7 @@ def samples_of(data: Data, kind: str, ids: Ids) -> Ids:
 
 
 def trained_elements(
-    data: Data, kind: str, available: Ids, models: Sequence[Seen]
+    data: Data, kind: str, available: Ids, models: Sequence[HelperModel]
 ) -> tuple[Ids, Ids]:
     """Elements whose sample at least one model was trained on, and those samples, (n,) each.
 

@@ -9,7 +9,7 @@ from scipy.special import log_softmax
 
 from mu.errors import UsageError
 from mu.evaluation.signals import Signals
-from mu.forget_sets.seen import Seen, correct, losses, one_each, trained_elements
+from mu.forget_sets.helper_model import HelperModel, correct, losses, one_each, trained_elements
 
 
 class Pairing:
@@ -84,7 +84,7 @@ def test_values_have_no_loss_to_select_by():
 
 def test_models_that_were_trained_on_other_samples_are_refused():
     data = table()
-    seen = Seen(Signals([0], [[1.0]], [1]), data.parts["test"])
+    seen = HelperModel(Signals([0], [[1.0]], [1]), data.parts["test"])
     with pytest.raises(UsageError, match="none of these samples"):
         trained_elements(data, "samples", data.elements("samples"), [seen])
     with pytest.raises(UsageError, match="given none"):
