@@ -80,7 +80,7 @@ class NegGradPlus(Finetuning):
     Args:
         epochs: Passes over D_r.
         lr: Learning rate.
-        beta: β, weight of the retained loss.
+        beta: β, weight of the retained loss; 1 is fine-tuning.
         batch_size: Samples a batch of either set.
         momentum, weight_decay, optimizer: As for fine-tuning.
 

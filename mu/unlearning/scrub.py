@@ -48,7 +48,7 @@ class SCRUB(Finetuning):
         gamma: Weight of the loss in min steps.
         temperature: T of both.
         batch_size: Samples a batch of min steps.
-        forget_batch_size: Samples a batch of max steps.
+        forget_batch_size: Samples a batch of max steps: the smaller, the more of them.
         momentum, weight_decay, optimizer: As for `Finetuning`.
 
     Raises:
