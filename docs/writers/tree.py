@@ -38,11 +38,11 @@ def steps(top: Path) -> str:
     """Each step of the store, its file, and what it does: the first line of the function."""
     sources = [*sorted((top / "mu").glob("*.py")), *sorted((top / "configs/recipe").glob("*.yaml"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    names = {(module, function): name for name, module, function in NAMED.findall(text)}
+    named = {(module, function): name for name, module, function in NAMED.findall(text)}
+    rest = {key: "fit" for key in STEP.findall(text) if key not in named}  # kinds of training
     lines = ["| step | file | |", "| --- | --- | --- |"]
-    for module, function in dict.fromkeys(STEP.findall(text)):
+    for (module, function), name in (named | rest).items():
         path = top / f"{module.replace('.', '/')}.py"
-        name = names.get((module, function), "fit")  # the others are kinds of training
         lines.append(f"| {name} | `{path.relative_to(top)}` | {purpose(path, function)} |")
     return "\n".join(lines) + "\n"
 
