@@ -31,12 +31,13 @@ class ACU(Unlearner):
     was learnt; rows of a forgotten node's neighbours stay as they are.
 
     Args:
-        expansion: Random features d of a head that is made here.
-        gamma: Ridge of a head that is made here.
-        grid: Bits of the feature grid of a head that is made here; see
-            `mu.analytic.head.AnalyticHead`.
+        expansion: Random features d of a head that is made here; its sums take 4 d² bytes in every
+            stored state.
+        gamma: Ridge γ of a head that is made here, on a sum over rows.
+        grid: Bits of the grid that features are rounded to by a head that is made here; with None
+            equality holds up to rounding. See `mu.analytic.head.AnalyticHead`.
         limit: Size of features that has these bits.
-        batch_size: Samples a forward pass.
+        batch_size: Samples a forward pass; it does not change the result.
         form: "exact", or "column", a control that only clears the columns of classes that are gone:
             their rows still shape all other columns.
 

@@ -37,17 +37,21 @@ class ConceptPoisoning(FrozenTrunk):
     are classes with samples in D_r, so classes forgotten earlier are never among them.
 
     Args:
-        edit: "none", "localized" (needs ``concepts``), "center", "random_place" or "full"; see
+        edit: "none", "localized" (at the concept's peak; needs ``concepts``), "center",
+            "random_place" or "full" (the donor made smaller, in the middle); see
             `mu.concepts.edit.edited`.
-        labels: See `poisoned_labels`.
+        labels: "targeted", the donor's; "random", drawn from the kept classes; "keep", unchanged: a
+            control that must not forget. See `poisoned_labels`.
         donor: A class, "nearest" (the largest mean wrong logit before the request), or "concept"
             (of ``concepts``).
-        trainable: "head", "last_stage" (with the head) or "all".
+        trainable: "head", "last_stage" (the last child of the trunk with weights, and the head) or
+            "all".
         share: Of each class of D_r and of D_f that is trained on; published are 1 and 0.5.
-        window: Fraction of the image's sides that is pasted; None for the published one.
+        window: Fraction of the image's sides that is pasted; None for the published one: 64/224
+            localized, 96/224 center and random place, 160/224 full.
         concepts: File of `mu.concepts.concept_map.write_maps`, or such maps by class.
         epochs: Passes over D_r and the poisoned images.
-        lr: Learning rate of the head.
+        lr: Learning rate of the head; published for a ResNet-50: 0.001 for 15 to 30 epochs.
         trunk_lr: Learning rate of everything else; None for 0.3 ``lr``.
         cached: With "head", whether features are computed once. Off, every epoch costs a pass
             through the trunk, for features that do not fit into memory.

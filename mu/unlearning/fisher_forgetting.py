@@ -108,7 +108,7 @@ class FisherForgetting(Unlearner):
 
     Args:
         alpha: α, strength of forgetting.
-        clamp: Largest 1/F before α.
+        clamp: Largest 1/F before α: weights the data do not touch would get unbounded noise.
         power: 1 for variances ∝ 1/F (published code), 0.5 for 1/√F (published text).
         labels: "all" averages over all classes, "sampled" draws one label a sample.
         samples: Retained samples F is estimated from, or None for all.

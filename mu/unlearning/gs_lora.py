@@ -74,8 +74,8 @@ class GSLoRA(Unlearner):
         lr: Learning rate of AdamW, down to a thousandth of it by a cosine over the epochs.
         rank: r.
         scale: s of W + s B A; 1/r where None.
-        groups: What is to vanish together: "block", "lora" or "matrix".
-        alpha: Weight of Ω.
+        groups: What is to vanish together: "block", "lora" (one layer) or "matrix".
+        alpha: Weight of Ω; 0.01 as published.
         warmup: Share of the epochs in which α is 0.
         proximal: Whether Ω is minimised by `proximal_step`, which reaches zero, or, as published,
             by gradients, which do not.
@@ -85,7 +85,8 @@ class GSLoRA(Unlearner):
         share: Share of each class that is read.
         missing: Classes that are kept but never replayed.
         w_forget: Weight of the push from prototypes.
-        w_retain: Weight of the pull to prototypes.
+        w_retain: Weight of the pull to prototypes; in the paper, zero in all but one released
+            command.
         bound_prototype: b_p; the mean divergence between prototypes where None.
         prototypes: "original": of the model before the first request; "current": made anew.
         ema: Decay of a running mean of the adapters over epochs after the warm-up, which is what

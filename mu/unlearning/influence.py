@@ -79,7 +79,7 @@ class Influence(Unlearner):
             "identity": C = I and λ = 0; "woodfisher_published": what the published code computes.
         matrix: "hessian", or "gauss_newton", its part that is never negative. The Hessian of a deep
             network has negative eigenvalues, and λ must be larger than those.
-        damping: λ.
+        damping: λ; where gradients of D_r are small the step is v/λ.
         scale: α; 1 is Newton's step.
         samples: Samples of D_r that make up C, drawn with the seed; None takes all. Curvature
             "woodfisher" holds a gradient of each in memory.

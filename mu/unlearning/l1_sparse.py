@@ -29,7 +29,7 @@ class L1Sparse(Finetuning):
     Args:
         epochs: Passes over D_r.
         lr: Learning rate.
-        alpha: Penalty at the first step.
+        alpha: Penalty at the first step, on all trained parameters.
         training: As for `Finetuning`; batches of 64.
 
     Raises:

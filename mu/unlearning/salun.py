@@ -57,7 +57,7 @@ class SalUn(RandomLabels):
     weight decay and momentum. Running statistics are no parameters and follow the mixed batches.
 
     Args:
-        share: Share of the parameters that may change.
+        share: Share of the parameters that may change, over the whole network.
         epochs, lr, training: As for `RandomLabels`.
 
     Raises:

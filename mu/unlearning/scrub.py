@@ -49,7 +49,7 @@ class SCRUB(Finetuning):
         alpha: Weight of the divergence in min steps.
         gamma: Weight of the loss in min steps.
         temperature: T of both.
-        forget_batch_size: Samples a batch of max steps.
+        forget_batch_size: Samples a batch of max steps: the smaller, the more of them.
         training: As for `Finetuning`; Adam, and batches of 64 in min steps.
 
     Raises:

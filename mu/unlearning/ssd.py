@@ -60,12 +60,13 @@ class SSD(Unlearner):
     Args:
         alpha: Selection threshold α, or None to choose it by ``rule``. No single α works from class
             to class on balanced data.
-        share: Share of parameters to select with ``rule="share"``.
+        share: Share of parameters to select with ``rule="share"``: those with the largest ratio
+            I_f / I_D.
         rule: "share", or "assd" for the percentile of arXiv 2402.10098.
-        lam: Dampening constant λ.
+        lam: Dampening constant λ; the bound 1 acts only where λ > α.
         fisher: "batch" (published code) or "per_sample" (paper); never share an α between them.
         loss: "cross_entropy", or "logit_norm" for the label-free variant.
-        batch_size: Part of the method in the batch form.
+        batch_size: Part of the method in the batch form; without effect on the other.
         order: Part of the method in the batch form: "shuffled" (once, seeded), "ids", or "classes"
             (class after class, as the published code reads its class and sub-class tasks).
         stale: Reuse the importances of the original at later requests of a sequence: an

@@ -129,7 +129,8 @@ class LastLayers(Finetuning):
     """Base of the methods that train the last k layers on D_r and leave the others bit-identical.
 
     Args:
-        k: How many layers, counted from the output, or all for None; see `layers`.
+        k: How many layers, counted from the output, or all for None; a normalisation belongs to the
+            layer before it, see `layers`.
         min_steps: More than ``epochs`` are trained where they have fewer optimiser steps in all
             (few samples; graphs, where an epoch is one step).
         training: As for `Finetuning`; batches of 64.
