@@ -102,4 +102,7 @@ def script_text(results: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(keep(Path(sys.argv[1])))
+    kept = keep(Path(sys.argv[1]))
+    print(kept)
+    if not (kept / "README.md").is_file():
+        print(f"write {kept / 'README.md'}: '# TITLE', then '> FINDING'; see CONTRIBUTING")

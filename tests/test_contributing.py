@@ -87,8 +87,8 @@ def test_its_page_is_filled_and_its_tests_pass(project):
     [words] = [words[2:] for words in commands() if words[:2] == ["make", "test"] and words[2:]]
     arguments = shlex.split(words[0].removeprefix("ARGS="))
     said = python(project, "-m", "pytest", *arguments, "-p", "no:cacheprovider")
-    # 15 cases of tests/unlearning/test_methods.py, and those of its page
-    assert re.search(r"^17 passed", said, re.MULTILINE), said
+    # 15 cases of tests/unlearning/test_methods.py, three of its page, and others of every method
+    assert int(re.search(r"^(\d+) passed", said, re.MULTILINE)[1]) >= 18, said
 
 
 def test_the_examples_pass_the_linters(project):

@@ -82,7 +82,7 @@ class Influence(Unlearner):
         damping: λ; where gradients of D_r are small the step is v/λ.
         scale: α; 1 is Newton's step.
         samples: Samples of D_r that make up C, drawn with the seed; None takes all. Curvature
-            "woodfisher" holds a gradient of each in memory.
+            "woodfisher" holds a gradient of each in memory (at most 4 GiB).
         iterations: Most products with the matrix: steps of "cg" and "lissa".
         tolerance: Relative residual at which "cg" stops early.
         lissa_scale: σ of "lissa", above half of the largest eigenvalue of the matrix.
