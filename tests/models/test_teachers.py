@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Categorical, kl_divergence
 
@@ -10,7 +10,6 @@ from mu.models.base import Learner
 from mu.models.teachers import divergence, teacher_of, weighted_mean
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.5, 8.0), st.integers(1, 6))
 def test_it_is_the_divergence_of_the_softened_distributions(seed, temperature, classes):
     generator = torch.Generator().manual_seed(seed)
