@@ -13,11 +13,12 @@ PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 ARGS ?=
 DIR ?=
+SEED ?=
 
 EXPERIMENTS := $(basename $(notdir $(wildcard configs/experiment/*.yaml)))
 BENCHMARKS := $(wildcard experiments/benchmarks/*.py)
 
-.PHONY: help demo test lint dev experiments benchmarks report docs clean $(EXPERIMENTS)
+.PHONY: help demo test fuzz lint dev experiments benchmarks report docs clean $(EXPERIMENTS)
 
 help: ## this list
 	@echo "make TARGET [ARGS='key=value ...']"
@@ -40,8 +41,18 @@ $(EXPERIMENTS): $(VENV)/installed
 experiments: $(VENV)/installed ## every experiment, one after the other; a failed one stops none
 	@$(MAKE) --no-print-directory --keep-going $(EXPERIMENTS)
 
+# A worker takes tests that stand together, so what a module shares is made once; one thread each.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
 test: $(VENV)/installed-dev ## the tests; ARGS go to pytest
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+fuzz: $(VENV)/installed-dev ## the property tests on more and fresh examples, or on those of SEED=...
+	@seed=$(or $(SEED),$$RANDOM); \
+	again="to draw the same examples again: make fuzz SEED=$$seed ARGS='-k NAME'"; \
+	echo "$$again"; \
+	$(PYTEST) -m hypothesis --hypothesis-profile=fuzz --hypothesis-seed=$$seed --timeout 3600 $(ARGS) \
+		|| { echo "$$again"; exit 1; }
 
 lint: $(VENV)/installed-dev ## ruff (rules and format) and mypy
 	@$(BIN)/ruff check --output-format concise .

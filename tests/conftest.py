@@ -4,21 +4,65 @@ import contextlib
 import io
 import json
 import os
+import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
+
+# `make test` draws the same examples in every run, `make fuzz` others. Seconds say nothing on a
+# machine that others use, so nothing is judged by them.
+settings.register_profile(
+    "fixed",
+    derandomize=True,
+    max_examples=50,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "fuzz", settings.get_profile("fixed"), derandomize=False, max_examples=500
+)
+settings.load_profile("fixed")
+# Hypothesis also draws numbers that stand in the modules imported so far: then what it draws would
+# depend on which tests ran before, and change with every line of mu.
+providers._get_local_constants = lambda: providers._local_constants
 
 ROOT = Path(__file__).parents[1]
 TINY = ("recipe.epochs=1", "seeds=1", "oracles=2")
 INLINE = ("compute.workers=0", "compute.progress=false")
 OWN = ("MU_CONFIGS", "MU_STORE", "MU_DATA_ROOT", "MU_DEBUG")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker a core, as far as there are 3 GB of memory for each."""
+    from mu.verbs.hardware import cores
+
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(cores(), memory // (3 << 30)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Every test finds the same random state, whichever ran before it."""
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 @dataclass(frozen=True)
@@ -87,13 +131,35 @@ def call(words: list[str], store: Path, out: Path, **environment: Any) -> Outcom
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A class of digits and edges of their graph forgotten by SSD, one epoch, one pair."""
-    folder = tmp_path_factory.mktemp("tiny")
+def tiny(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Outcome]:
+    """A class of digits and edges of their graph forgotten by SSD, one epoch, one pair.
+
+    Made by the first worker that asks. Nobody may add to its store: others would find it there.
+    """
+    top = tmp_path_factory.getbasetemp()
+    folder = (top.parent if hasattr(pytestconfig, "workerinput") else top) / "tiny"
     words = ["experiment=quickstart", "requests=class,edges_5", "methods=ssd,utu", *TINY]
-    found = call(["run", *words, *INLINE], folder / "store", folder / "out")
-    assert found.code == 0, found.err
-    return found
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "said.json").exists():
+            made = call(["run", *words, *INLINE], folder / "store", folder / "out")
+            assert made.code == 0, made.err
+            (folder / "said.json").write_text(json.dumps([made.out, made.err]))
+    out, err = json.loads((folder / "said.json").read_text())
+    found = Outcome(0, out, err, folder / "out", folder / "store")
+    before = sorted(found.store.glob("*/*/manifest.json"))
+    yield found
+    after = sorted(found.store.glob("*/*/manifest.json"))
+    assert after == before, "a test wrote to tiny.store: let it take tiny_store"
+
+
+@pytest.fixture
+def tiny_store(tiny: Outcome, tmp_path: Path) -> Path:
+    """A store of the test's own with what `tiny` made: links, as no store changes a file."""
+    target = tmp_path / "store of tiny"
+    ignored = shutil.ignore_patterns("locks", "tmp")
+    return shutil.copytree(tiny.store, target, ignore=ignored, copy_function=os.link)
 
 
 @pytest.fixture(scope="session")
@@ -109,13 +175,13 @@ def call_mu() -> Callable[..., Outcome]:
 
 
 @pytest.fixture
-def mu(tiny: Outcome, tmp_path: Path) -> Callable[..., Outcome]:
-    """Call ``mu`` on the store of `tiny`, or on the one given."""
+def mu(tiny_store: Path, tmp_path: Path) -> Callable[..., Outcome]:
+    """Call ``mu`` on `tiny_store`, or on the store given."""
 
     def run(
         *words: str, store: Path | None = None, out: Path | None = None, **environment: Any
     ) -> Outcome:
-        return call(list(words), store or tiny.store, out or tmp_path / "out", **environment)
+        return call(list(words), store or tiny_store, out or tmp_path / "out", **environment)
 
     return run
 

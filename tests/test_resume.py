@@ -16,6 +16,7 @@ code = main(sys.argv[1:])
 print(*[name for name in {HEAVY!r} if name in sys.modules])
 sys.exit(code)
 """
+PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
 WORDS = ["experiment=quickstart", "requests=class", "methods=ssd"]
 WORDS += ["recipe.epochs=1", "seeds=1", "oracles=2"]
 
@@ -32,7 +33,7 @@ def test_a_killed_run_resumes_and_says_the_same(start, mu, whole, tmp_path):
     store = tmp_path / "store"
     words = [*WORDS, "compute.workers=1", f"out={tmp_path / 'killed'}"]
     process = start("-m", "mu", "run", *words, MU_STORE=store)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(list(store.glob("fit/*"))) < 2:
         assert time.monotonic() < deadline, "nothing was trained"
         assert process.poll() is None, process.communicate()
@@ -61,7 +62,7 @@ def test_two_runs_at_once_share_a_store(start, mu, whole, tmp_path):
         for name in ("one", "two")
     ]
     for process in both:
-        _, err = process.communicate(timeout=240)
+        _, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, err) == (0, "")
     one, two = (json.loads((tmp_path / n / "results.json").read_text()) for n in ("one", "two"))
     # Times included: each number was computed once.
@@ -75,12 +76,12 @@ def test_two_runs_at_once_share_a_store(start, mu, whole, tmp_path):
 def test_a_cached_run_imports_nothing_heavy(start, tiny, tmp_path, verb):
     words = [verb, *WORDS, *([f"out={tmp_path / 'out'}"] if verb == "run" else [])]
     process = start("-c", IMPORTED, *words, MU_STORE=tiny.store)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
     assert out.splitlines()[-1] == ""
 
 
 def test_help_imports_nothing_heavy(start):
     process = start("-c", IMPORTED, "--help")
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert out.splitlines()[-1] == ""

@@ -53,40 +53,58 @@ checkpoint: null
 """
 
 
-@pytest.fixture
-def analytic(tmp_path, mu):
+CHAIN = ("experiment=sequence", "methods=finetune", *QUICK)
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory, call_mu):
+    """Two classes forgotten one after the other."""
+    folder = tmp_path_factory.mktemp("chain")
+    found = call_mu(["run", *CHAIN], folder / "store", folder / "out")
+    assert found.code == 0, found.err
+    return found
+
+
+@pytest.fixture(scope="module")
+def analytic(tmp_path_factory, call_mu):
     """Run an experiment on an analytic head, with a model and a recipe of its own."""
+    top = tmp_path_factory.mktemp("analytic")
     for group, text in {"model/analytic_cnn": MODEL, "recipe/analytic_digits": RECIPE}.items():
-        path = tmp_path / "configs" / f"{group}.yaml"
+        path = top / "configs" / f"{group}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def run(*words, model="analytic_cnn", recipe="analytic_digits", **options):
-        path = tmp_path / "analytic.yaml"
-        path.write_text(ANALYTIC.format(model=model, recipe=recipe))
-        words = (f"experiment={path}", "compute.workers=0", *words)
-        return mu("run", *words, MU_CONFIGS=tmp_path / "configs", **options)
+    def run(*words, model="analytic_cnn", recipe="analytic_digits", folder="solved"):
+        folder = top / folder
+        folder.mkdir()
+        (folder / "analytic.yaml").write_text(ANALYTIC.format(model=model, recipe=recipe))
+        words = ["run", f"experiment={folder / 'analytic.yaml'}", "compute.workers=0", *words]
+        return call_mu(words, folder / "store", folder / "out", MU_CONFIGS=top / "configs")
 
     return run
 
 
-def test_steps_without_oracles_are_served_and_not_scored(mu, tmp_path):
-    words = ("experiment=sequence", "methods=finetune", *QUICK)
-    whole = mu("run", *words, out=tmp_path / "whole")
-    last = mu("run", *words, "oracle_at=2")
+@pytest.fixture(scope="module")
+def solved(analytic):
+    """The run on the analytic head as it is written."""
+    found = analytic()
+    assert found.code == 0, found.err
+    return found
+
+
+def test_steps_without_oracles_are_served_and_not_scored(mu, chain):
+    last = mu("run", *CHAIN, "oracle_at=2", store=chain.store)
     assert last.code == 0, last.err
     assert {card["step"] for card in last.cards} == {1}
-    assert {card["step"] for card in whole.cards} == {0, 1}
+    assert {card["step"] for card in chain.cards} == {0, 1}
     for method in ("original", "oracle", "finetune"):
         own = last.card(method, step=1)
-        assert own["learner"] == whole.card(method, step=1)["learner"]
-        assert own["values"]["ua"] == whole.card(method, step=1)["values"]["ua"]
+        assert own["learner"] == chain.card(method, step=1)["learner"]
+        assert own["values"]["ua"] == chain.card(method, step=1)["values"]["ua"]
 
 
-def test_each_request_from_the_last_or_from_the_original(mu, tmp_path):
-    words = ("experiment=sequence", "methods=finetune", *QUICK)
-    chain = mu("run", *words, out=tmp_path / "chain")
-    anew = mu("run", *words, "sequence=cumulative")
+def test_each_request_from_the_last_or_from_the_original(mu, chain):
+    anew = mu("run", *CHAIN, "sequence=cumulative", store=chain.store)
     assert anew.code == 0, anew.err
     learners = [[f.card("finetune", step=s)["learner"] for s in (0, 1)] for f in (chain, anew)]
     assert learners[0][0] == learners[1][0] and learners[0][1] != learners[1][1]
@@ -96,16 +114,15 @@ def test_each_request_from_the_last_or_from_the_original(mu, tmp_path):
     assert second["n_forget"] + second["n_retain"] == first["n_retain"]
 
 
-def test_the_passes_of_all_requests_so_far(mu):
-    found = mu("run", "experiment=sequence", "methods=finetune", *QUICK)
-    first, second = (found.card("finetune", step=s)["values"] for s in (0, 1))
+def test_the_passes_of_all_requests_so_far(chain):
+    first, second = (chain.card("finetune", step=s)["values"] for s in (0, 1))
     assert first["cost/passes_so_far"] == pytest.approx(first["cost/passes"])
     # each relative to the retraining it stands for, which the second time is on fewer images
     both = first["cost/passes"] + second["cost/passes"]
     assert second["cost/passes_so_far"] == pytest.approx(both)
-    oracle = [found.card("oracle", step=s)["values"]["cost/passes_so_far"] for s in (0, 1)]
+    oracle = [chain.card("oracle", step=s)["values"]["cost/passes_so_far"] for s in (0, 1)]
     assert oracle == [1, 2]
-    assert found.card("original", step=1)["values"]["cost/passes_so_far"] == 0
+    assert chain.card("original", step=1)["values"]["cost/passes_so_far"] == 0
 
 
 def test_a_dropped_class_comes_back_with_a_relearnt_head(mu, tmp_path):
@@ -153,41 +170,36 @@ def test_the_last_step_is_scored_where_none_is_named():
     assert load_experiment("sequence", []).blocks[0].scored_steps("two_classes") == {0, 1}
 
 
-def test_an_analytic_head_forgets_exactly_what_the_solved_one_never_saw(analytic):
-    found = analytic()
-    assert found.code == 0, found.err
+def test_an_analytic_head_forgets_exactly_what_the_solved_one_never_saw(solved):
     for step in range(3):
-        acu, column = (found.card(m, step=step) for m in ("acu", "acu_column"))
-        oracle = found.card("oracle", step=step)
+        acu, column = (solved.card(m, step=step) for m in ("acu", "acu_column"))
+        oracle = solved.card("oracle", step=step)
         assert acu["exactness"] == oracle["exactness"] == "equal"
         assert column["exactness"] is None
-        assert found.card("original", step=step)["exactness"] == "unequal"
+        assert solved.card("original", step=step)["exactness"] == "unequal"
         for name in ("ua", "ra", "ta", "mia"):  # the first oracle has the seed of the original
             assert acu["values"][name] == acu["oracle"][name][0] is not None, name
         assert acu["values"]["cost/passes_request"] < 0.2
-    original = found.card("original", step=0)
+    original = solved.card("original", step=0)
     assert [len(task["classes"]) for task in original["facts"]["tasks"]] == [4, 7, 10]
     assert original["facts"]["tasks"][-1]["accuracy"] > 0.8
-    keys = {found.card(m, step=0)["learner"] for m in ("original", "oracle", "acu")}
+    keys = {solved.card(m, step=0)["learner"] for m in ("original", "oracle", "acu")}
     assert len(keys) == 3
 
 
-def test_backbones_are_trained_once_a_seed(analytic, tmp_path):
-    store = tmp_path / "store"
-    found = analytic(store=store)
-    assert found.code == 0, found.err
+def test_backbones_are_trained_once_a_seed(solved):
     # Two seeds of oracles: backbones; heads: the original, three oracles each, random weights.
-    assert len(list((store / "fit").iterdir())) == 2 + 1 + 6 + 1
-    assert (tmp_path / "store.key").stat().st_mode & 0o777 == 0o600
+    assert len(list((solved.store / "fit").iterdir())) == 2 + 1 + 6 + 1
+    assert solved.store.with_suffix(".key").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_analytic_recipe_wants_an_analytic_model(analytic):
-    found = analytic(model="small_cnn")
+    found = analytic(model="small_cnn", folder="refused")
     assert found.code == 2 and "needs an AnalyticNetwork" in found.err
 
 
 def test_a_head_on_a_backbone_that_saw_the_data_says_so(analytic):
-    found = analytic("recipe.epochs=1", model="small_cnn", recipe="digits")
+    found = analytic("recipe.epochs=1", model="small_cnn", recipe="digits", folder="plain")
     assert found.code == 0, found.err
     assert {found.card("acu", step=s)["exactness"] for s in range(3)} == {"head only"}
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from analytic_case import GOLDEN, LOW_RANK, SOLVED, TASKS, error, golden_rows, learnt, ridge, rows
 from analytic_case import task as golden_task
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.analytic.head import AnalyticHead
@@ -76,7 +76,6 @@ def test_unlearning_everything_leaves_what_learning_nothing_does(options: dict) 
     assert not head.weight.any() and not head.counts.any()
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**16),
     gamma=st.sampled_from([1e-2, 1.0, 100.0]),

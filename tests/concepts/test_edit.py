@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.concepts.edit import WINDOWS, Places, corners, cut, edited, paste, window_pixels
@@ -79,7 +79,6 @@ def test_none_changes_nothing():
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0.01, 1), st.integers(1, 12), st.integers(1, 12))
-@settings(max_examples=50, deadline=None)
 def test_windows_stay_inside_and_what_is_pasted_can_be_cut(row, column, window, height, width):
     size = window_pixels(window, (height, width))
     corner = corners(torch.tensor([[row, column]]), size, (height, width))

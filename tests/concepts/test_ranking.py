@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from concept_case import WORDS, ColourEncoder, squares
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.concepts.ranking import bottleneck, concept_scores, ranking_stability, top_concepts
@@ -28,7 +28,6 @@ def test_scores_are_distances_along_the_vector():
 
 
 @given(scale=st.floats(0.1, 10.0))
-@settings(max_examples=10, deadline=None)
 def test_the_length_of_a_vector_does_not_matter(scale):
     e, v = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, -1.0]])
     np.testing.assert_allclose(concept_scores(e, scale * v), concept_scores(e, v), rtol=1e-5)

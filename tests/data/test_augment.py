@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms import functional as reference
 
@@ -89,7 +89,6 @@ def test_padding_is_an_eighth(size, padding):
 
 
 @given(st.sets(st.integers(0, 29), min_size=1), st.sampled_from(sorted(AUGMENTATIONS)))
-@settings(max_examples=40, deadline=None)
 def test_an_image_is_augmented_alike_in_any_batch(chosen, name):
     x, uniform = images(30)
     some = sorted(chosen)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.artifact import Artifact
@@ -87,7 +87,6 @@ def test_the_order_follows_seed_and_epoch(data):
 
 
 @given(subset=st.sets(st.integers(0, 24), min_size=1), size=st.integers(1, 25))
-@settings(max_examples=30, deadline=None)
 def test_augmentation_depends_on_seed_epoch_and_id_alone(subset, size):
     """Not on the other ids, nor on the size of a batch."""
     ids = np.random.default_rng(0).permutation(40)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.data.base import View
@@ -100,7 +100,6 @@ def test_held_out_links_are_neither_passed_along_nor_trained_on(links):
 
 
 @given(draw=st.data())
-@settings(max_examples=25, deadline=None)
 def test_forgotten_edges_are_in_neither_direction_nor_in_the_loss(draw):
     data = LinkData(*graph(), validation=0.1, test=0.2)
     kind = draw.draw(st.sampled_from(["edges", "nodes"]))
@@ -195,7 +194,6 @@ def test_adjacency_of_no_edges_is_empty():
 
 
 @given(n=st.integers(3, 12), share=st.floats(0, 1), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
 def test_non_edges_are_distinct_and_unknown(n, share, seed):
     rng = np.random.default_rng(seed)
     rows, columns = np.triu_indices(n, 1)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 from scipy.stats import ortho_group
@@ -17,7 +17,6 @@ from mu.evaluation.signals import Signals, Split
 
 
 @given(seed=st.integers(0, 999), d=st.integers(2, 5))
-@settings(max_examples=30, deadline=None)
 def test_the_distance_is_the_smallest_over_rotations(seed, d):
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=(2, 9, d))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from forget_sets.problems import links, model, nodes, table
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.errors import CellFailed, UsageError
@@ -20,7 +20,6 @@ def chosen(selector, *models, data=DATA, before=None, seed=0):
 
 
 @given(draw=st.data())
-@settings(max_examples=60, deadline=None)
 def test_the_set_is_the_end_of_the_order(draw):
     """Against sorting pairs (loss, id); few distinct losses, so that there are ties."""
     given = draw.draw(st.lists(st.sampled_from([0.01, 0.5, 2.0, 9.0]), min_size=30, max_size=30))
@@ -37,7 +36,6 @@ def test_the_set_is_the_end_of_the_order(draw):
     values=st.lists(st.floats(-1, 1), min_size=2, max_size=40, unique=True),
     wanted=st.integers(1, 39),
 )
-@settings(max_examples=60, deadline=None)
 def test_without_ties_both_ends_are_complements(values, wanted):
     ids, values = np.arange(len(values)) * 3, np.array(values)
     wanted = min(wanted, len(ids) - 1)

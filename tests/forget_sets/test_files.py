@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from forget_sets.problems import links, table
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.data.base import TensorData
@@ -18,7 +18,6 @@ DATA = {"table": table(), "links": links()}
 
 
 @given(ids=st.sets(st.sampled_from(list(range(1, 60, 2))), min_size=1, max_size=20))
-@settings(max_examples=20, deadline=None)
 def test_ids_survive_a_file(tmp_path_factory, ids):
     path = tmp_path_factory.mktemp("ids") / "ids.txt"
     data = DATA["table"]

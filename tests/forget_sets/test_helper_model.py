@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from forget_sets.problems import links, nodes, table
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
@@ -23,7 +23,6 @@ class Pairing:
 
 
 @given(order=st.permutations(range(11)), count=st.integers(1, 11))
-@settings(max_examples=50, deadline=None)
 def test_a_pairing_is_found_whatever_its_order(order, count):
     data = Pairing([[10 * s] for s in order])
     found = one_each(data, "things", np.arange(count))
@@ -31,7 +30,6 @@ def test_a_pairing_is_found_whatever_its_order(order, count):
 
 
 @given(st.lists(st.lists(st.integers(0, 5), max_size=2, unique=True), min_size=1, max_size=6))
-@settings(max_examples=300, deadline=None)
 def test_only_a_pairing_is_taken_for_one(stands_for):
     """Against looking at the elements one by one."""
     singles = [s[0] for s in stands_for if len(s) == 1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from forget_sets.problems import model, nodes, table
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.data.base import TensorData
@@ -19,7 +19,6 @@ ODD = 7  # the mislabelled sample of the clusters
 
 
 @given(draw=st.data(), models=st.integers(1, 4), n=st.integers(1, 6))
-@settings(max_examples=50, deadline=None)
 def test_the_estimate_is_a_difference_of_means(draw, models, n):
     models *= 2
     rng = np.random.default_rng(draw.draw(st.integers(0, 999)))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from forget_sets.problems import links, model, nodes, table
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.artifact import Artifact
@@ -30,7 +30,6 @@ def trained(data, before, half, seed) -> set:
 
 @pytest.mark.parametrize("name", DATA)
 @given(pair=st.integers(0, 3), seed=st.integers(0, 99), gone=st.integers(0, 5))
-@settings(max_examples=15, deadline=None)
 def test_two_halves_are_complements_and_balanced(name, pair, seed, gone):
     data, kind = DATA[name], KIND[name]
     before = {kind: data.elements(kind)[:gone]} if gone else {}
@@ -43,7 +42,6 @@ def test_two_halves_are_complements_and_balanced(name, pair, seed, gone):
 
 @pytest.mark.parametrize("name", DATA)
 @given(folds=st.integers(2, 6), seed=st.integers(0, 99), gone=st.integers(0, 5))
-@settings(max_examples=15, deadline=None)
 def test_folds_deal_out_what_is_kept(name, folds, seed, gone):
     data, kind = DATA[name], KIND[name]
     before = {kind: data.elements(kind)[:gone]} if gone else {}

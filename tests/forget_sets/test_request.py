@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from forget_sets.problems import links, nodes, table
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.errors import UsageError
@@ -63,7 +63,6 @@ def test_ids_come_back_sorted():
 
 
 @given(choice=st.sampled_from(KINDS), draw=st.data())
-@settings(max_examples=60, deadline=None)
 def test_the_parts_of_a_sequence_are_a_partition(choice, draw):
     """After every request: forget, before and retain are disjoint and make up the training ids."""
     name, _ = choice
@@ -96,7 +95,6 @@ def test_the_parts_of_a_sequence_are_a_partition(choice, draw):
 
 
 @given(ids=st.sets(st.sampled_from(list(range(1, 60, 2))), min_size=1, max_size=29))
-@settings(max_examples=30, deadline=None)
 def test_samples_are_taken_out_and_nothing_else(ids):
     data = DATA["table"]
     parts = split(data, check(Request("samples", np.array(sorted(ids))), data, {}), {})
@@ -198,7 +196,6 @@ def test_a_selector_that_cannot_select_says_why(make, named):
 
 
 @given(share=st.floats(0.001, 0.999), available=st.integers(2, 1000))
-@settings(max_examples=50, deadline=None)
 def test_a_budget_leaves_something(share, available):
     try:
         wanted = budget(share, None, available)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from influence_case import GOLDEN, golden_batches, golden_learner, golden_vector, relative
 
@@ -46,7 +46,6 @@ def test_negative_curvature_is_said_with_its_value_and_the_way_out():
     assert 0.5 < named <= -least
 
 
-@settings(max_examples=20, deadline=None)
 @given(size=st.integers(1, 8), seed=st.integers(0, 10**6), damping=st.floats(0.01, 10))
 def test_it_solves_and_tells_its_residual(size, seed, damping):
     generator = torch.Generator().manual_seed(seed)

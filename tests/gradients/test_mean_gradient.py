@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from iau_case import GOLDEN, arrays, net
 from torch import nn
@@ -32,7 +32,6 @@ def test_the_sum_over_all_samples_is_the_golden_one(size):
         torch.testing.assert_close(found[name], tensor, rtol=1e-12, atol=1e-14)
 
 
-@settings(deadline=None, max_examples=15)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.randoms())
 def test_cuts_and_order_do_not_change_it(sizes, random):
     x, y = samples("remain")

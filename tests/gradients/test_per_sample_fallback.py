@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from per_sample_case import Body, assert_same, by_formula, images, learner_of, loop, losses
 from torch import nn
@@ -177,7 +177,6 @@ X, Y = images(12, 1, 8, 8)
 EXPECTED = loop(LEARNER, X, Y)
 
 
-@settings(max_examples=12, deadline=None)
 @given(st.permutations(range(12)), st.integers(1, 12), st.sampled_from([1e-4, 0.01, 64]))
 def test_neither_order_nor_batches_nor_memory_matter(order, size, memory):
     order = torch.tensor(order)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from gs_lora_case import below, tensor, value
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_group_ratio
@@ -49,7 +49,6 @@ def test_groups_of_zeros_add_nothing_and_have_no_gradient() -> None:
     assert float(group_sparsity([[zero]])) == 0
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), st.floats(-5, 5), st.floats(0, 5))
 def test_algebra(seed: int, factor: float, threshold: float) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.nn import GATConv
 
@@ -130,7 +130,6 @@ def test_a_graph_moves_as_a_whole():
 
 
 @given(seed=st.integers(0, 99), share=st.floats(0, 1))
-@settings(max_examples=20, deadline=None)
 @pytest.mark.parametrize("kind", ["gcn", "sum", "mean"])
 def test_matrices_are_what_they_say(kind, seed, share):
     x = random_graph(7, share, seed)
@@ -174,7 +173,6 @@ def test_what_prediction_made_serves_training():
 
 
 @given(seed=st.integers(0, 99), share=st.floats(0.05, 0.4), pairs=st.booleans())
-@settings(max_examples=15, deadline=None)
 @pytest.mark.parametrize("network", [GCN, GIN, GraphSAGE])
 @pytest.mark.parametrize("sparse", [False, True])
 def test_a_receptive_field_gives_what_the_whole_graph_gives(network, sparse, seed, share, pairs):

@@ -1,7 +1,7 @@
 """Divergence from a teacher against PyTorch's distributions."""
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Categorical, kl_divergence
 
@@ -9,7 +9,6 @@ from mu.models.base import Learner
 from mu.models.teachers import divergence, teacher_of
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.5, 8.0), st.integers(1, 6))
 def test_it_is_the_divergence_of_the_softened_distributions(seed, temperature, classes):
     generator = torch.Generator().manual_seed(seed)

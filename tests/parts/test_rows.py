@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.data.base import TensorData
@@ -33,7 +33,6 @@ def test_a_part_is_read_in_the_order_asked_for(part):
 
 
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=9))
-@settings(max_examples=25, deadline=None)
 def test_joined_rows_are_those_of_both(order):
     both = joined(held(X[:4], Y[:4]), held(X[4:9], Y[4:9], units=0))
     assert torch.equal(both.read(torch.tensor(order)), X[order])

@@ -98,7 +98,7 @@ def test_a_worker_keeps_nothing_of_a_job(store):
             ours.send(Job("fit", key, "jobsteps:ring", {}))
             assert ours.recv() == ("done", None)
         ours.close()
-        worker.join(timeout=60)
+        worker.join(timeout=300)
         assert not worker.is_alive()
         assert [ring() for ring in import_module("jobsteps").LEFT] == [None] * 3
     finally:

@@ -15,6 +15,7 @@ from mu.running.jobs import Job
 from mu.running.pool import InlinePool, LocalPool, Worker, make_pool
 from mu.storing.store import Store
 
+PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
 # Importing torch takes seconds, and these workers only set its number of threads.
 TORCH = """
 from pathlib import Path
@@ -60,7 +61,7 @@ def die(config, inputs, progress):
 def sleep(config, inputs, progress):
     with open(config["pid"], "w") as file:
         file.write(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -104,9 +105,10 @@ def run(pool, *jobs: Job) -> None:
     asyncio.run(every())
 
 
-def gone(pid: int, seconds: float = 10) -> bool:
-    """Whether a process ends (or is a zombie) within the time."""
-    for _ in range(int(seconds / 0.05)):
+def gone(pid: int) -> bool:
+    """Whether a process ends (or is a zombie) before it is late."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
@@ -169,7 +171,7 @@ def test_a_killed_worker_costs_one_step(pool, store):
 def test_a_worker_killed_while_idle_costs_nothing(pool, store):
     run(pool, job("fine", "before"))
     os.kill(store.facts("fit", "before")["pid"], signal.SIGKILL)
-    pool.workers[0].process.wait(timeout=10)
+    pool.workers[0].process.wait(timeout=PATIENCE)
     run(pool, job("fine", "next"))
     assert store.facts("fit", "next")["pid"] != store.facts("fit", "before")["pid"]
 
@@ -215,13 +217,14 @@ def test_workers_leave_when_their_launcher_is_killed(start, tmp_path, store):
     (tmp_path / "torch.py").write_text(TORCH)
     paths = [tmp_path / "pid0", tmp_path / "pid1"]
     launcher = start("-c", LAUNCHER, str(store.root), *map(str, paths))
-    deadline = time.monotonic() + 30
-    while not all(p.exists() and p.read_text() for p in paths) and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE
+    while not all(p.exists() and p.read_text() for p in paths):
+        assert time.monotonic() < deadline, "the jobs did not start"
         time.sleep(0.05)
     workers = [int(path.read_text()) for path in paths]
     assert len({*workers, launcher.pid}) == 3
     launcher.kill()
-    assert all(gone(pid, seconds=5) for pid in workers)
+    assert all(gone(pid) for pid in workers)
 
 
 def test_inline_errors_read_like_a_workers(modules, store):

@@ -2,7 +2,7 @@
 
 import optuna
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.configuration.choices import choices, options_of, read_yaml
@@ -16,7 +16,6 @@ SPACE = {
 }
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000))
 def test_every_draw_lies_in_the_space(seed):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from cases import CASES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -31,7 +31,6 @@ def problem(seed, classes=4, d=6, n=10):
 
 
 @given(seed=st.integers(0, 1000), step=st.floats(0.01, 2.0))
-@settings(max_examples=20, deadline=None)
 def test_the_attack_of_a_linear_model_has_a_closed_form(seed, step):
     weights, x, batch = problem(seed)
     logits = x @ weights.T
@@ -46,7 +45,6 @@ def test_the_attack_of_a_linear_model_has_a_closed_form(seed, step):
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
 def test_the_boundary_of_two_classes_is_crossed_at_its_closed_form_distance(seed):
     weights, x, _ = problem(seed, classes=2)
     gap = x @ (weights[0] - weights[1])
@@ -62,7 +60,6 @@ def test_the_boundary_of_two_classes_is_crossed_at_its_closed_form_distance(seed
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
 def test_the_nearest_class_has_the_nearest_boundary(seed):
     # Rows of a simplex are equally far apart, so that only logits decide which boundary is nearest.
     rotation = np.linalg.qr(np.random.default_rng(seed).normal(size=(5, 5)))[0]

@@ -6,7 +6,7 @@ import cases
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from influence_case import GOLDEN
 from torch import nn
@@ -89,7 +89,6 @@ def random_rows(seed, n, d, heads):
     return x / x.norm(dim=1).max(), signs(y, heads)
 
 
-@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(12, 60),
@@ -128,7 +127,6 @@ def test_perturbations_are_never_drawn_twice():
     assert float(drawn.std()) == pytest.approx(2.0, rel=0.1)
 
 
-@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), bias=st.booleans(), scale=st.floats(0.01, 100))
 def test_folding_gives_the_same_logits(seed, bias, scale):
     generator = torch.Generator().manual_seed(seed)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from cases import CASES, _communities
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.data.graphs import NodeData
@@ -40,7 +40,6 @@ def loss_of(method: D2DGN) -> torch.Tensor:
 
 
 @given(st.lists(st.tuples(st.floats(-8, 8), st.floats(-8, 8)), min_size=1, max_size=9))
-@settings(max_examples=30, deadline=None)
 def test_the_divergence_of_pairs(values):
     student, teacher = torch.tensor(values, dtype=torch.float64).T[:, :, None]
     student = student.clone()

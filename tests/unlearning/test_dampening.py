@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -22,7 +22,6 @@ from mu.unlearning.ssd import (
     sweep,
 )
 
-few = settings(deadline=None, max_examples=25)
 seeds = st.integers(0, 10_000)
 
 
@@ -49,7 +48,6 @@ def weights(model):
     return {name: p.detach().clone() for name, p in model.named_parameters()}
 
 
-@few
 @given(seeds, st.floats(0, 20), st.floats(0, 20))
 def test_no_weight_grows_and_none_turns_its_sign(seed, alpha, lam):
     model, full, forget = drawn(seed)
@@ -61,7 +59,6 @@ def test_no_weight_grows_and_none_turns_its_sign(seed, alpha, lam):
         assert bool((p * before[name] >= 0).all())
 
 
-@few
 @given(seeds, st.floats(1.0, 50.0))
 def test_below_the_bound_every_selected_weight_shrinks_to_less_than_lam_by_alpha(seed, alpha):
     model, full, forget = drawn(seed)
@@ -73,7 +70,6 @@ def test_below_the_bound_every_selected_weight_shrinks_to_less_than_lam_by_alpha
         assert torch.equal(p[~chosen], before[name][~chosen])
 
 
-@few
 @given(seeds)
 def test_an_infinite_alpha_changes_nothing(seed):
     model, full, forget = drawn(seed)
@@ -83,7 +79,6 @@ def test_an_infinite_alpha_changes_nothing(seed):
         assert torch.equal(p, before[name])
 
 
-@few
 @given(seeds, st.floats(0.001, 1.0), st.floats(0.001, 1.0))
 def test_a_larger_share_selects_the_same_and_more(seed, one, two):
     _, full, forget = drawn(seed, torch.float32)
@@ -92,15 +87,20 @@ def test_a_larger_share_selects_the_same_and_more(seed, one, two):
         assert bool(((ratio > large) >= (ratio > small)).all())
 
 
-@few
 @given(seeds, st.floats(0.001, 1.0))
 def test_the_adaptive_alpha_is_the_percentile_of_the_finite_ratios(seed, share):
     _, full, forget = drawn(seed)
     full["bias"][:2], forget["bias"][:2] = 0.0, torch.tensor([0.0, 1.0])  # 0/0 and 1/0
     with np.errstate(divide="ignore", invalid="ignore"):
         pool = np.concatenate([(forget[n].numpy() / full[n].numpy()).ravel() for n in full])
-    wanted = np.percentile(pool[np.isfinite(pool)], 100 - math.log(1 + 100 * share))
-    assert adaptive_alpha(full, forget, share) == pytest.approx(wanted, rel=1e-12)
+    pool, percent = np.sort(pool[np.isfinite(pool)]), 100 - math.log(1 + 100 * share)
+    wanted = np.percentile(pool, percent)
+    # Both round the place among the n ratios five times in all, each by at most n eps / 2, and the
+    # value moves with it by the gap between two ratios, which can be far larger than the value.
+    place = int(percent / 100 * (len(pool) - 1))
+    gap = np.diff(pool)[max(place - 1, 0) : place + 2].max()
+    room = 4 * np.finfo(float).eps * (len(pool) * gap + wanted)
+    assert abs(adaptive_alpha(full, forget, share) - wanted) <= room
 
 
 def test_the_adaptive_rule_refuses_what_has_no_percentile():
@@ -111,7 +111,6 @@ def test_the_adaptive_rule_refuses_what_has_no_percentile():
         adaptive_alpha(none, one, 0.1)
 
 
-@few
 @given(seeds, st.sampled_from([torch.float32, torch.float64]))
 def test_a_sweep_is_what_dampening_leaves_each_time(seed, dtype):
     model, full, forget = drawn(seed, dtype)
@@ -224,7 +223,6 @@ def assert_close(found, wanted, rtol=1e-9, atol=0.0):
         torch.testing.assert_close(found[name], tensor, rtol=rtol, atol=atol, msg=name)
 
 
-@few
 @given(seeds, st.integers(1, 12), st.sampled_from(["cross_entropy", "logit_norm"]))
 def test_the_per_sample_form_knows_neither_batches_nor_order(seed, size, loss):
     model, x, y = convolutional(seed % 3)
@@ -234,7 +232,6 @@ def test_the_per_sample_form_knows_neither_batches_nor_order(seed, size, loss):
     assert_close(importance(model, batches, "per_sample", loss), wanted, atol=1e-14)
 
 
-@few
 @given(seeds, st.integers(1, 11))
 def test_downdating_is_computing_anew_on_what_is_left(seed, n):
     model, x, y = convolutional(seed % 3)
@@ -249,7 +246,6 @@ def test_downdating_is_computing_anew_on_what_is_left(seed, n):
     assert all(bool((t >= 0).all()) for t in found.values())
 
 
-@few
 @given(seeds, st.integers(1, 100_000), st.sampled_from([torch.float32, torch.float64]))
 def test_removing_nothing_is_the_identity(seed, n, dtype):
     _, full, _ = drawn(seed, dtype)

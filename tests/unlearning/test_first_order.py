@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -44,7 +44,6 @@ def gradient(weight, x, y):
     return (softmax(x @ weight.T) - np.eye(3)[y]).T @ x
 
 
-@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 12))
 def test_the_step_is_the_sum_of_gradients_however_batches_are_cut(seed, size):
     learner, x, y = problem(seed)
@@ -75,7 +74,6 @@ def test_points_are_replaced_by_others():
     assert torch.equal(zeros.y, y) and not zeros.x.any()
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.integers(2, 10), st.integers(1, 9))
 def test_random_labels_are_wrong_and_do_not_depend_on_the_cut(seed, classes, size):
     y = torch.from_numpy(np.random.default_rng(seed).integers(classes, size=20))

@@ -7,7 +7,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from cases import CASES, RECIPE
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from iau_case import GOLDEN, arrays, net
 from torch import nn
@@ -107,7 +107,6 @@ def test_the_sum_that_is_stored_is_the_golden_one():
 # Algebra.
 
 
-@settings(deadline=None, max_examples=10)
 @given(st.integers(1, 47), st.integers(1, 48), st.integers(1, 48), st.integers(0, 99))
 def test_no_cut_changes_the_direction_and_the_sum_gives_it_too(n_f, first, second, seed):
     data, every = golden_data()
@@ -233,7 +232,6 @@ def in_a_row(method, learner, data, requests, stored=None):
     return found
 
 
-@settings(deadline=None, max_examples=8)
 @given(st.lists(st.integers(1, 8), min_size=2, max_size=4), st.integers(0, 99), st.booleans())
 def test_cumulative_requests_are_the_merged_one_in_any_order(sizes, seed, with_sum):
     data, every = golden_data()

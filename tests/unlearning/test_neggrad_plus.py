@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from cases import CASES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -50,7 +50,6 @@ FORGETTING = {"epochs": 10, "lr": 0.001, "beta": 0.97, "batch_size": 16, "optimi
 
 
 @given(seed=st.integers(0, 1000), beta=st.floats(0.05, 1.0))
-@settings(max_examples=15, deadline=None)
 def test_one_step_of_a_linear_model_has_a_closed_form(seed, beta):
     rng = np.random.default_rng(seed)
     weights, (x_r, y_r), (x_f, y_f) = rng.normal(size=(3, 5)), drawn(rng, 8), drawn(rng, 3)

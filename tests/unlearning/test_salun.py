@@ -3,7 +3,7 @@
 import pytest
 import torch
 from cases import CASES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.errors import UsageError
@@ -13,7 +13,6 @@ from mu.unlearning.random_labels import RandomLabels
 from mu.unlearning.salun import SalUn, most_salient
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.01, 1.0), st.booleans())
 def test_exactly_the_share_is_chosen_and_nothing_left_out_is_larger(seed, share, ties):
     generator = torch.Generator().manual_seed(seed)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -162,7 +162,6 @@ def test_the_cap_of_the_per_sample_ratio():
     assert largest <= 48 / 16 * (1 + 1e-9)
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.integers(2, 60), st.floats(0.01, 1.0), st.integers(0, 10_000))
 def test_a_share_selects_that_share(size, share, seed):
     generator = torch.Generator().manual_seed(seed)

@@ -33,9 +33,9 @@ def results(tiny):
 
 
 @pytest.fixture
-def folder(tiny, tmp_path, monkeypatch):
+def folder(tiny, tiny_store, tmp_path, monkeypatch):
     """A folder with the results of `tiny`, and its store in the environment."""
-    monkeypatch.setenv("MU_STORE", str(tiny.store))
+    monkeypatch.setenv("MU_STORE", str(tiny_store))
     shutil.copytree(tiny.folder, tmp_path / "kept")
     return tmp_path / "kept"
 
@@ -238,7 +238,7 @@ def test_a_number_changed_by_hand_is_found(folder, tmp_path, capsys):
     assert not list(tmp_path.glob("**/kept/reproduc*"))
 
 
-def test_fresh_takes_nothing_from_the_store(folder, tiny, tmp_path, capsys, monkeypatch):
+def test_fresh_takes_nothing_from_the_store(folder, tiny, tiny_store, capsys):
     results = read_results(folder)
     results["cards"] = [card for card in results["cards"] if card["request"] == "class"]
     results["command"] = shlex.join(
@@ -246,12 +246,12 @@ def test_fresh_takes_nothing_from_the_store(folder, tiny, tmp_path, capsys, monk
         + ["requests=class"]
     )
     save(results, folder)
-    before = sorted(tiny.store.glob("*/*"))
+    before = sorted(tiny_store.glob("*/*"))
     assert command([str(folder), "--fresh", "compute.workers=0"]) == 0
     said = capsys.readouterr().out
     assert re.search(r"\d+ steps run, 0 found in the store", said)
-    assert os.environ["MU_STORE"] == str(tiny.store)
-    assert sorted(tiny.store.glob("*/*")) == before
+    assert os.environ["MU_STORE"] == str(tiny_store)
+    assert sorted(tiny_store.glob("*/*")) == before
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.errors import UsageError
@@ -23,7 +23,6 @@ def test_published_values(case):
 
 
 @given(values=VALUES, part=st.floats(0, 1))
-@settings(max_examples=200, deadline=None)
 def test_the_result_is_feasible_idempotent_and_monotone(values, part):
     a, m = np.array(values), part * len(values)
     w = project(a, m)
@@ -34,7 +33,6 @@ def test_the_result_is_feasible_idempotent_and_monotone(values, part):
 
 
 @given(values=VALUES, part=st.floats(0, 1), seed=st.integers(0, 99))
-@settings(max_examples=100, deadline=None)
 def test_no_feasible_point_is_nearer(values, part, seed):
     """⟨a − w, v − w⟩ ≤ 0 for every feasible v, and convexity makes corners enough."""
     a, m = np.array(values), round(part * len(values))
@@ -46,7 +44,6 @@ def test_no_feasible_point_is_nearer(values, part, seed):
 
 
 @given(values=VALUES, shift=st.floats(-1e3, 1e3))
-@settings(max_examples=50, deadline=None)
 def test_a_shift_of_all_values_changes_nothing(values, shift):
     m = len(values) / 3
     np.testing.assert_allclose(project(np.array(values) + shift, m), project(values, m), atol=1e-9)
@@ -58,7 +55,6 @@ def test_large_values_do_not_hide_small_differences():
 
 
 @given(losses=st.lists(st.integers(0, 9), min_size=2, max_size=30), part=st.floats(0, 1))
-@settings(max_examples=100, deadline=None)
 def test_a_large_step_gives_the_lowest_losses(losses, part):
     values, m = np.array(losses, float), round(part * len(losses))
     start = np.zeros(len(values))

@@ -1,0 +1,178 @@
+"""One name for one thing, and rooms that read only what stands below them.
+
+Read from the syntax trees: nothing is imported, so a circle or a broken file is named here first.
+"""
+
+import ast
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+
+FILES = {"__init__", "__main__", "library", "pipeline", "steps", "card", "artifact", "errors"}
+
+# What every module of a kind calls its one entry, so that strings such as "mu.training.fit:step"
+# and the table of verbs need no second word.
+ENTRIES = {"step", "command", "main"}
+
+# Public names that still stand for several things, and in how many modules. It only gets shorter.
+SEVERAL = {
+    "Cell": 2,
+    "Found": 2,
+    "Ledger": 2,
+    "Rows": 2,
+    "Seen": 2,
+    "State": 2,
+    "agreement": 2,
+    "as_plain_fit": 2,
+    "best": 2,
+    "budget": 2,
+    "check": 2,
+    "costs": 2,
+    "cross_entropy": 2,
+    "curves": 3,
+    "export": 2,
+    "failure": 2,
+    "gallery": 2,
+    "held": 2,
+    "interval": 2,
+    "joined": 2,
+    "judged": 2,
+    "layers": 2,
+    "listed": 2,
+    "log_probabilities": 2,
+    "losses": 2,
+    "mean": 2,
+    "memorisation": 2,
+    "needed": 2,
+    "objective": 2,
+    "one_each": 2,
+    "oracle_values": 2,
+    "pictures": 2,
+    "place": 2,
+    "prepare": 2,
+    "roc": 2,
+    "rows_of": 3,
+    "shares": 2,
+    "short": 2,
+    "show": 2,
+    "shown": 2,
+    "summary": 2,
+    "sweep": 2,
+    "tables": 2,
+    "tried": 3,
+    "untrained": 2,
+    "verdict": 2,
+    "versions": 2,
+    "words_of": 2,
+}
+
+# Rooms and files of mu/, the lowest first: each imports only from lines above its own. What makes a
+# number ends with forget_sets; below that line nothing of how cells are chosen, run or shown may
+# stand, or editing it would compute everything again.
+FLOORS = (
+    ("errors", "artifact"),
+    ("data", "analytic"),
+    ("evaluation",),
+    ("models",),
+    ("training", "gradients", "parts", "lora", "concepts"),
+    ("unlearning",),
+    ("forget_sets",),
+    ("configuration", "storing"),
+    ("running", "library"),
+    ("steps", "__init__"),
+    ("card",),
+    ("pipeline",),
+    ("reporting", "tuning"),
+    ("tracking",),
+    ("verbs",),
+    ("__main__",),
+)
+
+# Imports that do not run down, and have yet to go.
+CLIMBS = {
+    ("concepts.words", "configuration.choices"),
+    ("models.predict", "training.fit"),
+    ("reporting.reproduction", "verbs.comparison"),
+}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """The syntax tree of each module, by its dotted name below mu: ``data.base``, ``__init__``."""
+    found = {}
+    for path in sorted((TOP / "mu").rglob("*.py")):
+        parts = path.relative_to(TOP / "mu").with_suffix("").parts
+        name = ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return found
+
+
+def imports(name: str) -> set[str]:
+    """Modules of mu that a module imports, at its top or inside a function."""
+    called = set()
+    for node in ast.walk(trees()[name]):
+        if isinstance(node, ast.Import):
+            called |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"mu.{name} imports by dots: write the whole name"
+            called |= {f"{node.module}.{alias.name}" for alias in node.names}
+    below = {word.removeprefix("mu.") for word in called if word.startswith("mu.")}
+    below |= {"__init__" for word in called if word == "mu"}
+    # `from mu.data.base import Data` names a class, `from mu.data import base` a module, and
+    # `from mu import load` what `mu/__init__.py` holds.
+    return {next((m for m in (word, word.rpartition(".")[0]) if m in trees()), "__init__")
+            for word in below}  # fmt: skip
+
+
+def floor(name: str) -> int:
+    """How high the room of a module stands."""
+    room = name.split(".")[0]
+    return next(height for height, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def test_a_public_name_is_defined_in_one_module():
+    where: dict[str, set[str]] = {}
+    for module, tree in trees().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                where.setdefault(node.name, set()).add(module)
+    several = {
+        name: len(modules)
+        for name, modules in where.items()
+        if len(modules) > 1 and not name.startswith("_") and name not in ENTRIES
+    }
+    new = {name: where[name] for name in several if several[name] > SEVERAL.get(name, 1)}
+    assert not new, "a reader who searches for the name finds two things: give one another name"
+    gone = Counter(SEVERAL) - Counter(several)
+    assert not gone, "these stand for fewer things than SEVERAL says: shorten it"
+
+
+def test_the_top_of_the_package_holds_the_machinery_and_nothing_else():
+    files = {path.name for path in (TOP / "mu").iterdir() if path.is_file()}
+    assert files == {f"{name}.py" for name in FILES} | {"py.typed"}
+
+
+def test_every_room_has_its_floor():
+    rooms = [room for floor in FLOORS for room in floor]
+    assert len(rooms) == len(set(rooms))
+    assert set(rooms) == {name.split(".")[0] for name in trees()}
+
+
+def test_imports_run_down():
+    climbs = {
+        (name, other)
+        for name in trees()
+        for other in imports(name)
+        if name.split(".")[0] != other.split(".")[0] and floor(other) >= floor(name)
+    }
+    assert climbs - CLIMBS == set(), "a room imports from one that stands higher: see FLOORS"
+    assert CLIMBS - climbs == set(), "these no longer climb: strike them off CLIMBS"
+
+
+@pytest.mark.parametrize("name", ["data.base", "pipeline"])
+def test_the_imports_of_a_module_are_seen(name):
+    assert "errors" in imports(name)
