@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices, summary
-from mu.reporting.format import mean_interval, share
 from mu.reporting.layout import sections, sequences, shown
 from mu.reporting.report import read_results
-from mu.reporting.results import tabulated
 from mu.reporting.scores import nearer
 from mu.reporting.section import Section
 from mu.reporting.table import comparisons
+from mu.results.format import mean_interval, share
+from mu.results.results import tabulated
 
 TOP = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/results.md")

@@ -14,7 +14,7 @@ from typing import Any
 
 from mu.errors import MuError, UsageError
 from mu.reporting.report import read_results
-from mu.tracking.judged import scores_of
+from mu.results.judged import scores_of
 from mu.tracking.rows import curves, summary
 
 COSTS = ("cost/passes", "cost/speedup", "cost/seconds", "cost/peak_memory_mb")

@@ -12,8 +12,8 @@ from mu.reporting.layout import sections, sequences
 from mu.reporting.pictures.canvas import looks
 from mu.reporting.pictures.figures import forest, sequence
 from mu.reporting.report import json_text, read_results
-from mu.reporting.results import tabulated
 from mu.reporting.table import markdown_table
+from mu.results.results import tabulated
 
 HERE = Path(__file__).parent
 LARGEST = 1_000_000  # bytes of a forget set that still belongs into a repository

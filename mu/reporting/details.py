@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from mu.reporting.format import finite, printable
 from mu.reporting.section import REFERENCES, Record, Section, failure
+from mu.results.format import finite, printable
 
 Forgotten = tuple[int, ...]
 

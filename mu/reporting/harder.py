@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 from typing import Any
 
-from mu.reporting.format import finite, interval, number, printable
 from mu.reporting.layout import Results
 from mu.reporting.scores import Cell, Table
 from mu.reporting.section import REFERENCES, Record, failure
+from mu.results.format import finite, interval, number, printable
 
 SEEN = {"forget", "retain"}  # parts that some model was trained on
 WORDS = {"oracle": ("lower", "higher"), "method": ("nearer", "farther")}
@@ -141,7 +141,7 @@ def _cell(own: Values, base: Values, words: tuple[str, str]) -> Cell:
         return Cell(number(None))
     if len(differences) < 2:
         return Cell(number(differences[0], sign=True))
-    from mu.evaluation.intervals import interval as t_interval  # SciPy, which few pages need
+    from mu.results.intervals import interval as t_interval  # SciPy, which few pages need
 
     mean, low, high = t_interval(differences)
     word = words[0] if high < 0 else words[1] if low > 0 else "undecided"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mu.reporting.format import MINUS, NOTHING, plus_minus, printable, share
 from mu.reporting.layout import Results, sections
 from mu.reporting.section import OTHER, Section
+from mu.results.format import MINUS, NOTHING, plus_minus, printable, share
 
 ESCAPES = {
     "\\": r"\textbackslash{}",

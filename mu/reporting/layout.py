@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mu.reporting.format import printable
 from mu.reporting.section import REFERENCES, Record, Section
+from mu.results.format import printable
 
 FIRST = (*REFERENCES, "utu")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mu.reporting.format import finite, printable
 from mu.reporting.layout import Results
 from mu.reporting.pictures.heat import Heat, shade
+from mu.results.format import finite, printable
 
 CAPTION = (
     "Overlap of the selected sets in per cent of the smaller one. With itself: over pairs of "

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from mu.reporting.format import printable
 from mu.reporting.harder import harder
 from mu.reporting.layout import Results, sections, shared_notes
 from mu.reporting.layout import shown as abridged
@@ -20,6 +19,7 @@ from mu.reporting.pictures.tuning import tuning
 from mu.reporting.scores import nearer, tables
 from mu.reporting.section import REFERENCES, Section
 from mu.reporting.setting import options, settings, versions
+from mu.results.format import printable
 
 if TYPE_CHECKING:
     from markupsafe import Markup

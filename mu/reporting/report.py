@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from mu.errors import UsageError
 from mu.reporting.latex import latex_table
 from mu.reporting.layout import Results
-from mu.reporting.legacy import complete, original
 from mu.reporting.table import csv_text, markdown_table
-from mu.reporting.write import write_text
+from mu.results.files import write_text
+from mu.results.legacy import complete, original
 
 if TYPE_CHECKING:
     from rich.console import Console

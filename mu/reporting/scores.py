@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from mu.reporting.format import (
+from mu.reporting.section import Section
+from mu.results.comparisons import NULL, gains
+from mu.results.format import (
     finite,
     gap_interval,
     interval,
@@ -15,8 +17,6 @@ from mu.reporting.format import (
     share,
     shown_interval,
 )
-from mu.reporting.nearer import NULL, gains
-from mu.reporting.section import Section
 
 ACROSS = 4  # columns of numbers, intervals and gaps that fit the page side by side
 MANY = 14  # scores all shown at once; of more, only the headline

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mu.reporting.format import finite, plural
+from mu.results.format import finite, plural
 
 if TYPE_CHECKING:
-    from mu.evaluation.intervals import Estimate
+    from mu.results.intervals import Estimate
 
 STARTS = ("one_pass", "random")
 NAMES = {"one_pass": "one pass", "random": "random set", "value": "search"}
@@ -75,7 +75,7 @@ def mean(found: Sequence[Mapping[str, Any]], name: str) -> float | None:
 
 def gain(found: Sequence[Mapping[str, Any]]) -> Estimate:
     """Paired difference between the search and one pass: below 0, harder than one pass."""
-    from mu.evaluation.intervals import estimate
+    from mu.results.intervals import estimate
 
     pairs = [(finite(one.get("value")), finite(one.get("value_one_pass"))) for one in found]
     return estimate([a - b for a, b in pairs if a is not None and b is not None])

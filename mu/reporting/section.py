@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mu.reporting.format import Limits, finite, plural, printable
 from mu.reporting.search_notes import search_notes
+from mu.results.format import Limits, finite, plural, printable
 
 REFERENCES = ("original", "random_weights", "oracle")
 TABLES = {"attack": "attacks", "summary": "distance"}  # families whose table has another name

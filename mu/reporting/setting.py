@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mu.reporting.format import printable
 from mu.reporting.layout import Results
 from mu.reporting.section import Record, Section, count_oracles, failure, spread
+from mu.results.format import printable
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mu.reporting.format import (
+from mu.reporting.harder import harder_grids
+from mu.reporting.layout import Results, sections, shared_notes
+from mu.reporting.overlap import CAPTION, overlap_tables
+from mu.reporting.section import OTHER, REFERENCES, Section
+from mu.results.files import write_text
+from mu.results.format import (
     NOTHING,
     finite,
     gap_interval,
@@ -16,11 +21,6 @@ from mu.reporting.format import (
     printable,
     share,
 )
-from mu.reporting.harder import harder_grids
-from mu.reporting.layout import Results, sections, shared_notes
-from mu.reporting.overlap import CAPTION, overlap_tables
-from mu.reporting.section import OTHER, REFERENCES, Section
-from mu.reporting.write import write_text
 
 COLUMNS = (
     "request",

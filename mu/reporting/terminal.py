@@ -10,9 +10,9 @@ from rich.cells import cell_len, chop_cells
 from rich.console import Group
 from rich.text import Text
 
-from mu.reporting.format import finite, plural, plus_minus, printable, share
 from mu.reporting.layout import Results, sections, shared_notes, shown
 from mu.reporting.section import REFERENCES, Section
+from mu.results.format import finite, plural, plus_minus, printable, share
 
 LEGEND = (
     "± half the 95 % interval over the pairs. The target of every forgetting score is the "

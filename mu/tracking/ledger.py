@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from mu.reporting.write import write_text
+from mu.results.files import write_text
 
 IGNORED = ("command",)  # the same cell asked for in other words
 

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from statistics import fmean, stdev
 from typing import Any
 
-from mu.reporting.format import finite
+from mu.results.format import finite
 
 Card = Mapping[str, Any]
 Panel = Mapping[str, Any]

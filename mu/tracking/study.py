@@ -8,11 +8,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from mu.reporting.format import finite
 from mu.reporting.layout import sections, shown
 from mu.reporting.section import Section
+from mu.results.format import finite
+from mu.results.judged import objective
 from mu.tracking import tables
-from mu.tracking.judged import objective
 from mu.tracking.rows import failure
 
 Results = Mapping[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mu.reporting.section import REFERENCES
-from mu.tracking.judged import place, ranks
+from mu.results.judged import place, ranks
 from mu.tracking.rows import failure, run_id, summary
 
 Results = Mapping[str, Any]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mu.errors import UsageError
+from mu.results.judged import objective, over_forgetting, place
 from mu.tracking import rows
-from mu.tracking.judged import objective, over_forgetting, place
 from mu.tracking.session import TrackError, checked, is_first, library, service, session
 
 __all__ = ["TrackError", "objective", "require", "send"]

@@ -16,7 +16,7 @@ def command(words: list[str]) -> int:
     """
     from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, read_results, write_report
-    from mu.reporting.results import tabulated
+    from mu.results.results import tabulated
 
     parser = Parser(prog="mu report")
     parser.add_argument("folder", nargs="?", default="")

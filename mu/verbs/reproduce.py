@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mu.errors import UsageError
-from mu.verbs.comparison import MISSING, OUTSIDE, compare, notes, score_names
+from mu.results.reproduced import MISSING, OUTSIDE, compare, notes, score_names
+from mu.results.tolerance import Tolerance, read_tolerances
 from mu.verbs.parser import Parser
 from mu.verbs.reachable import words_of_command
-from mu.verbs.tolerance import Tolerance, read_tolerances
 
 ELSEWHERE = ("compute", "track")  # keys that change no number: dropped, or given anew
 
@@ -24,7 +24,7 @@ def command(words: list[str]) -> int:
     """
     from mu.reporting.report import read_results
     from mu.reporting.reproduction import print_comparison, write_comparison
-    from mu.reporting.results import tabulated
+    from mu.results.results import tabulated
 
     parser = Parser(prog="mu reproduce")
     parser.add_argument("folder", type=Path, metavar="DIR", help="results of a run")

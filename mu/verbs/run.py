@@ -29,7 +29,7 @@ def command(words: list[str]) -> int:
     """``mu run``: every step, the table, the report; 1 when a cell failed."""
     from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, write_report
-    from mu.reporting.results import collect
+    from mu.results.results import collect
 
     experiment, out = experiment_of(words)
     command = "mu run " + shlex.join(w for w in words if not w.startswith(("out=", "compute")))

@@ -12,7 +12,7 @@ def command(words: list[str]) -> int:
         UsageError: No folder named, it holds no results, or an option is wrong.
     """
     from mu.reporting.report import read_results
-    from mu.reporting.results import tabulated
+    from mu.results.results import tabulated
     from mu.tracking.session import checked
     from mu.tracking.track import send
     from mu.verbs.parser import Parser

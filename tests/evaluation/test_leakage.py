@@ -9,10 +9,10 @@ from mu.evaluation.attacks.cross_validated import LossCV
 from mu.evaluation.attacks.entropy import EntropyMIA
 from mu.evaluation.attacks.ranking_attack import FeatureAUC, LossAUC
 from mu.evaluation.attacks.threshold import ThresholdMIA
-from mu.evaluation.intervals import interval
 from mu.evaluation.membership import SVCMIA
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
+from mu.results.intervals import interval
 
 TRAIN, FORGET, NOISE = 300, 100, 0.3
 

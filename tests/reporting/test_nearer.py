@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from mu.reporting.layout import sections
-from mu.reporting.nearer import Gain, gains
 from mu.reporting.page import html_page
 from mu.reporting.scores import nearer
 from mu.reporting.section import Section
+from mu.results.comparisons import Gain, gains
 
 Results = dict[str, Any]
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from mu.errors import MuError
-from mu.reporting import write
 from mu.reporting.report import json_text, read_results, write_report
+from mu.results import files as write
 
 Results = dict[str, Any]
 FILES = {"results.json", "results.csv", "table.md", "table.tex", "report.html"}

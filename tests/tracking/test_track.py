@@ -17,11 +17,11 @@ import pytest
 wandb = pytest.importorskip("wandb", reason="wandb is not installed")
 
 from mu.errors import UsageError  # noqa: E402
-from mu.evaluation.panel import describe_panel  # noqa: E402
 from mu.reporting.report import json_text, read_results  # noqa: E402
-from mu.reporting.results import tabulated  # noqa: E402
+from mu.results.judged import over_forgetting, ranks  # noqa: E402
+from mu.results.panel import describe_panel  # noqa: E402
+from mu.results.results import tabulated  # noqa: E402
 from mu.tracking import rows  # noqa: E402
-from mu.tracking.judged import over_forgetting, ranks  # noqa: E402
 from mu.tracking.tables import aggregates, cells, gallery  # noqa: E402
 from mu.tracking.track import TrackError, objective, require, send  # noqa: E402
 from mu.verbs.track import command  # noqa: E402

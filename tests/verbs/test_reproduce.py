@@ -18,10 +18,20 @@ from hypothesis import strategies as st
 
 from mu.errors import UsageError
 from mu.reporting.report import read_results
-from mu.reporting.results import tabulated
-from mu.verbs.comparison import INSIDE, MISSING, OPEN, OUTSIDE, SAME, Number, compare, judged, notes
+from mu.results.reproduced import (
+    INSIDE,
+    MISSING,
+    OPEN,
+    OUTSIDE,
+    SAME,
+    Number,
+    compare,
+    judged,
+    notes,
+)
+from mu.results.results import tabulated
+from mu.results.tolerance import Tolerance, read_tolerances, same_environment
 from mu.verbs.reproduce import command
-from mu.verbs.tolerance import Tolerance, read_tolerances, same_environment
 
 TOP = Path(__file__).parents[2]
 finite = st.floats(-1e6, 1e6)

@@ -12,8 +12,8 @@ from html import escape
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from mu.reporting.format import printable
 from mu.reporting.layout import Results, all_methods
+from mu.results.format import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

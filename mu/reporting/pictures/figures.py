@@ -7,7 +7,6 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
-from mu.reporting.format import Limits, finite, number, printable, share, shown_interval
 from mu.reporting.pictures.canvas import (
     BAND,
     GREY,
@@ -21,6 +20,7 @@ from mu.reporting.pictures.canvas import (
     svg,
 )
 from mu.reporting.section import Record, Section
+from mu.results.format import Limits, finite, number, printable, share, shown_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from mu.reporting.details import Details, mapping, pair_title
-from mu.reporting.format import finite, printable, share
 from mu.reporting.section import Record, Section
+from mu.results.format import finite, printable, share
 
 PNG = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/]+={0,2}")
 

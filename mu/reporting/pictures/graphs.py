@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mu.reporting.details import Details
-from mu.reporting.format import finite
 from mu.reporting.pictures.canvas import COLOURS, GREY, Look, drawing, short, svg
 from mu.reporting.pictures.spread import finish, grid_of
 from mu.reporting.section import Record, Section
+from mu.results.format import finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

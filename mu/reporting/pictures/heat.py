@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mu.reporting.details import Details, by_label, mean_by_label, pair_title
-from mu.reporting.format import finite
 from mu.reporting.section import Section
+from mu.results.format import finite
 
 MANY, SHOWN = 20, 10  # of more classes than MANY the SHOWN most predicted are columns
 PAIRS = 3

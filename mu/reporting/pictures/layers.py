@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mu.reporting.details import Details, mapping
-from mu.reporting.format import finite
 from mu.reporting.pictures.canvas import Look, drawing, figure, short, svg
 from mu.reporting.section import Section
+from mu.results.format import finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

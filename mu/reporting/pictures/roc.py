@@ -7,10 +7,10 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from mu.reporting.details import Details
-from mu.reporting.format import finite, plural
 from mu.reporting.pictures.canvas import GREY, Look, drawing, figure, logarithmic, short, svg
 from mu.reporting.pictures.trajectory import Curve, mean_curve
 from mu.reporting.section import Section
+from mu.results.format import finite, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mu.reporting.details import Details, mapping
-from mu.reporting.format import finite, plural
 from mu.reporting.pictures.canvas import GREY, INK, Look, drawing, figure, logarithmic, short, svg
 from mu.reporting.section import Section
+from mu.results.format import finite, plural
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -7,10 +7,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from mu.reporting.format import MINUS
 from mu.reporting.layout import sections, sequences
 from mu.reporting.pictures import figures
 from mu.reporting.pictures.canvas import drawing, looks, place_labels
+from mu.results.format import MINUS
 
 Results = dict[str, Any]
 

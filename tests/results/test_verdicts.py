@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mu.evaluation.intervals import Estimate, estimate
-from mu.evaluation.statistics import COLUMNS, aggregate, verdict, verdicts
+from mu.results.intervals import Estimate, estimate
+from mu.results.verdicts import COLUMNS, aggregate, verdict, verdicts
 
 PANEL: dict[str, Any] = {
     "scores": {
@@ -275,8 +275,8 @@ def test_importing_stays_light() -> None:
     names = (
         "accuracy attacks.features cost attacks.cross_validated derived details.detail distance "
     )
-    names += "attacks.entropy evidence graph attacks.ranking_attack membership population "
-    names += "panel score scoring signals statistics attacks.threshold zrf"
+    names += "attacks.entropy graph attacks.ranking_attack membership population "
+    names += "score scoring signals attacks.threshold zrf"
     code = "; ".join(f"import mu.evaluation.{name}" for name in names.split())
     code += "; import sys; print([m for m in ('torch', 'scipy', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
-from mu.reporting.format import finite
 from mu.reporting.section import REFERENCES, Record, Section, failure
+from mu.results.format import finite
 
 NULL = "utu"  # the method that does nothing but what the pipeline does anyway
 
@@ -49,7 +49,7 @@ def gains(section: Section) -> dict[str, dict[str, Gain]]:
     by_method: dict[str, dict[int, Record]] = {}
     if NULL not in section.methods:
         return {}
-    from mu.evaluation.intervals import interval  # SciPy, which a page without graphs can spare
+    from mu.results.intervals import interval  # SciPy, which a page without graphs can spare
 
     for card in section.cards:
         if not failure(card):

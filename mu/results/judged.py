@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
-from mu.reporting.format import finite
+from mu.results.format import finite
 from mu.tracking.rows import JOB_TYPES, failure, oracle_values
 
 Results = Mapping[str, Any]

@@ -3,8 +3,8 @@
 import pytest
 
 from mu.configuration.choices import choices, read_yaml
-from mu.evaluation.panel import describe_panel
-from mu.tracking.judged import objective
+from mu.results.judged import objective
+from mu.results.panel import describe_panel
 
 FILES = choices("evaluation")
 

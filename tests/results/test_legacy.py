@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mu.reporting.harder import _distance, _level
-from mu.reporting.legacy import FACTS, complete, original
 from mu.reporting.report import json_text, read_results
+from mu.results.legacy import FACTS, complete, original
 
 KEPT = sorted((Path(__file__).parents[2] / "experiments").glob("*/results.json"))
 ROLES = {"links": ("df_auc", "js_forget"), "forget_sets": ("loss_forget", "avg_gap")}

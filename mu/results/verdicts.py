@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mu.evaluation.evidence import Card, Evidence, Panel, kind_of, tables
-from mu.evaluation.intervals import (
+from mu.results.evidence import Card, Evidence, Panel, kind_of, tables
+from mu.results.intervals import (
     LEVEL,
     Estimate,
     equivalence,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mu.evaluation.intervals import Estimate, estimate, gap_estimate
+from mu.results.intervals import Estimate, estimate, gap_estimate
 
 Card = Mapping[str, Any]
 Panel = Mapping[str, Any]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mu.evaluation.intervals import (
+from mu.results.intervals import (
     Estimate,
     equivalence,
     estimate,

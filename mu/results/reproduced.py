@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from mu.verbs.tolerance import Tolerance
+from mu.results.tolerance import Tolerance
 
 Card = dict[str, Any]
 Results = dict[str, Any]

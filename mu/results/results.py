@@ -5,9 +5,9 @@ from typing import Any
 
 from mu.card import Card
 from mu.configuration.experiment import Experiment
-from mu.evaluation.panel import describe_panel
-from mu.evaluation.statistics import aggregate, verdicts
 from mu.reporting.report import SCHEMA
+from mu.results.panel import describe_panel
+from mu.results.verdicts import aggregate, verdicts
 
 
 def collect(experiment: Experiment, cards: Sequence[Card], command: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu.reporting.format import mean_interval, shown_interval
+from mu.results.format import mean_interval, shown_interval
 
 shares = st.floats(0, 1)
 

@@ -46,7 +46,7 @@ def original(results: Mapping[str, Any]) -> dict[str, Any]:
 
 def _panel(name: str) -> Mapping[str, Any]:
     """The scores of a panel as its file describes them now; none without such a file."""
-    from mu.evaluation.panel import describe_panel  # NumPy and Hydra, which few pages need
+    from mu.results.panel import describe_panel  # NumPy and Hydra, which few pages need
 
     try:
         file = choices("evaluation")[name]
