@@ -9,16 +9,14 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 from mu.configuration.choices import choices, summary
 from mu.reporting.layout import sections, sequences, shown
-from mu.reporting.report import read_results
 from mu.reporting.scores import nearer
 from mu.reporting.section import Section
 from mu.reporting.table import comparisons
 from mu.results.format import mean_interval, share
-from mu.results.results import tabulated
+from mu.results.results import read_results, tabulated
 
 TOP = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/results.md")
@@ -49,7 +47,7 @@ def headline(section: Section, folder: Path, here: Path) -> str:
             for metric in section.headline
         ]
         passes = section.row(method, "cost/passes")
-        cost = share(passes["mean"]) if passes else ""
+        cost = share(passes.mean) if passes else ""
         rows.append([method, *values, cost, section.outcome(method).word])
     text = f"**{section.name}**: {section.subject}; {section.size}.\n\n{grid(rows)}\n"
     text += nearer_table(section)
@@ -86,7 +84,7 @@ def outcome(name: str, top: Path, here: Path) -> str | None:
     folder = top / "experiments" / name
     if not (folder / "results.json").is_file():
         return None
-    results: dict[str, Any] = tabulated(read_results(folder))
+    results = tabulated(read_results(folder))
     found = sections(results)
     parts = [f"{block}\n" for block in comparisons(results)]
     parts += [headline(section, folder, here) for section in shown(found)]
@@ -96,7 +94,7 @@ def outcome(name: str, top: Path, here: Path) -> str | None:
             name = f"{own[0].request}: scores and passes over the requests"
             parts.append(f"![{name}]({relative(picture, here)})\n")
     everything = f"[all scores and gaps]({relative(folder / 'table.md', here)})"
-    return "\n".join([*parts, f"Made by `{results.get('command', '')}`; {everything}.\n"])
+    return "\n".join([*parts, f"Made by `{results.command}`; {everything}.\n"])
 
 
 def generated(text: str, top: Path = TOP, here: Path | None = None) -> str:

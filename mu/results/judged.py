@@ -1,94 +1,80 @@
 """What the aggregates say: who over-forgets, who ranks first, what a search minimises."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from statistics import fmean
-from typing import Any
 
-from mu.results.format import finite
-from mu.tracking.rows import JOB_TYPES, failure, oracle_values
+from mu.results.card import Card, Facts
+from mu.results.place import Place
+from mu.results.results import Results
+from mu.results.rows import Row
+from mu.results.words import DIFFERS, NO_POWER, ORIGINAL, REFERENCES
 
-Results = Mapping[str, Any]
-Row = Mapping[str, Any]
-Place = tuple[int, str, int, str]  # block, request, step, method
-
-
-def place(record: Row) -> Place:
-    """Block, request, step and method of a card, row or verdict."""
-    step = int(record.get("step") or 0)
-    return int(record.get("block") or 0), record["request"], step, record["method"]
+Judged = tuple[Place, str]  # where, and which method
 
 
-def scores_of(results: Results) -> dict[int, Mapping[str, Any]]:
+def scores_of(results: Results) -> dict[int, Mapping[str, Facts]]:
     """The panel's scores of each block."""
-    return {
-        int(card.get("block") or 0): results["panel"].get(card.get("panel"), {}).get("scores", {})
-        for card in results["cards"]
-    }
+    return {card.block: results.scores(card) for card in results.cards}
 
 
-def over_forgetting(results: Results) -> set[Place]:
+def over_forgetting(results: Results) -> set[Judged]:
     """Methods beyond the oracle: a verdict *differs* on the far side from the original.
 
     Counted are forgetting scores whose target is the oracles' value and that carry the verdict.
     """
-    gaps = {(*place(row), row["metric"]): finite(row["gap"]) for row in results["rows"]}
+    gaps = {(row.place, row.method, row.metric): row.gap for row in results.rows}
     scores, found = scores_of(results), set()
-    for verdict in results["verdicts"]:
-        if verdict["verdict"] != "differs":
+    for verdict in results.verdicts:
+        if verdict.verdict != DIFFERS:
             continue
-        block, request, step, method = place(verdict)
-        for score in verdict["on"]:
-            facts = scores.get(block, {}).get(score, {})
+        for score in verdict.on:
+            facts = scores.get(verdict.block, {}).get(score, {})
             if facts.get("kind") != "forgetting" or facts.get("better", "oracle") != "oracle":
                 continue
-            own = gaps.get((block, request, step, method, score))
-            start = gaps.get((block, request, step, "original", score))
+            own = gaps.get((verdict.place, verdict.method, score))
+            start = gaps.get((verdict.place, ORIGINAL, score))
             if own is not None and start is not None and own * start < 0:
-                found.add((block, request, step, method))
+                found.add((verdict.place, verdict.method))
     return found
 
 
-def ranks(results: Results) -> dict[tuple[Place, str], int]:
+def ranks(results: Results) -> dict[tuple[Judged, str], int]:
     """Rank of each method on each score, 1 for the smallest gap (cost: the smallest value).
 
     Methods whose 95 % interval of the gap overlaps that of the best of their rank share it: what
     the data do not separate is a tie. Reference rows and scores without power have no rank.
     """
-    tables: dict[tuple[int, str, int, str], list[Row]] = {}
-    for row in results["rows"]:
-        cost = row["metric"].startswith("cost/")
-        if row["method"] in JOB_TYPES or row["verdict"] == "no power here":
+    tables: dict[tuple[Place, str], list[tuple[float, Row]]] = {}
+    for row in results.rows:
+        if row.method in REFERENCES or row.verdict == NO_POWER:
             continue
-        if finite(row["mean" if cost else "gap"]) is not None:
-            tables.setdefault((*place(row)[:3], row["metric"]), []).append(row)
+        size = row.mean if row.metric.startswith("cost/") else row.gap
+        if size is not None:
+            tables.setdefault((row.place, row.metric), []).append((size, row))
     found = {}
-    for (*_, metric), rows in tables.items():
-        cost = metric.startswith("cost/")
-        middle, low, high = ("mean", "low", "high") if cost else ("gap", "gap_low", "gap_high")
-        ordered = sorted(rows, key=lambda row: abs(row[middle]))
+    for (place, metric), sized in tables.items():
         best = rank = None
-        for number, row in enumerate(ordered, start=1):
-            if best is None or not _tied(best, row, middle, low, high):
-                best, rank = row, number
-            found[place(row), metric] = rank or number
+        for number, one in enumerate(sorted(sized, key=lambda one: abs(one[0])), start=1):
+            if best is None or not _tied(best, one):
+                best, rank = one, number
+            found[(place, one[1].method), metric] = rank or number
     return found
 
 
-def _tied(a: Row, b: Row, middle: str, low: str, high: str) -> bool:
+def _tied(a: tuple[float, Row], b: tuple[float, Row]) -> bool:
     """Whether two intervals overlap, each mirrored to the positive side; without them: equal."""
-    one, other = _away(a, middle, low, high), _away(b, middle, low, high)
+    one, other = _away(*a), _away(*b)
     if one is None or other is None:
-        return bool(abs(a[middle]) == abs(b[middle]))
+        return abs(a[0]) == abs(b[0])
     return one[0] <= other[1] and other[0] <= one[1]
 
 
-def _away(row: Row, middle: str, low: str, high: str) -> tuple[float, float] | None:
-    bounds = finite(row[low]), finite(row[high])
-    if bounds[0] is None or bounds[1] is None:
+def _away(size: float, row: Row) -> tuple[float, float] | None:
+    cost = row.metric.startswith("cost/")
+    low, high = (row.low, row.high) if cost else (row.gap_low, row.gap_high)
+    if low is None or high is None:
         return None
-    return (bounds[0], bounds[1]) if row[middle] >= 0 else (-bounds[1], -bounds[0])
+    return (low, high) if size >= 0 else (-high, -low)
 
 
 def objective(results: Results) -> float | None:
@@ -102,23 +88,22 @@ def objective(results: Results) -> float | None:
         The mean over all cells; None when one failed (the rest would flatter it) or none counts.
     """
     gaps = []
-    for card in results["cards"]:
-        if card["method"] in JOB_TYPES:
+    for card in results.cards:
+        if card.method in REFERENCES:
             continue
-        panel = results["panel"].get(card.get("panel"), {})
-        gap = None if failure(card, panel) else cell_gap(card, panel.get("scores", {}))
+        scores = results.scores(card)
+        gap = None if card.failure(scores) else cell_gap(card, scores)
         if gap is None:
             return None
         gaps.append(gap)
     return fmean(gaps) if gaps else None
 
 
-def cell_gap(card: Row, scores: Mapping[str, Any]) -> float | None:
+def cell_gap(card: Card, scores: Mapping[str, Facts]) -> float | None:
     """Mean distance of one cell to its oracles, None where there is no number."""
-    values = card.get("values") or {}
     gaps = []
     for score, facts in scores.items():
-        own, oracles = finite(values.get(score)), oracle_values(card, score)
+        own, oracles = card.number(score), card.oracle_values(score)
         if own is None or "test" in facts["reads"]:
             continue
         if facts["family"] == "summary" and facts["better"] == "lower":

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from mu.results.estimate import Estimate
 from mu.results.intervals import (
-    Estimate,
     equivalence,
     estimate,
     gap_estimate,

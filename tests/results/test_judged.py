@@ -1,6 +1,7 @@
 """What a search minimises, for every panel there is."""
 
 import pytest
+from records import read
 
 from mu.configuration.choices import choices, read_yaml
 from mu.results.judged import objective
@@ -11,9 +12,10 @@ FILES = choices("evaluation")
 
 def results(scores, values):
     """One cell whose oracles score 0.4 everywhere."""
-    card = {"method": "ssd", "panel": "p", "values": values}
-    card["oracle"] = {name: [0.4, 0.4] for name in values}
-    return {"panel": {"p": {"scores": scores}}, "cards": [card]}
+    oracle = {name: [0.4, 0.4] for name in values}
+    return read(
+        {"panel": {"p": {"scores": scores}}, "cards": [{"values": values, "oracle": oracle}]}
+    )
 
 
 @pytest.mark.parametrize("name", FILES)

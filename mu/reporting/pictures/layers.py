@@ -30,7 +30,8 @@ def shares(section: Section) -> dict[str, list[dict[str, float]]]:
     found: dict[str, list[dict[str, float]]] = {}
     for method in details.methods:
         for pair in details.pairs:
-            layers = mapping(mapping(details.card(pair, method).get("facts")).get("layers"))
+            card = details.card(pair, method)
+            layers = mapping(card.facts.get("layers")) if card else {}
             own = {str(n): v for n, given in layers.items() if (v := finite(given)) is not None}
             if own:
                 found.setdefault(method, []).append(own)
