@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mu.evaluation.signals import Floats
-from mu.results.estimate import LEVEL, NAN, Estimate
+from mu.results.estimate import NAN, Estimate
 
 ROUNDING = 1e-12  # differences below this, relative to values around 1, are rounding
 
@@ -66,22 +66,6 @@ def estimate(
     return Estimate(mean, math.sqrt(variance), n - 1, n)
 
 
-def interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float, float]:
-    """Return (mean, low, high) of the t interval over independent pairs; nan are dropped.
-
-    With one value low and high are nan, with none all three.
-
-    Raises:
-        ValueError: if `level` is outside (0, 1).
-
-    Example:
-        >>> [round(number, 3) for number in interval([1.0, 2.0, 3.0])]
-        [2.0, -0.484, 4.484]
-    """
-    found = estimate(values)
-    return found.mean, *found.interval(level)
-
-
 def gap_estimate(
     values: Sequence[float],
     oracle_values: Sequence[Sequence[float]],
@@ -89,10 +73,22 @@ def gap_estimate(
     seeds: Sequence[Hashable] | None = None,
     sets: Sequence[Hashable] | None = None,
 ) -> Estimate:
-    """Return the estimate behind `paired_gap`; `seeds` and `sets` as in `estimate`.
+    """Return the mean over pairs of value - mean of the pair's own oracles.
+
+    Args:
+        values: one per pair.
+        oracle_values: per pair the values of its k oracles.
+        shared_oracles: all pairs have the same k oracles, whose error then does not average out:
+            their variance ÷ k is added to the squared standard error.
+        seeds: as in `estimate`.
+        sets: as in `estimate`.
 
     Raises:
         ValueError: if there is not one list of oracle values per value.
+
+    Example:
+        >>> gap_estimate([0.5, 0.75], [[0.25, 0.25], [0.5, 0.5]]).interval()
+        (0.25, 0.25)
     """
     if len(values) != len(oracle_values):
         raise ValueError(f"{len(values)} values, but oracles of {len(oracle_values)} pairs")
@@ -110,43 +106,6 @@ def gap_estimate(
     if len(longest) < 2:  # the error of a single shared oracle is unknown, not 0
         return Estimate(found.mean, n=found.n)
     return found.plus(_spread(longest) ** 2 / len(longest), len(longest) - 1)
-
-
-def paired_gap(
-    values: Sequence[float],
-    oracle_values: Sequence[Sequence[float]],
-    shared_oracles: bool = False,
-    level: float = LEVEL,
-) -> tuple[float, float, float]:
-    """Return (gap, low, high): the mean over pairs of value - mean of the pair's own oracles.
-
-    Args:
-        values: one per pair.
-        oracle_values: per pair the values of its k oracles.
-        shared_oracles: all pairs have the same k oracles, whose error then does not average out:
-            their variance ÷ k is added to the squared standard error.
-        level: of the interval.
-
-    Raises:
-        ValueError: if lengths differ or `level` is outside (0, 1).
-
-    Example:
-        >>> paired_gap([0.5, 0.75], [[0.25, 0.25], [0.5, 0.5]])
-        (0.25, 0.25, 0.25)
-    """
-    found = gap_estimate(values, oracle_values, shared_oracles)
-    return found.mean, *found.interval(level)
-
-
-def equivalence(gaps: ArrayLike, margin: float) -> bool:
-    """Whether the mean gap is inside ±`margin` by two one-sided tests at 5 % (Schuirmann 1987).
-
-    That is, whether its 90 % interval is; never with fewer than two pairs.
-
-    Raises:
-        ValueError: if `margin` is not positive.
-    """
-    return estimate(gaps).within(margin)
 
 
 def holm(pvalues: ArrayLike) -> Floats:
