@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from mu.card import Card, Values, make_card
+from mu.card import Values, make_card
 from mu.configuration.experiment import Block
 from mu.errors import CellFailed
 from mu.evaluation.derived import derived_values
+from mu.results.card import Card
+from mu.results.words import ORACLE, ORIGINAL, RANDOM
 from mu.running.jobs import Ref
 from mu.running.runner import Runner
 from mu.steps import Comparison, Scored, State, Steps
@@ -34,7 +36,7 @@ class Cell:
     def __init__(self, run: Runner, index: int, block: Block, request: str, pair: int) -> None:
         self.block, self.request, self.pair = block, request, pair
         self.steps = Steps(run, block, request, pair, index)
-        self.rows = ["original", "random_weights", "oracle", *block.methods]
+        self.rows = [ORIGINAL, RANDOM, ORACLE, *block.methods]
         self.number = 0  # of the request that the fold is at
 
     async def cards(self) -> list[Card]:
@@ -79,7 +81,7 @@ class Cell:
             if number not in scored:
                 continue
             random, oracles = State(untrained, after), [State(fit, after) for fit in fits]
-            rows = {"original": original, "random_weights": random, **states}
+            rows = {ORIGINAL: original, RANDOM: random, **states}
             yield await self.scored(Comparison(number, selection, original, random, oracles), rows)
 
     async def oracles(self, removed: Sequence[Ref]) -> list[Ref]:
@@ -144,13 +146,13 @@ class Cell:
             failure = next((x for x in (state, one) if isinstance(x, CellFailed)), None)
             if isinstance(state, CellFailed) or isinstance(one, CellFailed):
                 return make_card(self.steps, name, request.number, request, failure=failure)
-            if name != "oracle":
+            if name != ORACLE:
                 one.values.update(self.derived(one, values))
-            shown = {"gallery": pictures} if pictures and name == "original" else {}
-            return make_card(self.steps, name, request.number, request, state, one, values) | shown
+            made = make_card(self.steps, name, request.number, request, state, one, values)
+            return replace(made, gallery=pictures) if pictures and name == ORIGINAL else made
 
         cards = [card(n, s, v) for (n, s), v in zip(rows.items(), found, strict=True)]
-        return [*cards, card("oracle", oracles[0], mean(floor))]
+        return [*cards, card(ORACLE, oracles[0], mean(floor))]
 
     async def score(
         self, request: Comparison, state: State | CellFailed, oracles: Sequence[State]

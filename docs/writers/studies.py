@@ -8,13 +8,12 @@ from pathlib import Path
 from writers.catalogue import relative
 
 from mu.errors import UsageError
-from mu.reporting.format import mean_interval, share
 from mu.reporting.layout import sections, sequences, shown
-from mu.reporting.report import read_results
-from mu.reporting.results import tabulated
 from mu.reporting.scores import nearer
 from mu.reporting.section import Section
 from mu.reporting.table import comparisons, markdown_table
+from mu.results.format import mean_interval, share
+from mu.results.results import read_results, tabulated
 
 READING = """\
 Mean [95 % interval over the pairs]; the row to compare with is `oracle`
@@ -43,7 +42,7 @@ def study(folder: Path) -> Study | None:
     results = tabulated(read_results(folder))
     return Study(
         folder,
-        results.get("command") or "",
+        results.command or "",
         markdown_table(results),
         comparisons(results),
         sections(results),
@@ -81,7 +80,7 @@ def headline(section: Section, folder: Path, page: Path) -> str:
             for metric in section.headline
         ]
         passes = section.row(method, "cost/passes")
-        cost = share(passes["mean"]) if passes else ""
+        cost = share(passes.mean) if passes else ""
         rows.append([method, *values, cost, section.outcome(method).word])
     text = f"**{section.name}**: {section.subject}; {section.size}.\n\n{grid(rows)}\n"
     text += nearer_table(section)

@@ -7,8 +7,8 @@ from mu.configuration.experiment import Experiment, load_experiment
 from mu.configuration.words import parse_words
 from mu.data.facts import without_pretrained
 from mu.errors import UsageError
-from mu.evaluation.panel import describe_panel
 from mu.pipeline import Cell
+from mu.results.panel import describe_panel
 from mu.running.runner import Runner
 
 

@@ -42,7 +42,7 @@ def command(words: list[str]) -> int:
 
 def list_metrics() -> int:
     """The scores of each panel, with what they are called in tables."""
-    from mu.evaluation.panel import describe_panel
+    from mu.results.panel import describe_panel
 
     for panel, path in choices("evaluation").items():
         print(f"{panel}: {summary(path)}")

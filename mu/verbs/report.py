@@ -15,8 +15,8 @@ def command(words: list[str]) -> int:
         UsageError: No folder named, or it holds no results.
     """
     from mu.reporting.pictures.tuning import with_tuning
-    from mu.reporting.report import print_report, read_results, write_report
-    from mu.reporting.results import tabulated
+    from mu.reporting.report import print_report, write_report
+    from mu.results.results import read_results, tabulated
 
     parser = Parser(
         prog="mu report",

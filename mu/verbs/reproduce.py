@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from mu.errors import UsageError
-from mu.verbs.comparison import MISSING, OUTSIDE, compare, notes, score_names
+from mu.results.reproduced import MISSING, OUTSIDE, compare, notes, score_names
+from mu.results.results import Results
+from mu.results.tolerance import Tolerance, read_tolerances
 from mu.verbs.parser import Parser
 from mu.verbs.reachable import words_of_command
-from mu.verbs.tolerance import Tolerance, read_tolerances
 
 ELSEWHERE = ("compute", "track")  # keys that change no number: dropped, or given anew
 
@@ -22,9 +22,8 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: A word is wrong, DIR holds no results, or they do not say how they were made.
     """
-    from mu.reporting.report import read_results
     from mu.reporting.reproduction import print_comparison, write_comparison
-    from mu.reporting.results import tabulated
+    from mu.results.results import read_results, tabulated
 
     parser = Parser(
         prog="mu reproduce",
@@ -66,7 +65,7 @@ def command(words: list[str]) -> int:
     return 1 if any(number.word in (OUTSIDE, MISSING) for number in numbers) else 0
 
 
-def check_scores(tolerance: Tolerance, results: dict[str, Any]) -> None:
+def check_scores(tolerance: Tolerance, results: Results) -> None:
     """Refuse a tolerance for a score that the results do not have.
 
     Raises:
@@ -80,9 +79,7 @@ def check_scores(tolerance: Tolerance, results: dict[str, Any]) -> None:
             raise unknown("score", score, known)
 
 
-def repeat(
-    results: dict[str, Any], folder: Path, out: Path, words: Sequence[str], fresh: bool
-) -> None:
+def repeat(results: Results, folder: Path, out: Path, words: Sequence[str], fresh: bool) -> None:
     """Run the command of results again, into another folder.
 
     Args:

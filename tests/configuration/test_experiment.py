@@ -14,8 +14,8 @@ from mu.configuration.words import parse_words
 from mu.data.build import build
 from mu.data.facts import data_files, data_root, resolved
 from mu.errors import UsageError
-from mu.evaluation.panel import describe_panel
 from mu.models.base import Learner, build_learner
+from mu.results.panel import describe_panel
 from mu.running.pool import LocalPool, make_pool
 from mu.storing.store import Store
 

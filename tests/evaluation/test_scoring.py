@@ -8,9 +8,9 @@ from mu.artifact import Artifact
 from mu.configuration.choices import choices
 from mu.errors import UsageError
 from mu.evaluation.details.detail import detail_values
-from mu.evaluation.panel import describe_panel
 from mu.evaluation.score import Peers, panel_values
 from mu.evaluation.scoring import build_scores, step
+from mu.results.panel import describe_panel
 
 FILES = choices("evaluation")
 

@@ -137,7 +137,6 @@ def _card(setting: dict[str, Any], method: str, pair: int, rng: np.random.Genera
         "warnings": [],
         "error": None,
         "forget_digest": "0a1b",
-        "set_shared": False,
         "versions": {"python": "3.11.7", "numpy": "2.4.6", "torch": "2.9.1"},
         "device": "cpu",
         "command": f"mu run experiment=quickstart requests={setting['request']} "
@@ -245,6 +244,8 @@ def make_verdicts(rows: Iterable[dict]) -> list[dict]:
                 "block": block,
                 "request": request,
                 "step": step,
+                "data": first["data"],
+                "model": first["model"],
                 "method": method,
                 "verdict": word,
                 "reason": f"{', '.join(on)}: gap {first['gap']:+.3f} "

@@ -22,6 +22,8 @@ MACHINERY = (
     *("mu.pipeline", "mu.steps", "mu.card", "mu.library", "mu.configuration.experiment"),
     *("mu.running.jobs", "mu.running.worker", "mu.running.cluster", "mu.running.runner"),
     *("mu.running.code", "mu.running.helpers", "mu.storing.store", "mu.verbs.run"),
+    *("mu.results.words", "mu.results.card", "mu.results.rows", "mu.results.panel"),
+    "mu.results.results",
 )
 HELPER = '''"""What helps."""
 

@@ -4,83 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mu.evaluation.signals import Floats
+from mu.results.estimate import NAN, Estimate
 
-NAN = float("nan")
-LEVEL = 0.95
 ROUNDING = 1e-12  # differences below this, relative to values around 1, are rounding
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over units of replication and what is known of its error.
-
-    Args:
-        mean: nan without any unit.
-        error: standard error; nan when it cannot be estimated, 0 when all units agree.
-        freedom: degrees of freedom of `error`.
-        n: units of replication.
-    """
-
-    mean: float = NAN
-    error: float = NAN
-    freedom: float = NAN
-    n: int = 0
-
-    def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Return (low, high) of the t interval; nan where there is no standard error.
-
-        Raises:
-            ValueError: if `level` is outside (0, 1).
-        """
-        from scipy.special import stdtrit
-
-        if not 0 < level < 1:
-            raise ValueError(f"level must be in (0, 1), got {level}")
-        if math.isnan(self.error):
-            return NAN, NAN
-        width = self.error * float(stdtrit(self.freedom, 0.5 + level / 2)) if self.error else 0.0
-        return self.mean - width, self.mean + width
-
-    def pvalue(self) -> float:
-        """Return the two-sided p-value of mean = 0; 0 or 1 when all units agree, nan when n < 2."""
-        from scipy.special import stdtr
-
-        if math.isnan(self.error):
-            return NAN
-        if self.error == 0:
-            return float(self.mean == 0)
-        return float(2 * stdtr(self.freedom, -abs(self.mean) / self.error))
-
-    def excludes_zero(self) -> bool | None:
-        """Whether the 95 % interval excludes 0; None where there is no interval."""
-        low, high = self.interval()
-        return None if math.isnan(low) else low > 0 or high < 0
-
-    def within(self, margin: float) -> bool:
-        """Whether two one-sided tests at 5 % put the mean inside ±`margin`.
-
-        Raises:
-            ValueError: if `margin` is not positive.
-        """
-        if not margin > 0:
-            raise ValueError(f"an equivalence margin must be positive, got {margin}")
-        low, high = self.interval(0.90)
-        return -margin < low and high < margin
-
-    def plus(self, variance: float, freedom: float) -> Estimate:
-        """Return the estimate with an independent error added (Welch-Satterthwaite freedom)."""
-        own = self.error**2
-        total = own + variance
-        if not total > 0:
-            return Estimate(self.mean, math.sqrt(total), self.freedom, self.n)
-        joint = total**2 / (own**2 / self.freedom + variance**2 / freedom)
-        return Estimate(self.mean, math.sqrt(total), joint, self.n)
 
 
 def _spread(values: Floats) -> float:
@@ -135,22 +66,6 @@ def estimate(
     return Estimate(mean, math.sqrt(variance), n - 1, n)
 
 
-def interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float, float]:
-    """Return (mean, low, high) of the t interval over independent pairs; nan are dropped.
-
-    With one value low and high are nan, with none all three.
-
-    Raises:
-        ValueError: if `level` is outside (0, 1).
-
-    Example:
-        >>> [round(number, 3) for number in interval([1.0, 2.0, 3.0])]
-        [2.0, -0.484, 4.484]
-    """
-    found = estimate(values)
-    return found.mean, *found.interval(level)
-
-
 def gap_estimate(
     values: Sequence[float],
     oracle_values: Sequence[Sequence[float]],
@@ -158,10 +73,22 @@ def gap_estimate(
     seeds: Sequence[Hashable] | None = None,
     sets: Sequence[Hashable] | None = None,
 ) -> Estimate:
-    """Return the estimate behind `paired_gap`; `seeds` and `sets` as in `estimate`.
+    """Return the mean over pairs of value - mean of the pair's own oracles.
+
+    Args:
+        values: one per pair.
+        oracle_values: per pair the values of its k oracles.
+        shared_oracles: all pairs have the same k oracles, whose error then does not average out:
+            their variance ÷ k is added to the squared standard error.
+        seeds: as in `estimate`.
+        sets: as in `estimate`.
 
     Raises:
         ValueError: if there is not one list of oracle values per value.
+
+    Example:
+        >>> gap_estimate([0.5, 0.75], [[0.25, 0.25], [0.5, 0.5]]).interval()
+        (0.25, 0.25)
     """
     if len(values) != len(oracle_values):
         raise ValueError(f"{len(values)} values, but oracles of {len(oracle_values)} pairs")
@@ -179,43 +106,6 @@ def gap_estimate(
     if len(longest) < 2:  # the error of a single shared oracle is unknown, not 0
         return Estimate(found.mean, n=found.n)
     return found.plus(_spread(longest) ** 2 / len(longest), len(longest) - 1)
-
-
-def paired_gap(
-    values: Sequence[float],
-    oracle_values: Sequence[Sequence[float]],
-    shared_oracles: bool = False,
-    level: float = LEVEL,
-) -> tuple[float, float, float]:
-    """Return (gap, low, high): the mean over pairs of value - mean of the pair's own oracles.
-
-    Args:
-        values: one per pair.
-        oracle_values: per pair the values of its k oracles.
-        shared_oracles: all pairs have the same k oracles, whose error then does not average out:
-            their variance ÷ k is added to the squared standard error.
-        level: of the interval.
-
-    Raises:
-        ValueError: if lengths differ or `level` is outside (0, 1).
-
-    Example:
-        >>> paired_gap([0.5, 0.75], [[0.25, 0.25], [0.5, 0.5]])
-        (0.25, 0.25, 0.25)
-    """
-    found = gap_estimate(values, oracle_values, shared_oracles)
-    return found.mean, *found.interval(level)
-
-
-def equivalence(gaps: ArrayLike, margin: float) -> bool:
-    """Whether the mean gap is inside ±`margin` by two one-sided tests at 5 % (Schuirmann 1987).
-
-    That is, whether its 90 % interval is; never with fewer than two pairs.
-
-    Raises:
-        ValueError: if `margin` is not positive.
-    """
-    return estimate(gaps).within(margin)
 
 
 def holm(pvalues: ArrayLike) -> Floats:

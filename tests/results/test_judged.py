@@ -1,19 +1,21 @@
 """What a search minimises, for every panel there is."""
 
 import pytest
+from records import read
 
 from mu.configuration.choices import choices, read_yaml
-from mu.evaluation.panel import describe_panel
-from mu.tracking.judged import objective
+from mu.results.judged import objective
+from mu.results.panel import describe_panel
 
 FILES = choices("evaluation")
 
 
 def results(scores, values):
     """One cell whose oracles score 0.4 everywhere."""
-    card = {"method": "ssd", "panel": "p", "values": values}
-    card["oracle"] = {name: [0.4, 0.4] for name in values}
-    return {"panel": {"p": {"scores": scores}}, "cards": [card]}
+    oracle = {name: [0.4, 0.4] for name in values}
+    return read(
+        {"panel": {"p": {"scores": scores}}, "cards": [{"values": values, "oracle": oracle}]}
+    )
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -4,12 +4,17 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import pytest
+import records
 
-from mu.evaluation.intervals import Estimate, estimate
-from mu.evaluation.statistics import COLUMNS, aggregate, verdict, verdicts
+from mu.results import verdicts as made
+from mu.results.estimate import Estimate
+from mu.results.intervals import estimate
+from mu.results.rows import COLUMNS, Row, Verdict
+from mu.results.verdicts import verdict
 
 PANEL: dict[str, Any] = {
     "scores": {
@@ -60,16 +65,24 @@ def table(pairs: int = 3, digest: str | None = None, **own: tuple[float, ...]) -
     return cards
 
 
-def judge(cards: list[dict], method: str = "ours") -> dict[str, Any]:
+def aggregate(cards: list[dict], panel: dict) -> list[Row]:
+    return made.aggregate([records.card(**one) for one in cards], panel)
+
+
+def verdicts(rows: list[Row], panel: dict, cards: list[dict]) -> list[Verdict]:
+    return made.verdicts(rows, panel, [records.card(**one) for one in cards])
+
+
+def judge(cards: list[dict], method: str = "ours") -> Verdict:
     """The verdict on a method."""
     found = verdicts(aggregate(cards, PANEL), PANEL, cards)
-    return next(row for row in found if row["method"] == method)
+    return next(one for one in found if one.method == method)
 
 
-def row(cards: list[dict], method: str, metric: str) -> dict[str, Any]:
+def row(cards: list[dict], method: str, metric: str) -> Row:
     """One aggregated row."""
     rows = aggregate(cards, PANEL)
-    return next(r for r in rows if (r["method"], r["metric"]) == (method, metric))
+    return next(r for r in rows if (r.method, r.metric) == (method, metric))
 
 
 LIKE = {"ua": (0.503, 0.496, 0.502), "mia": (0.41, 0.38, 0.40), "ta": (0.903, 0.896, 0.902)}
@@ -86,37 +99,37 @@ def test_verdict_on_one_score() -> None:
 
 def test_columns_order_and_numbers() -> None:
     rows = aggregate(table(**LIKE), PANEL)
-    assert all(tuple(found) == COLUMNS for found in rows)
-    order = list(dict.fromkeys(found["method"] for found in rows))
+    assert all(tuple(asdict(found)) == (*COLUMNS, "block") for found in rows)
+    order = list(dict.fromkeys(found.method for found in rows))
     assert order == ["original", "random_weights", "oracle", "ours"]
     found = row(table(**LIKE), "ours", "ua")
-    assert found["n"] == 3 and found["mean"] == pytest.approx(0.5003333)
-    assert found["oracle"] == pytest.approx(0.5)
-    assert found["gap"] == pytest.approx(0.0003333, abs=1e-6)
-    assert found["low"] < found["mean"] < found["high"]
-    assert found["gap_low"] < 0 < found["gap_high"] and found["verdict"] == "like the oracle"
-    assert row(table(**LIKE), "oracle", "ua")["verdict"] == ""
-    assert row(table(**LIKE), "ours", "cost/passes")["verdict"] == ""
+    assert found.n == 3 and found.mean == pytest.approx(0.5003333)
+    assert found.oracle == pytest.approx(0.5)
+    assert found.gap == pytest.approx(0.0003333, abs=1e-6)
+    assert found.low < found.mean < found.high
+    assert found.gap_low < 0 < found.gap_high and found.verdict == "like the oracle"
+    assert row(table(**LIKE), "oracle", "ua").verdict == ""
+    assert row(table(**LIKE), "ours", "cost/passes").verdict == ""
 
 
 def test_scores_that_differ_are_named() -> None:
     found = judge(table(ua=(0.7, 0.71, 0.69), mia=LIKE["mia"], ta=(0.5, 0.51, 0.49)))
-    assert found["verdict"] == "differs" and found["on"] == ["ua", "ta"]
-    assert found["reason"] == "UA, TA differ; MIA inconclusive"
-    assert judge(table(**LIKE), "original")["reason"].startswith("UA, MIA differ")
+    assert found.verdict == "differs" and found.on == ["ua", "ta"]
+    assert found.reason == "UA, TA differ; MIA inconclusive"
+    assert judge(table(**LIKE), "original").reason.startswith("UA, MIA differ")
 
 
 def test_over_forgetting_differs_in_either_direction() -> None:
     for ua in ((0.3, 0.31, 0.29), (0.7, 0.71, 0.69)):
-        assert judge(table(**{**LIKE, "ua": ua}))["on"] == ["ua"]
+        assert judge(table(**{**LIKE, "ua": ua})).on == ["ua"]
 
 
 def test_like_the_oracle_needs_every_headline_score_with_power() -> None:
-    assert judge(table(**LIKE))["verdict"] == "inconclusive"  # MIA has no margin
+    assert judge(table(**LIKE)).verdict == "inconclusive"  # MIA has no margin
     without = {name: values for name, values in LIKE.items() if name != "mia"}
     found = judge(table(**without))
-    assert found["verdict"] == "like the oracle" and found["on"] == ["ua", "ta"]
-    assert found["reason"] == "UA, TA like the oracle"
+    assert found.verdict == "like the oracle" and found.on == ["ua", "ta"]
+    assert found.reason == "UA, TA like the oracle"
 
 
 def powerless(cards: list[dict]) -> list[dict]:
@@ -130,55 +143,55 @@ def powerless(cards: list[dict]) -> list[dict]:
 
 def test_no_power_when_the_original_is_like_the_oracle() -> None:
     cards = powerless(table(**LIKE))
-    assert row(cards, "ours", "ua")["verdict"] == "no power here"
-    assert row(cards, "ours", "ta")["verdict"] == "like the oracle"
+    assert row(cards, "ours", "ua").verdict == "no power here"
+    assert row(cards, "ours", "ta").verdict == "like the oracle"
     found = judge(cards)
-    assert found["verdict"] == "no power here" and found["on"] == ["ua", "mia"]
-    assert "UA, MIA without power" in found["reason"]
-    assert judge(cards, "original")["verdict"] == "no power here"
+    assert found.verdict == "no power here" and found.on == ["ua", "mia"]
+    assert "UA, MIA without power" in found.reason
+    assert judge(cards, "original").verdict == "no power here"
 
 
 def test_a_difference_is_power_enough() -> None:
     cards = powerless(table(**{**LIKE, "ua": (0.9, 0.91, 0.89)}))
-    assert row(cards, "ours", "ua")["verdict"] == "differs"
-    assert judge(cards)["verdict"] == "differs"
+    assert row(cards, "ours", "ua").verdict == "differs"
+    assert judge(cards).verdict == "differs"
 
 
 def test_missing_reference_rows_leave_power_unknown() -> None:
     without = {name: values for name, values in LIKE.items() if name != "mia"}
     cards = [one for one in table(**without) if one["method"] != "original"]
     found = judge(cards)
-    assert found["verdict"] == "inconclusive"
-    assert "power unknown without original" in found["reason"]
+    assert found.verdict == "inconclusive"
+    assert "power unknown without original" in found.reason
 
 
 def test_holm_over_the_headline_scores() -> None:
     """A gap at p = .03 alone differs in its row, but not among three scores."""
     ua = tuple(0.5 + NOISE[pair] + gap for pair, gap in enumerate((0.09, 0.05, 0.07)))
-    assert row(table(**{**LIKE, "ua": ua}), "ours", "ua")["verdict"] == "differs"
+    assert row(table(**{**LIKE, "ua": ua}), "ours", "ua").verdict == "differs"
     found = judge(table(**{**LIKE, "ua": ua}))
-    assert found["verdict"] == "inconclusive" and "ua" in found["on"]
+    assert found.verdict == "inconclusive" and "ua" in found.on
 
 
 def test_one_pair_is_inconclusive() -> None:
     cards = table(1, ua=(0.9,), mia=(0.4,), ta=(0.9,))
     found = row(cards, "ours", "ua")
-    assert found["n"] == 1 and math.isnan(found["low"]) and math.isnan(found["gap_low"])
-    assert found["gap"] == pytest.approx(0.398) and found["verdict"] == "inconclusive"
+    assert found.n == 1 and found.low is None and found.gap_low is None
+    assert found.gap == pytest.approx(0.398) and found.verdict == "inconclusive"
     found = judge(cards)
-    assert (found["verdict"], found["reason"]) == ("inconclusive", "one pair")
+    assert (found.verdict, found.reason) == ("inconclusive", "one pair")
 
 
 def test_one_forget_set_for_all_seeds_is_said() -> None:
     found = judge(table(digest="same", ua=(0.7, 0.71, 0.69), mia=LIKE["mia"], ta=LIKE["ta"]))
-    assert found["verdict"] == "differs"
-    assert found["reason"].endswith("conditional on one forget set")
-    assert row(table(digest="same", **LIKE), "ours", "ua")["n"] == 3
+    assert found.verdict == "differs"
+    assert found.reason.endswith("conditional on one forget set")
+    assert row(table(digest="same", **LIKE), "ours", "ua").n == 3
 
 
 def test_many_sets_of_one_seed_are_one_unit() -> None:
     cards = [one | {"seed": 7} for one in table(**LIKE)]
-    assert row(cards, "ours", "ua")["n"] == 1 and judge(cards)["reason"] == "one training seed"
+    assert row(cards, "ours", "ua").n == 1 and judge(cards).reason == "one training seed"
 
 
 def test_crossed_cards_count_as_the_scarcer_factor() -> None:
@@ -186,7 +199,7 @@ def test_crossed_cards_count_as_the_scarcer_factor() -> None:
     for number, name in enumerate("abc"):
         cards += [one | {"forget_digest": name} for one in table(2, **LIKE)]
         cards[-1]["pair"] = number
-    assert row(cards, "ours", "ua")["n"] == 2
+    assert row(cards, "ours", "ua").n == 2
 
 
 def test_repeats_of_a_pair_are_averaged_inside_it() -> None:
@@ -200,74 +213,72 @@ def test_shared_oracles_widen_the_gap() -> None:
     for one in cards:
         one["oracle"] = {"ua": [0.4, 0.5, 0.6], "mia": [0.4, 0.4, 0.4], "ta": [0.9, 0.9, 0.9]}
     shared = row(cards, "ours", "ua")
-    assert shared["gap_high"] - shared["gap_low"] > 0.2 > own["gap_high"] - own["gap_low"]
-    said = row([one | {"oracles_shared": False} for one in cards], "ours", "ua")
-    assert said["gap_high"] - said["gap_low"] < 0.2
+    assert shared.gap_high - shared.gap_low > 0.2 > own.gap_high - own.gap_low
     for one in cards:
         one["oracle"] = {"ua": [0.4]}
-    assert row(cards, "ours", "ua")["verdict"] == "inconclusive"
-    assert "one shared oracle" in judge(cards)["reason"]
+    assert row(cards, "ours", "ua").verdict == "inconclusive"
+    assert "one shared oracle" in judge(cards).reason
 
 
 def test_equal_gaps() -> None:
     """No variance: no gap is like the oracle only with a margin; any gap differs."""
     exact = tuple(0.5 + NOISE[pair] for pair in range(3))
     cards = table(ua=exact, mia=tuple(x - 0.1 for x in exact), ta=tuple(x + 0.5 for x in exact))
-    assert row(cards, "ours", "ua")["verdict"] == "like the oracle"
-    assert row(cards, "ours", "mia")["verdict"] == "inconclusive"
-    assert row(cards, "ours", "ta")["verdict"] == "differs"
+    assert row(cards, "ours", "ua").verdict == "like the oracle"
+    assert row(cards, "ours", "mia").verdict == "inconclusive"
+    assert row(cards, "ours", "ta").verdict == "differs"
 
 
 def test_null_values_are_dropped_and_counted_honestly() -> None:
     cards = table(ua=(0.7, None, 0.69), mia=(None,) * 3, ta=LIKE["ta"])  # type: ignore[arg-type]
-    assert row(cards, "ours", "ua")["n"] == 2
+    assert row(cards, "ours", "ua").n == 2
     empty = row(cards, "ours", "mia")
-    assert empty["n"] == 0 and math.isnan(empty["mean"]) and empty["verdict"] == ""
-    assert "MIA" not in judge(cards)["reason"]
+    assert empty.n == 0 and empty.mean is None and empty.verdict == ""
+    assert "MIA" not in judge(cards).reason
 
 
 def test_failed_cards_are_skipped_and_said() -> None:
     cards = table(**LIKE)
     failed = [i for i, one in enumerate(cards) if one["method"] == "ours"]
     cards[failed[0]] |= {"error": "out of memory", "values": {}}
-    assert row(cards, "ours", "ua")["n"] == 2
-    assert judge(cards)["reason"].endswith("1 of 3 cells failed")
+    assert row(cards, "ours", "ua").n == 2
+    assert judge(cards).reason.endswith("1 of 3 cells failed")
     for place in failed:
         cards[place] |= {"error": "out of memory", "values": {}}
-    assert all(found["method"] != "ours" for found in aggregate(cards, PANEL))
-    assert judge(cards)["verdict"] == "" and judge(cards)["reason"] == "failed: out of memory"
+    assert all(found.method != "ours" for found in aggregate(cards, PANEL))
+    assert judge(cards).verdict == "" and judge(cards).reason == "failed: out of memory"
 
 
 def test_recipes_and_steps_are_never_mixed() -> None:
     cards = table(**LIKE)
     other = [one | {"recipe": "long"} for one in cards] + [one | {"step": 1} for one in cards]
-    models = {(found["model"], found["step"]) for found in aggregate(cards + other, PANEL)}
+    models = {(found.model, found.step) for found in aggregate(cards + other, PANEL)}
     assert models == {("cnn [short]", 0), ("cnn [long]", 0), ("cnn [short]", 1)}
 
 
 def test_scores_outside_the_panel_and_without_oracles() -> None:
     cards = [card("ours", pair, extra=0.1 * pair) for pair in range(2)]
     found = row(cards, "ours", "extra")
-    assert math.isnan(found["oracle"]) and found["verdict"] == "" and found["n"] == 2
-    assert judge(cards)["reason"] == "no headline score applies"
+    assert found.oracle is None and found.verdict == "" and found.n == 2
+    assert judge(cards).reason == "no headline score applies"
     bare = [one | {"oracle": {}} for one in table(**LIKE)]
-    assert row(bare, "ours", "ua")["verdict"] == "inconclusive"
-    assert "no oracle value" in judge(bare)["reason"]
+    assert row(bare, "ours", "ua").verdict == "inconclusive"
+    assert "no oracle value" in judge(bare).reason
 
 
 def test_everything_survives_json_and_nothing_is_infinite() -> None:
     cards = json.loads(json.dumps(table(ua=(0.7, math.inf, 0.69), ta=LIKE["ta"])))
     rows = aggregate(cards, PANEL)
-    numbers = [x for found in rows for x in found.values() if isinstance(x, float)]
-    assert not any(math.isinf(x) for x in numbers)
-    json.dumps([rows, verdicts(rows, PANEL, cards)])
-    assert {type(x) for found in rows for x in found.values()} <= {str, int, float}
+    plain = [asdict(one) for one in (*rows, *verdicts(rows, PANEL, cards))]
+    json.dumps(plain, allow_nan=False)
+    kinds = {type(x) for one in plain for x in one.values()}
+    assert kinds <= {str, int, float, list, type(None)}
 
 
 def test_without_forgetting_scores_nothing_is_claimed() -> None:
     found = judge(table(ta=LIKE["ta"]))
-    assert (found["verdict"], found["on"]) == ("no power here", [])
-    assert found["reason"] == "TA like the oracle; no forgetting score"
+    assert (found.verdict, found.on) == ("no power here", [])
+    assert found.reason == "TA like the oracle; no forgetting score"
 
 
 def test_importing_stays_light() -> None:
@@ -275,9 +286,11 @@ def test_importing_stays_light() -> None:
     names = (
         "accuracy attacks.features cost attacks.cross_validated derived details.detail distance "
     )
-    names += "attacks.entropy evidence graph attacks.ranking_attack membership population "
-    names += "panel score scoring signals statistics attacks.threshold zrf"
-    code = "; ".join(f"import mu.evaluation.{name}" for name in names.split())
+    names += "attacks.entropy graph attacks.ranking_attack membership population "
+    names += "score scoring signals attacks.threshold zrf"
+    modules = [f"mu.evaluation.{name}" for name in names.split()]
+    modules += ["mu.results.results", "mu.results.panel", "mu.results.verdicts"]
+    code = "; ".join(f"import {module}" for module in modules)
     code += "; import sys; print([m for m in ('torch', 'scipy', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -307,9 +320,9 @@ def test_a_margin_on_a_distance_is_tested_on_the_side_that_counts():
 
 
 def test_the_interval_of_a_proportion_stays_uncut() -> None:
-    found = next(r for r in aggregate(table(ta=(0.99, 1.0, 0.95)), PANEL) if r["method"] == "ours")
-    assert found["high"] > 1
-    assert found["high"] - found["mean"] == pytest.approx(found["mean"] - found["low"])
+    found = next(r for r in aggregate(table(ta=(0.99, 1.0, 0.95)), PANEL) if r.method == "ours")
+    assert found.high > 1
+    assert found.high - found.mean == pytest.approx(found.mean - found.low)
 
 
 DISTANCE: dict[str, Any] = {
@@ -346,12 +359,10 @@ def test_a_distance_has_power_only_where_the_original_is_farther_than_oracles_ar
     original, ours, word
 ) -> None:
     cards = near(original, ours)
-    found = next(
-        r for r in aggregate(cards, DISTANCE) if (r["method"], r["metric"]) == ("ours", "kl")
-    )
-    assert found["verdict"] == word
+    found = next(r for r in aggregate(cards, DISTANCE) if (r.method, r.metric) == ("ours", "kl"))
+    assert found.verdict == word
     overall = verdicts(aggregate(cards, DISTANCE), DISTANCE, cards)
-    said = {row["method"]: row["verdict"] for row in overall}
+    said = {one.method: one.verdict for one in overall}
     assert said["ours"] == word
     if original < 0.10:
         assert said["original"] == "no power here"

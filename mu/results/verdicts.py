@@ -5,34 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mu.evaluation.evidence import Card, Evidence, Panel, kind_of, tables
-from mu.evaluation.intervals import (
-    LEVEL,
-    Estimate,
-    equivalence,
-    holm,
-    interval,
-    paired_gap,
-)
+from mu.results.card import Card
+from mu.results.estimate import LEVEL, Estimate
+from mu.results.evidence import Evidence, Panel, kind_of, tables
+from mu.results.format import finite
+from mu.results.intervals import holm
+from mu.results.rows import Row, Verdict
+from mu.results.words import DIFFERS, LIKE, NO_POWER, OPEN, ORACLE, ORIGINAL, RANDOM, Word
 
-__all__ = [
-    "COLUMNS",
-    "Estimate",
-    "aggregate",
-    "equivalence",
-    "holm",
-    "interval",
-    "paired_gap",
-    "verdict",
-    "verdicts",
-]
-
-COLUMNS = ("request", "step", "data", "model", "method", "metric", "mean", "low", "high", "n",
-           "oracle", "gap", "gap_low", "gap_high", "verdict")  # fmt: skip
-REFERENCE = {"forgetting": "original", "utility": "random_weights"}
-DIFFERS, LIKE, NO_POWER, OPEN = "differs", "like the oracle", "no power here", "inconclusive"
-
-
+REFERENCE = {"forgetting": ORIGINAL, "utility": RANDOM}
 Table = Mapping[str, Mapping[str, Evidence]]
 
 
@@ -51,7 +32,7 @@ def _nearer(gap: Estimate, better: str) -> bool:
     return {"lower": gap.mean < 0, "higher": gap.mean > 0}.get(better, False)
 
 
-def _verdict(found: Evidence, power: bool | None, facts: Mapping[str, Any]) -> str:
+def _verdict(found: Evidence, power: bool | None, facts: Mapping[str, Any]) -> Word:
     return verdict(found.gap, power, facts.get("margin"), facts.get("better", "oracle"))
 
 
@@ -63,7 +44,7 @@ def _within(gap: Estimate, margin: float, better: str) -> bool:
 
 def verdict(
     gap: Estimate, power: bool | None, margin: float | None = None, better: str = "oracle"
-) -> str:
+) -> Word:
     """Return the verdict on one score of one method.
 
     *differs*: the 95 % interval of the paired gap excludes 0; for a distance to the oracles only
@@ -90,37 +71,52 @@ def verdict(
     return OPEN
 
 
-def aggregate(cards: Iterable[Card], panel: Panel) -> list[dict[str, Any]]:
-    """Return one row per request, step, data, model, method and score, with `COLUMNS` as keys.
+def aggregate(cards: Iterable[Card], panel: Panel) -> list[Row]:
+    """One row per block, request, step, data, model, method and score.
 
-    Failed cards (`error`) are skipped; nan values and pairs without oracles are left out of n.
-    Cards of the same training seed and forget set are averaged before anything else.
+    Failed cards are skipped; values that are no numbers and pairs without oracles are left out of
+    n. Cards of the same training seed and forget set are averaged before anything else.
 
     Args:
-        cards: result cards of schema 1.
+        cards: The cards of one panel.
         panel: {"scores": {name: {"title", "kind", "better", "range", "headline", "margin"}}}.
     """
-    rows = []
-    for key, _, table in tables(cards, panel):
-        for method, scores in table.items():
-            for name, found in scores.items():
-                kind, facts = kind_of(name, panel), panel["scores"].get(name, {})
-                word = ""
-                if kind in REFERENCE and method != "oracle" and found.value.n:
-                    power = _power(table, name, kind, facts.get("better", "oracle"))
-                    word = _verdict(found, power, facts)
-                value, gap = found.value.interval(), found.gap.interval()
-                numbers = (found.value.mean, *value, found.value.n, found.oracle)
-                row = (*key, method, name, *numbers, found.gap.mean, *gap, word)
-                rows.append(dict(zip(COLUMNS, row, strict=True)))
-    return rows
+    return [
+        _row(group._asdict() | {"method": method, "metric": name}, found, table, panel)
+        for group, _, table in tables(cards, panel)
+        for method, scores in table.items()
+        for name, found in scores.items()
+    ]
+
+
+def _row(about: dict[str, Any], found: Evidence, table: Table, panel: Panel) -> Row:
+    name = about["metric"]
+    kind, facts = kind_of(name, panel), panel["scores"].get(name, {})
+    word: Word = ""
+    if kind in REFERENCE and about["method"] != ORACLE and found.value.n:
+        power = _power(table, name, kind, facts.get("better", "oracle"))
+        word = _verdict(found, power, facts)
+    low, high = map(finite, found.value.interval())
+    gap_low, gap_high = map(finite, found.gap.interval())
+    return Row(
+        **about,
+        mean=finite(found.value.mean),
+        low=low,
+        high=high,
+        n=found.value.n,
+        oracle=finite(found.oracle),
+        gap=finite(found.gap.mean),
+        gap_low=gap_low,
+        gap_high=gap_high,
+        verdict=word,
+    )
 
 
 def _headline(
     method: str,
     table: Table,
     panel: Panel,
-) -> dict[str, str]:
+) -> dict[str, Word]:
     """Return the verdict on each headline score that applies, Holm-adjusted over them."""
     found = {
         name: table[method][name]
@@ -129,7 +125,7 @@ def _headline(
     }
     found = {name: one for name, one in found.items() if one.value.n}
     adjusted = holm([one.gap.pvalue() for one in found.values()])
-    words = {}
+    words: dict[str, Word] = {}
     for (name, one), p in zip(found.items(), adjusted, strict=True):
         facts = panel["scores"][name]
         power = _power(table, name, kind_of(name, panel), facts.get("better", "oracle"))
@@ -140,7 +136,7 @@ def _headline(
     return words
 
 
-def _overall(words: Mapping[str, str], panel: Panel) -> tuple[str, list[str]]:
+def _overall(words: Mapping[str, Word], panel: Panel) -> tuple[Word, list[str]]:
     """Return the verdict on a method and the scores it rests on."""
     if not words:
         return OPEN, []
@@ -158,7 +154,7 @@ def _overall(words: Mapping[str, str], panel: Panel) -> tuple[str, list[str]]:
 
 def _notes(
     method: str,
-    words: Mapping[str, str],
+    words: Mapping[str, Word],
     table: Table,
     panel: Panel,
 ) -> list[str]:
@@ -174,7 +170,7 @@ def _notes(
     return [*(table[method][name].caveat() for name in words), *missing]
 
 
-def _reason(words: Mapping[str, str], panel: Panel, notes: Iterable[str]) -> str:
+def _reason(words: Mapping[str, Word], panel: Panel, notes: Iterable[str]) -> str:
     """Return one short sentence, such as `UA, TA differ; MIA inconclusive`."""
     notes = list(dict.fromkeys(note for note in notes if note))
     if not words:
@@ -193,18 +189,16 @@ def _reason(words: Mapping[str, str], panel: Panel, notes: Iterable[str]) -> str
 
 def _failures(cards: Sequence[Card]) -> str:
     """Return how many pairs failed, in words."""
-    failed = [card for card in cards if card.get("error")]
+    failed = [card for card in cards if card.error]
     if not failed:
         return ""
     if len(failed) == len(cards):
-        return f"failed: {failed[0]['error']}"
+        return f"failed: {failed[0].error}"
     return f"{len(failed)} of {len(cards)} cells failed"
 
 
-def verdicts(
-    rows: Iterable[Mapping[str, Any]], panel: Panel, cards: Iterable[Card]
-) -> list[dict[str, Any]]:
-    """Return one verdict per request, step, data, model and method over the headline scores.
+def verdicts(rows: Iterable[Row], panel: Panel, cards: Iterable[Card]) -> list[Verdict]:
+    """One verdict per block, request, step, data, model and method over the headline scores.
 
     *differs* if any headline score differs, Holm-adjusted over the method's headline scores; else
     *no power here* if no headline forgetting score has power; else *like the oracle* if every
@@ -214,26 +208,23 @@ def verdicts(
     Args:
         rows: `aggregate(cards, panel)`, or a selection: groups that have finished cells
             but no row are left out.
-        panel: as in `aggregate`.
-        cards: the cards behind the rows (intervals alone do not give p-values).
-
-    Returns:
-        Dicts with request, step, data, model, method, verdict, reason (one sentence) and on (the
-        names of the scores the verdict rests on).
+        panel: As in `aggregate`.
+        cards: The cards behind the rows (intervals alone do not give p-values).
     """
-    wanted = {tuple(row[name] for name in COLUMNS[:4]) for row in rows}
+    wanted = {(*row.place, row.data, row.model) for row in rows}
     result = []
-    for key, methods, table in tables(cards, panel):
-        if key not in wanted and any(table.values()):
+    for group, methods, table in tables(cards, panel):
+        if group not in wanted and any(table.values()):
             continue
         for method, listed in methods.items():
             failures = _failures(listed)
-            word, reason, on = "", failures, list[str]()
-            if method != "oracle" and table[method]:
+            word: Word = ""
+            reason, on = failures, list[str]()
+            if method != ORACLE and table[method]:
                 words = _headline(method, table, panel)
                 word, on = _overall(words, panel)
                 notes = _notes(method, words, table, panel)
                 reason = _reason(words, panel, [*notes, failures])
-            where = dict(zip(COLUMNS[:4], key, strict=True))
-            result.append({**where, "method": method, "verdict": word, "reason": reason, "on": on})
+            about = group._asdict() | {"method": method}
+            result.append(Verdict(**about, verdict=word, reason=reason, on=on))
     return result

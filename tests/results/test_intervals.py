@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mu.evaluation.intervals import (
-    Estimate,
-    equivalence,
-    estimate,
-    gap_estimate,
-    holm,
-    interval,
-    paired_gap,
-)
+from mu.results.estimate import Estimate
+from mu.results.intervals import estimate, gap_estimate, holm
+
+
+def interval(values, level=0.95) -> tuple[float, float, float]:
+    found = estimate(values)
+    return found.mean, *found.interval(level)
+
 
 pvalues = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 
@@ -48,7 +47,8 @@ def test_equal_gaps_have_no_width() -> None:
 
 def test_gap_is_paired() -> None:
     """The pairs' own level cancels: a gap of .1 is sure although values spread by .8."""
-    gap, low, high = paired_gap([0.11, 0.52, 0.89], [[0.0, 0.02], [0.4, 0.42], [0.8, 0.78]])
+    found = gap_estimate([0.11, 0.52, 0.89], [[0.0, 0.02], [0.4, 0.42], [0.8, 0.78]])
+    gap, low, high = found.mean, *found.interval()
     assert gap == pytest.approx(0.1033333) and 0 < low < high < 0.2
     assert not estimate([0.11, 0.52, 0.89]).excludes_zero()
 
@@ -57,7 +57,7 @@ def test_pairs_without_oracle_are_dropped() -> None:
     found = gap_estimate([0.5, 0.6, 0.7], [[0.5], [], [math.nan, 0.6]])
     assert found.n == 2 and found.mean == pytest.approx(0.05)
     with pytest.raises(ValueError, match="pairs"):
-        paired_gap([0.5], [])
+        gap_estimate([0.5], [])
 
 
 def test_shared_oracles_widen_the_interval() -> None:
@@ -76,11 +76,11 @@ def test_equivalence_is_two_one_sided_tests() -> None:
     for margin in (0.002, 0.0032, 0.005):
         below = stats.ttest_1samp(gaps, -margin, alternative="greater").pvalue
         above = stats.ttest_1samp(gaps, margin, alternative="less").pvalue
-        assert equivalence(gaps, margin) == (max(below, above) < 0.05)
-    assert equivalence([0.0, 0.0], 0.01) and not equivalence([0.0], 0.01)
-    assert not equivalence([], 0.01)
+        assert estimate(gaps).within(margin) == (max(below, above) < 0.05)
+    assert estimate([0.0, 0.0]).within(0.01) and not estimate([0.0]).within(0.01)
+    assert not estimate([]).within(0.01)
     with pytest.raises(ValueError, match="positive"):
-        equivalence(gaps, 0.0)
+        estimate(gaps).within(0.0)
 
 
 @given(pvalues)

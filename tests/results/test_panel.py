@@ -9,10 +9,10 @@ import pytest
 from mu.configuration.choices import choices, read_yaml
 from mu.evaluation.accuracy import TestAccuracy
 from mu.evaluation.membership import SVCMIA
-from mu.evaluation.panel import describe_panel
 from mu.evaluation.score import Family, OwnScore, PartScore, Peers
 from mu.evaluation.scoring import build_scores
 from mu.evaluation.signals import PARTS, Signals, Split
+from mu.results.panel import describe_panel
 
 PANELS = {name: read_yaml(file) for name, file in choices("evaluation").items()}
 NAMES = {  # in W&B, where they stay; every other score is score/<name>

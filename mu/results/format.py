@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from mu.results.rows import Row
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 
-Row = Mapping[str, Any]
 Limits = Sequence[float | None] | None  # least and most a score can be
 
 
@@ -73,11 +73,12 @@ def shown_interval(row: Row, limits: Limits = None) -> tuple[float | None, float
         row: An aggregate row.
         limits: The ``range`` of its score; without it nothing is cut.
 
-    >>> shown_interval({"mean": 0.99, "low": 0.95, "high": 1.03}, [0.0, 1.0])
+    >>> from types import SimpleNamespace
+    >>> shown_interval(SimpleNamespace(mean=0.99, low=0.95, high=1.03), [0.0, 1.0])
     (0.95, 1.0)
     """
     bottom, top = limits or (None, None)
-    mean, low, high = (finite(row[column]) for column in ("mean", "low", "high"))
+    mean, low, high = row.mean, row.low, row.high
     if mean is None or low is None or high is None:
         return None, None
     if bottom is not None and bottom <= mean:
@@ -90,26 +91,26 @@ def shown_interval(row: Row, limits: Limits = None) -> tuple[float | None, float
 def mean_interval(row: Row | None, limits: Limits = None) -> str:
     """``mean [low, high]`` of one aggregate row, the interval as `shown_interval` has it.
 
-    >>> mean_interval({"mean": 0.9, "low": 0.674, "high": 1.126}, [0.0, 1.0])
+    >>> from types import SimpleNamespace
+    >>> mean_interval(SimpleNamespace(mean=0.9, low=0.674, high=1.126), [0.0, 1.0])
     '0.900 [0.674, 1.000]'
     """
     if row is None:
         return NOTHING
-    return f"{number(row['mean'])} {interval(*shown_interval(row, limits))}".rstrip()
+    return f"{number(row.mean)} {interval(*shown_interval(row, limits))}".rstrip()
 
 
 def gap_interval(row: Row | None) -> str:
     """``gap [low, high]`` to the oracle of one aggregate row, signed."""
-    if row is None or finite(row["gap"]) is None:
+    if row is None or row.gap is None:
         return NOTHING
-    bounds = interval(row["gap_low"], row["gap_high"], sign=True)
-    return f"{number(row['gap'], sign=True)} {bounds}".rstrip()
+    bounds = interval(row.gap_low, row.gap_high, sign=True)
+    return f"{number(row.gap, sign=True)} {bounds}".rstrip()
 
 
 def half_width(row: Row) -> float | None:
     """Half the 95 % interval of a row, None where there is none."""
-    low, high = finite(row["low"]), finite(row["high"])
-    return None if low is None or high is None else (high - low) / 2
+    return None if row.low is None or row.high is None else (row.high - row.low) / 2
 
 
 def plus_minus(row: Row | None, sign: str = " ± ") -> str:
@@ -117,21 +118,20 @@ def plus_minus(row: Row | None, sign: str = " ± ") -> str:
 
     The sign ``"±."`` is for narrow places: it takes the zero before the point of the half-width.
 
-    >>> plus_minus({"mean": 0.5, "low": 0.4, "high": 0.6})
-    '0.500 ± 0.100'
-    >>> plus_minus({"mean": 0.5, "low": 0.4, "high": 0.6}, "±.")
-    '0.500±.100'
+    >>> from types import SimpleNamespace
+    >>> row = SimpleNamespace(mean=0.5, low=0.4, high=0.6)
+    >>> plus_minus(row), plus_minus(row, "±.")
+    ('0.500 ± 0.100', '0.500±.100')
     """
-    mean = None if row is None else finite(row["mean"])
-    if row is None or mean is None:
+    if row is None or row.mean is None:
         return NOTHING
     half = half_width(row)
     if half is None:
-        return number(mean)
-    width = number(half, decimals(mean))
+        return number(row.mean)
+    width = number(half, decimals(row.mean))
     if sign == "±.":
         sign, width = "±", width.removeprefix("0")
-    return f"{number(mean)}{sign}{width}"
+    return f"{number(row.mean)}{sign}{width}"
 
 
 def share(value: object) -> str:

@@ -1,14 +1,14 @@
 """Two sets of results, number by number: the same bits, inside a tolerance, or outside."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from mu.verbs.tolerance import Tolerance
-
-Card = dict[str, Any]
-Results = dict[str, Any]
+from mu.results.card import Card
+from mu.results.results import Results
+from mu.results.rows import Row
+from mu.results.tolerance import Tolerance
 
 SAME, INSIDE, OUTSIDE = "same bits", "inside", "outside"
 MISSING, OPEN, COST = "missing", "not judged", "cost"
@@ -80,19 +80,19 @@ def compare(old: Results, new: Results, tolerance: Tolerance) -> list[Number]:
         new: What was found now.
         tolerance: What counts as reproduced.
     """
-    cards = {_place(card): card for card in new["cards"]}
-    rows = {(*_row(row), row["metric"]): row for row in old["rows"]}
-    panels = _panels(old)
+    cards = {_cell(card): card for card in new.cards}
+    rows = {(*_row(row), row.metric): row for row in old.rows}
+    margins = _margins(old)
     numbers: list[Number] = []
     elsewhere: set[tuple[Any, ...]] = set()
-    for card in old["cards"]:
-        if card.get("error"):
+    for card in old.cards:
+        if card.error:
             continue
-        like = cards.get(_place(card))
+        like = cards.get(_cell(card))
         for number in _of_card(card, like):
             name = (*_row(card), number.score)
-            bits = tolerance.expects_bits(card, like or {}, number.score)
-            margin = panels.get(number.block, {}).get(number.score)
+            bits = tolerance.expects_bits(card, like, number.score)
+            margin = margins[card.block].get(number.score)
             allowed = 0.0 if bits else tolerance.of_pair(number.score, margin, rows.get(name))
             numbers.append(judged(number, allowed))
             if not bits and number.word != MISSING:
@@ -100,51 +100,42 @@ def compare(old: Results, new: Results, tolerance: Tolerance) -> list[Number]:
     return numbers + list(_means(old, new, tolerance, elsewhere))
 
 
-def _panels(results: Results) -> dict[int, dict[str, float]]:
-    """Block → score → tolerance noted in the results, or else the margin of equivalence."""
-    noted = results.get("tolerance") or {}
-    blocks = {card["block"]: results["panel"].get(card["panel"], {}) for card in results["cards"]}
+def _margins(results: Results) -> dict[int, dict[str, float | None]]:
+    """Block → score → margin of equivalence."""
     return {
-        block: {
-            score: noted.get(score, facts.get("margin"))
-            for score, facts in panel.get("scores", {}).items()
-        }
-        for block, panel in blocks.items()
+        card.block: {score: one.get("margin") for score, one in results.scores(card).items()}
+        for card in results.cards
     }
 
 
-def _place(card: Card) -> tuple[int, str, int, str, int]:
-    return (*_row(card), card["pair"])
+def _row(one: Card | Row) -> tuple[int, str, int, str]:
+    return (*one.place, one.method)
 
 
-def _row(card: Mapping[str, Any]) -> tuple[int, str, int, str]:
-    return card["block"], card["request"], card["step"], card["method"]
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _cell(card: Card) -> tuple[int, str, int, str, int]:
+    return (*_row(card), card.pair)
 
 
 def _of_card(card: Card, like: Card | None) -> Iterator[Number]:
     """The numbers of a card beside those of its like, if there is one that did not fail."""
-    values = like["values"] if like is not None and not like.get("error") else {}
-    for score, value in card["values"].items():
-        number = Number(*_place(card), score, _finite(value), _finite(values.get(score)))
-        yield number if score in values else replace(number, word=MISSING)
+    done = like if like is not None and not like.error else None
+    for score in card.values:
+        found = done.number(score) if done else None
+        number = Number(*_cell(card), score, card.number(score), found)
+        yield number if done and score in done.values else replace(number, word=MISSING)
 
 
 def _means(
     old: Results, new: Results, tolerance: Tolerance, wanted: set[tuple[Any, ...]]
 ) -> Iterator[Number]:
-    found = {(*_row(row), row["metric"]): row["mean"] for row in new["rows"]}
-    panels = _panels(old)
-    for row in old["rows"]:
-        score, name = row["metric"], (*_row(row), row["metric"])
+    found = {(*_row(row), row.metric): row.mean for row in new.rows}
+    margins = _margins(old)
+    for row in old.rows:
+        name = (*_row(row), row.metric)
         if name in wanted and name in found:
-            means = _finite(row["mean"]), _finite(found[name])
-            number = Number(*_row(row), None, score, *means)
-            margin = panels.get(number.block, {}).get(score)
-            yield judged(number, tolerance.of_mean(score, margin, row))
+            number = Number(*_row(row), None, row.metric, row.mean, found[name])
+            margin = margins[row.block].get(row.metric)
+            yield judged(number, tolerance.of_mean(row.metric, margin, row))
 
 
 def judged(number: Number, allowed: float | None) -> Number:
@@ -175,17 +166,18 @@ def judged(number: Number, allowed: float | None) -> Number:
 
 def notes(old: Results, new: Results) -> list[str]:
     """What else differs between the two: cards, settings, environment."""
-    cards = {_place(card): card for card in new["cards"]}
-    pairs = [(c, cards[_place(c)]) for c in old["cards"] if _place(c) in cards]
+    cards = {_cell(card): card for card in new.cards}
+    pairs = [(c, cards[_cell(c)]) for c in old.cards if _cell(c) in cards]
     said = []
-    if lost := sum(_place(card) not in cards for card in old["cards"]):
-        said.append(f"{lost} of {len(old['cards'])} cards are missing")
-    if extra := len(cards.keys() - {_place(card) for card in old["cards"]}):
+    if lost := sum(_cell(card) not in cards for card in old.cards):
+        said.append(f"{lost} of {len(old.cards)} cards are missing")
+    if extra := len(cards.keys() - {_cell(card) for card in old.cards}):
         said.append(f"{extra} cards are new")
-    if failed := sum(bool(card.get("error")) for card in old["cards"]):
+    if failed := sum(bool(card.error) for card in old.cards):
         said.append(f"{failed} cards had failed in the original; there is nothing to compare")
     for name in SETTING:
-        known = [(a[name], b[name]) for a, b in pairs if None not in (a.get(name), b.get(name))]
+        values = [(getattr(a, name), getattr(b, name)) for a, b in pairs]
+        known = [both for both in values if None not in both]
         if many := sum(a != b for a, b in known):
             said.append(f"{name} differs on {many} of {len(known)} cards")
     return said
@@ -193,4 +185,4 @@ def notes(old: Results, new: Results) -> list[str]:
 
 def score_names(results: Results) -> list[str]:
     """Every score the cards of results have."""
-    return list(dict.fromkeys(score for card in results["cards"] for score in card["values"]))
+    return list(dict.fromkeys(score for card in results.cards for score in card.values))

@@ -6,15 +6,24 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from mu.evaluation.intervals import Estimate, estimate, gap_estimate
+from mu.results.card import Card
+from mu.results.estimate import Estimate
+from mu.results.intervals import estimate, gap_estimate
+from mu.results.words import ORACLE, REFERENCES
 
-Card = Mapping[str, Any]
 Panel = Mapping[str, Any]
-Group = tuple[Any, ...]  # request, step, data, model
 
-FIRST = ("original", "random_weights", "oracle")
+
+class Group(NamedTuple):
+    """What the rows of one table have in common."""
+
+    block: int
+    request: str
+    step: int
+    data: str
+    model: str
 
 
 @dataclass(frozen=True)
@@ -44,44 +53,28 @@ class Evidence:
         return "conditional on one forget set" if self.sets == 1 else ""
 
 
-def _number(value: object) -> float:
-    """Return a card's number; null and infinities become nan."""
-    number = float(value) if isinstance(value, int | float) else math.nan
-    return number if math.isfinite(number) else math.nan
-
-
-def _oracles(card: Card, name: str) -> list[float]:
-    listed = (card.get("oracle") or {}).get(name) or []
-    return [number for number in map(_number, listed) if math.isfinite(number)]
-
-
-def _set_of(card: Card) -> str:
-    """Return what identifies the forget set; without a digest every pair has its own."""
-    shared = "shared" if card.get("set_shared") else f"pair {card.get('pair')}"
-    return card.get("forget_digest") or shared
-
-
 def _shared_oracles(cards: Sequence[Card]) -> bool:
-    """Whether several pairs were compared with the very same oracle models.
+    """Whether several pairs were compared with the very same oracles: equal values on all scores.
 
-    A card may say so (`oracles_shared`); otherwise equal oracle values on every score tell.
+    What an oracle took in seconds does not tell.
     """
-    if any("oracles_shared" in card for card in cards):
-        return any(card.get("oracles_shared") for card in cards)
-    names = sorted({name for card in cards for name in card.get("oracle") or {}})
+    names = sorted({name for card in cards for name in card.oracle})
     names = [name for name in names if not name.startswith("cost/")]
-    seen = {json.dumps([_oracles(card, name) for name in names]) for card in cards}
-    return len(seen) == 1 and len({card.get("seed") for card in cards}) > 1
+    seen = {json.dumps([card.oracle_values(name) for name in names]) for card in cards}
+    return len(seen) == 1 and len({card.seed for card in cards}) > 1
 
 
 def _evidence(cards: Sequence[Card], name: str, shared: bool, is_oracle: bool) -> Evidence:
-    found = [(_number(card["values"].get(name)), _oracles(card, name), card) for card in cards]
-    found = [row for row in found if math.isfinite(row[0])]
+    found = [
+        (value, card.oracle_values(name), card)
+        for card in cards
+        if (value := card.number(name)) is not None
+    ]
     # one n for the whole row: where some pairs have oracles, pairs without are left out
     compared = [row for row in found if row[1]] or found
     values, oracles = [row[0] for row in compared], [row[1] for row in compared]
-    seeds = [row[2].get("seed", row[2].get("pair")) for row in compared]
-    sets = [_set_of(row[2]) for row in compared]
+    seeds = [row[2].seed for row in compared]
+    sets = [row[2].forget_digest or f"pair {row[2].pair}" for row in compared]
     target = [sum(listed) / len(listed) if listed else math.nan for listed in oracles]
     return Evidence(
         value=estimate(values, seeds, sets),
@@ -93,27 +86,27 @@ def _evidence(cards: Sequence[Card], name: str, shared: bool, is_oracle: bool) -
 
 
 def _groups(cards: Iterable[Card]) -> dict[Group, dict[str, list[Card]]]:
-    """Return the cards per (request, step, data, model) and method, in table order."""
+    """The cards per group and method, in table order."""
     cards = list(cards)
-    recipes: dict[Group, set[Any]] = {}
+    recipes: dict[tuple[str, str], set[str]] = {}
     for card in cards:
-        recipes.setdefault((card.get("data"), card.get("model")), set()).add(card.get("recipe"))
+        recipes.setdefault((card.data, card.model), set()).add(card.recipe)
     groups: dict[Group, dict[str, list[Card]]] = {}
     for card in cards:
-        model = card.get("model")
-        if len(recipes[card.get("data"), model]) > 1:  # never mix two recipes in one row
-            model = f"{model} [{card.get('recipe')}]"
-        key = (card.get("request"), card.get("step", 0), card.get("data"), model)
-        groups.setdefault(key, {}).setdefault(card["method"], []).append(card)
+        model = card.model
+        if len(recipes[card.data, model]) > 1:  # never mix two recipes in one row
+            model = f"{model} [{card.recipe}]"
+        key = Group(*card.place, card.data, model)
+        groups.setdefault(key, {}).setdefault(card.method, []).append(card)
     return {
-        key: {name: found[name] for name in [*FIRST, *found] if name in found}
+        key: {name: found[name] for name in [*REFERENCES, *found] if name in found}
         for key, found in groups.items()
     }
 
 
 def _names(cards: Sequence[Card], panel: Panel) -> list[str]:
     """Return the panel's scores in its order, then others the cards hold."""
-    seen = dict.fromkeys(name for card in cards for name in card["values"])
+    seen = dict.fromkeys(name for card in cards for name in card.values)
     others = [name for name in seen if name not in panel["scores"]]
     return [*(name for name in panel["scores"] if name in seen), *others]
 
@@ -131,8 +124,8 @@ def tables(
     for key, methods in _groups(cards).items():
         table = {}
         for method, listed in methods.items():
-            done = [card for card in listed if not card.get("error")]
-            shared, is_oracle = _shared_oracles(done), method == "oracle"
+            done = [card for card in listed if not card.error]
+            shared, is_oracle = _shared_oracles(done), method == ORACLE
             names = _names(done, panel)
             table[method] = {name: _evidence(done, name, shared, is_oracle) for name in names}
         yield key, methods, table

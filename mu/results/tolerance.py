@@ -3,11 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from mu.errors import UsageError
-
-Row = Mapping[str, Any]
+from mu.results.card import Card
+from mu.results.rows import Row
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,11 @@ class Tolerance:
         """What was asked for this score."""
         return self.given.get(score, self.given.get(""))
 
-    def expects_bits(self, old: Row, new: Row, score: str) -> bool:
+    def expects_bits(self, old: Card, new: Card | None, score: str) -> bool:
         """Whether a value of card ``new`` must be the same bits as in ``old``."""
-        return self.bits and self.asked(score) is None and same_environment(old, new)
+        if not self.bits or self.asked(score) is not None or new is None:
+            return False
+        return same_environment(old, new)
 
     def of_mean(self, score: str, margin: float | None, row: Row | None) -> float | None:
         """Largest deviation of a mean; None where nothing says so.
@@ -41,10 +42,11 @@ class Tolerance:
         Args:
             score: Name of the score.
             margin: What its panel calls equivalent.
-            row: The original's aggregate: ``low``, ``high`` and ``n``.
+            row: The original's aggregate: `low`, `high` and `n`.
 
         Example:
-            >>> row = {"low": 0.90, "high": 0.92, "n": 3}
+            >>> from types import SimpleNamespace
+            >>> row = SimpleNamespace(low=0.90, high=0.92, n=3)
             >>> round(Tolerance().of_mean("ua", None, row), 4)
             0.0141
             >>> Tolerance().of_mean("ua", 0.02, row), Tolerance({"": 0.1}).of_mean("ua", 0.02, row)
@@ -54,28 +56,23 @@ class Tolerance:
 
     def of_pair(self, score: str, margin: float | None, row: Row | None) -> float | None:
         """Largest deviation of the value of one pair; see `of_mean`."""
-        return self._of(score, margin, row, 2 * row["n"] if row else 2)
+        return self._of(score, margin, row, 2 * row.n if row else 2)
 
     def _of(self, score: str, margin: float | None, row: Row | None, factor: float) -> float | None:
         asked = self.asked(score)
         if asked is not None:
             return asked
         known = [] if margin is None else [margin]
-        low, high = (row.get("low"), row.get("high")) if row else (None, None)
-        if low is not None and high is not None and math.isfinite(high - low):
-            known.append((high - low) / 2 * math.sqrt(factor))
+        if row and row.low is not None and row.high is not None:
+            known.append((row.high - row.low) / 2 * math.sqrt(factor))
         return max(known, default=None)
 
 
-def same_environment(old: Row, new: Row) -> bool:
+def same_environment(old: Card, new: Card) -> bool:
     """Whether two cards were made on one kind of device with one set of versions."""
-    first, second = old.get("versions") or {}, new.get("versions") or {}
-    common = first.keys() & second.keys()
-    return (
-        bool(common)
-        and all(first[name] == second[name] for name in common)
-        and old.get("device") == new.get("device")
-    )
+    common = old.versions.keys() & new.versions.keys()
+    alike = all(old.versions[name] == new.versions[name] for name in common)
+    return bool(common) and alike and old.device == new.device
 
 
 def read_tolerances(words: Sequence[str]) -> dict[str, float]:
