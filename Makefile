@@ -80,7 +80,7 @@ report: $(VENV)/installed ## tables and page of DIR=..., or of the latest result
 	fi; \
 	$(MU) report "$$folder" && echo "report: $$folder/report.html"
 
-docs: $(VENV)/installed ## the generated parts of README.md: what is in, and the tables of results
+docs: $(VENV)/installed ## the generated parts of all pages, and the kept tables from their cards
 	@$(BIN)/python docs/generate.py
 
 clean: ## build leftovers and caches; .venv, the store .mu and results stay

@@ -1,123 +1,83 @@
-"""Writes the generated parts of README.md and docs/results.md anew: lists of what is in, tables.
+"""Writes every generated part of the documents anew: ``make docs``.
 
-A part stands between two comments. ``<!-- list:method -->`` … ``<!-- /list -->`` gets the choices
-of ``configs/method``. ``<!-- results:NAME -->`` … ``<!-- /results -->`` gets the headline scores of
-``experiments/NAME/results.json`` and the pictures beside it; without that file it stays as it is.
+A part stands between two comments, ``<!-- KIND:words -->`` … ``<!-- /KIND -->``. Of each kind, what
+stands there (where there is nothing to show yet, the part stays as it is):
+
+- ``list:method``: the choices of ``configs/method``, one line each; ``counts``: how many of each.
+- ``layout``: files and rooms of ``mu``; ``steps``: the steps of the store and their files.
+- ``options``, on the page of a method: its options, their defaults and what they mean.
+- ``results:NAME``, ``results:NAME REQUEST``: tables and pictures of ``experiments/NAME``.
+- ``findings:NAME NAME …``: the titles and findings of these studies.
+
+Beside the parts, ``experiments/NAME/table.md`` is written from the cards of each kept experiment.
 """
 
-import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from mu.configuration.choices import choices, summary
-from mu.reporting.format import mean_interval, share
-from mu.reporting.layout import sections, sequences, shown
-from mu.reporting.report import read_results
-from mu.reporting.results import tabulated
-from mu.reporting.scores import nearer
-from mu.reporting.section import Section
-from mu.reporting.table import comparisons
+from writers import catalogue, options, studies, tree
 
 TOP = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/results.md")
-PART = re.compile(r"(<!-- (list|results):(\w+) -->\n)(.*?)(<!-- /\2 -->)", re.DOTALL)
+PART = re.compile(
+    r"(<!-- (list|counts|layout|steps|options|results|findings)(?::([\w ]+))? -->\n)"
+    r"(.*?)(<!-- /\2 -->)",
+    re.DOTALL,
+)
 
 
-def catalogue(group: str) -> str:
-    """One line for each choice of a configuration group."""
-    lines = [
-        f"- {linked(group, name)}: {summary(path).removeprefix(f'{name}: ')}"
-        for name, path in choices(group).items()
-    ]
-    return "\n".join(lines) + "\n"
+def content(kind: str, words: list[str], page: Path, top: Path) -> str | None:
+    """What stands in a part of a page; None to leave it as it is."""
+    match kind, words:
+        case "list", [group]:
+            return catalogue.listed(group, page, top)
+        case "counts", []:
+            return catalogue.counts(page, top)
+        case "layout", []:
+            return tree.layout(top)
+        case "steps", []:
+            return tree.steps(top)
+        case "options", [] if page.parent.name == "methods":
+            return options.table(page.stem, top)
+        case "results", [name, *request]:
+            return studies.tables(name, " ".join(request), page, top)
+        case "findings", names:
+            return studies.findings(names, page, top)
+    return None
 
 
-def linked(group: str, name: str) -> str:
-    """The name of a choice; of a method with a link to its page."""
-    return f"[`{name}`](docs/methods/{name}.md)" if group == "method" else f"`{name}`"
-
-
-def headline(section: Section, folder: Path, here: Path) -> str:
-    """Headline scores, cost and verdict of each method on one request, with its picture."""
-    titles = [section.title(metric) for metric in section.headline]
-    rows = [["", *titles, "passes", "verdict"]]
-    for method in section.methods:
-        values = [
-            mean_interval(section.row(method, metric), section.limits(metric))
-            for metric in section.headline
-        ]
-        passes = section.row(method, "cost/passes")
-        cost = share(passes["mean"]) if passes else ""
-        rows.append([method, *values, cost, section.outcome(method).word])
-    text = f"**{section.name}**: {section.subject}; {section.size}.\n\n{grid(rows)}\n"
-    text += nearer_table(section)
-    picture = folder / f"{section.key}.svg"
-    if picture.is_file():
-        text += f"\n![Gaps to the oracle: {section.name}]({relative(picture, here)})\n"
-    return text
-
-
-def nearer_table(section: Section) -> str:
-    """How much nearer to the oracle each method is than unlinking alone; empty for images."""
-    found = nearer(section)
-    if found is None:
-        return ""
-    rows = [["", *found.titles]]
-    for method, cells in found.rows:
-        rows.append([method, *(f"{c.main} {c.sub} {c.word}".strip() for c in cells)])
-    return f"\n{found.caption}:\n\n{grid(rows)}\n"
-
-
-def grid(rows: list[list[str]]) -> str:
-    """Rows as a table, head first."""
-    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
-
-
-def relative(path: Path, here: Path) -> str:
-    """The path as seen from a folder."""
-    return Path(os.path.relpath(path, here)).as_posix()
-
-
-def outcome(name: str, top: Path, here: Path) -> str | None:
-    """The tables of one experiment for a page in a folder; None where its results are not there."""
-    folder = top / "experiments" / name
-    if not (folder / "results.json").is_file():
-        return None
-    results: dict[str, Any] = tabulated(read_results(folder))
-    found = sections(results)
-    parts = [f"{block}\n" for block in comparisons(results)]
-    parts += [headline(section, folder, here) for section in shown(found)]
-    for own in sequences(found).values():
-        picture = folder / f"{own[0].key}-row.svg"
-        if picture.is_file():
-            name = f"{own[0].request}: scores and passes over the requests"
-            parts.append(f"![{name}]({relative(picture, here)})\n")
-    everything = f"[all scores and gaps]({relative(folder / 'table.md', here)})"
-    return "\n".join([*parts, f"Made by `{results.get('command', '')}`; {everything}.\n"])
-
-
-def generated(text: str, top: Path = TOP, here: Path | None = None) -> str:
-    """The text of a page in the folder ``here`` with its generated parts as they should be."""
+def generated(text: str, page: Path, top: Path = TOP) -> str:
+    """The text of a page with its generated parts as they should be."""
 
     def part(match: re.Match[str]) -> str:
-        start, kind, name, old, end = match.groups()
-        new = catalogue(name) if kind == "list" else outcome(name, top, here or top)
+        start, kind, words, old, end = match.groups()
+        new = content(kind, (words or "").split(), page, top)
         return start + (old if new is None else new) + end
 
     return PART.sub(part, text)
 
 
+def pages(top: Path = TOP) -> list[Path]:
+    """Every page that may have generated parts; those of studies last, since others read none."""
+    own = [*sorted(top.glob("*.md")), *sorted((top / "docs").rglob("*.md"))]
+    return own + sorted((top / "experiments").glob("*/README.md"))
+
+
+def files(page: Path, top: Path = TOP) -> Iterator[tuple[Path, str]]:
+    """A page and, of a study, the table beside it, each with the text that it should have."""
+    yield page, generated(page.read_text(encoding="utf-8"), page, top)
+    if page.parent.parent == top / "experiments" and (found := studies.study(page.parent)):
+        yield page.parent / "table.md", found.table
+
+
 def main() -> int:
-    """Rewrite the pages."""
-    for name in PAGES:
-        path = TOP / name
-        old = path.read_text(encoding="utf-8")
-        new = generated(old, TOP, path.parent)
-        path.write_text(new, encoding="utf-8")
-        print(f"{name} was up to date" if new == old else f"{name} rewritten")
+    """Write what is not as it should be; the names of these files are printed."""
+    for page in pages():
+        for path, text in files(page):
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")
+                print(f"{path.relative_to(TOP)} rewritten")
     return 0
 
 

@@ -13,20 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from mu.errors import MuError, UsageError
-from mu.reporting.report import json_text, read_results
-from mu.tracking.judged import scores_of
-from mu.tracking.names import public
-from mu.tracking.rows import curves, summary
+from mu.results.judged import scores_of
+from mu.results.results import Results, read_results
+from mu.tracking.rows import AXIS, curve, summary
 
-COSTS = ("cost/passes", "cost/speedup", "cost/seconds", "cost/peak_memory_mb")
+COSTS = ("cost/passes", "cost/speedup", "cost/seconds")
 METHODS = ["unlearn", "original", "oracle", "evaluate"]  # job types, the report left out
 
 
-def views(results: dict[str, Any]) -> list[dict[str, Any]]:
+def views(results: Results) -> list[dict[str, Any]]:
     """Every view: its name, what runs it groups and filters by, and its sections of panels."""
-    logged = {key for card in results["cards"] for key in summary(card)}
-    drawn = {key for card in results["cards"] for points in curves(card).values() for p in points
-             for key in p}  # fmt: skip
+    logged = {key for card in results.cards for key in summary(card, results.scores(card))}
+    drawn = {key for card in results.cards for point in curve(card) for key in point}
     scores = headline(results, logged)
     gaps = [f"gap/{key}" for key in scores if f"gap/{key}" in logged]
     costs = [key for key in COSTS if key in logged]
@@ -34,12 +32,11 @@ def views(results: dict[str, Any]) -> list[dict[str, Any]]:
         view("By method", ["method"], {
             "Scores beside the oracle": [bars(key, f"oracle/{key}") for key in scores],
             "Gaps to the oracle": [bars(key) for key in gaps],
-            "Trajectories": lines(drawn, "unlearn/step"),
+            "Trajectories": lines(drawn, AXIS),
         }),
         view("By seed", ["seed", "method"], {
             "Scores": [bars(key) for key in scores],
             "Gaps to the oracle": [bars(key) for key in gaps],
-            "Training": lines(drawn, "train/epoch"),
         }),
         view("By cost", ["method"], {
             "Cost": [bars(key) for key in costs],
@@ -48,10 +45,10 @@ def views(results: dict[str, Any]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def headline(results: dict[str, Any], logged: set[str]) -> list[str]:
+def headline(results: Results, logged: set[str]) -> list[str]:
     """Public names of the headline scores of all panels that have a value."""
     panels = scores_of(results).values()
-    names = [public(n) for scores in panels for n, facts in scores.items() if facts["headline"]]
+    names = [f["public"] for scores in panels for f in scores.values() if f["headline"]]
     return [name for name in dict.fromkeys(names) if name in logged]
 
 
@@ -144,8 +141,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("--project", help="default: the name of the experiment")
     given = parser.parse_args(words)
     try:
-        results = json.loads(json_text(read_results(given.folder)))
-        project = given.project or results["experiment"]
+        results = read_results(given.folder)
+        project = given.project or results.experiment
         found = views(results)
         if given.publish:
             if not given.entity:

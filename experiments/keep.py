@@ -5,15 +5,16 @@ Usage: python experiments/keep.py results/NAME
 
 import shutil
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mu.reporting.layout import sections, sequences
 from mu.reporting.pictures.canvas import looks
 from mu.reporting.pictures.figures import forest, sequence
-from mu.reporting.report import json_text, read_results
-from mu.reporting.results import tabulated
 from mu.reporting.table import markdown_table
+from mu.results.card import Card
+from mu.results.results import Results, json_text, read_results, tabulated
 
 HERE = Path(__file__).parent
 LARGEST = 1_000_000  # bytes of a forget set that still belongs into a repository
@@ -36,9 +37,9 @@ mu reproduce experiments/{name} --out results/{name} "$@"
 
 def keep(folder: Path) -> Path:
     """Write ``experiments/NAME``; its path."""
-    results: dict[str, Any] = tabulated(read_results(folder))
-    shorten(results["cards"])
-    out = HERE / results["experiment"]
+    results = tabulated(read_results(folder))
+    results = replace(results, cards=shorten(results.cards))
+    out = HERE / results.experiment
     out.mkdir(exist_ok=True)
     (out / "results.json").write_text(json_text(results), encoding="utf-8")
     (out / "table.md").write_text(markdown_table(results), encoding="utf-8")
@@ -58,12 +59,14 @@ def keep(folder: Path) -> Path:
     return out
 
 
-def shorten(cards: list[dict[str, Any]]) -> None:
-    """Drop maps of embeddings that no picture shows: it takes those of the first pair."""
-    first = min((card.get("pair") or 0 for card in cards), default=0)
-    for card in cards:
-        if card.get("pair") != first and isinstance(card.get("details"), dict):
-            card["details"].pop("embedding", None)
+def shorten(cards: Sequence[Card]) -> list[Card]:
+    """The cards without the maps of embeddings that no picture shows: all but the first pair's."""
+    first = min((card.pair for card in cards), default=0)
+    return [card if card.pair == first else _without_map(card) for card in cards]
+
+
+def _without_map(card: Card) -> Card:
+    return replace(card, details={k: v for k, v in card.details.items() if k != "embedding"})
 
 
 def keep_forget_sets(source: Path, target: Path) -> None:
@@ -78,28 +81,27 @@ def keep_forget_sets(source: Path, target: Path) -> None:
         shutil.copy(path, target / path.name)
 
 
-def script_text(results: dict[str, Any]) -> str:
+def script_text(results: Results) -> str:
     """The content of reproduce.sh."""
-    cards = [card for card in results["cards"] if card.get("versions")]
-    versions = dict.fromkeys(f"{k} {v}" for c in cards for k, v in sorted(c["versions"].items()))
-    devices = dict.fromkeys(str(card["device"]) for card in cards)
-    digests = dict.fromkeys(
-        f"{c['data']}: {c['fingerprint']}" for c in cards if c.get("fingerprint")
-    )
+    cards = [card for card in results.cards if card.versions]
+    versions = dict.fromkeys(f"{k} {v}" for c in cards for k, v in sorted(c.versions.items()))
+    devices = dict.fromkeys(str(card.device) for card in cards)
+    digests = dict.fromkeys(f"{c.data}: {c.fingerprint}" for c in cards if c.fingerprint)
     commits = dict.fromkeys(
-        f"{card['commit']}{' with changes' if card.get('dirty') else ''}"
-        for card in cards
-        if card.get("commit")
+        f"{card.commit}{' with changes' if card.dirty else ''}" for card in cards if card.commit
     )
     return SCRIPT.format(
         versions=", ".join(versions) or "unknown versions",
         device=", ".join(devices) or "an unknown device",
         commit=f", commit {', '.join(commits)}" if commits else "",
-        command=results["command"],
+        command=results.command,
         data=", ".join(digests) or "not recorded",
-        name=results["experiment"],
+        name=results.experiment,
     )
 
 
 if __name__ == "__main__":
-    print(keep(Path(sys.argv[1])))
+    kept = keep(Path(sys.argv[1]))
+    print(kept)
+    if not (kept / "README.md").is_file():
+        print(f"write {kept / 'README.md'}: '# TITLE', then '> FINDING'; see CONTRIBUTING")

@@ -13,25 +13,26 @@ VERBS = {
     "store": "mu.verbs.store",
     "doctor": "mu.verbs.doctor",
 }
+ASKED = {"-h", "--help"}
 GUIDE = """\
 mu: did this method make this model forget these data, and at what cost?
 
-  mu run experiment=NAME [key=value ...] [out=DIR]   run it, print the table
-  mu plan experiment=NAME [key=value ...]            what is cached, what is to run
-  mu tune experiment=NAME [methods=a,b] [trials=20]  options from validation sets
+  mu run NAME [key=value ...] [out=DIR]    run an experiment, print its tables
+  mu plan NAME [key=value ...]             what is cached, what is to run
+  mu tune NAME [methods=a,b] [trials=20]   options from validation sets
   mu list methods|metrics|datasets|models|recipes|requests|experiments|modes
-  mu report DIR                                      write the report of a run anew
-  mu reproduce DIR                                   run again, compare every number
-  mu track DIR --resend                              send the cards of a run to W&B
-  mu store ls|gc|verify|export|import                what is kept, and how to share it
-  mu doctor                                          versions, devices, data, store
+  mu report DIR                            write the report of a run anew
+  mu reproduce DIR                         run again, compare every number
+  mu track DIR --resend                    send the cards of a run to W&B
+  mu store ls|gc|verify|export|import      what is kept, and how to share it
+  mu doctor                                versions, devices, data, store
 
+mu VERB --help says what a verb takes, with an example. NAME is one of
+mu list experiments, or a YAML file; experiment=NAME says the same.
 Keys: methods=a,b  requests=a,b  seeds=3 or seeds=0,4  oracles=3 choose;
-scale=small or mode=smoke takes a smaller version; weights=FILE scores your own
-unlearned model beside the others, original=FILE takes the original from a file;
-track=wandb mirrors the results; a group's name (model=resnet20) replaces a
-choice; any other key (recipe.epochs=3, method.alpha=5) overrides every block
-that has it.
+scale=small or mode=smoke takes a smaller version; a group's name
+(model=resnet20) replaces a choice; any other key (recipe.epochs=3,
+method.alpha=5) overrides every block that has it.
 Environment: MU_STORE (default .mu), MU_DATA_ROOT (default data), MU_CONFIGS.
 """
 
@@ -42,8 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     0 when every cell finished, 1 when one failed, 2 for bad usage, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    asked = bool({"-h", "--help"} & set(words))
-    if not words or words[0] == "help" or (asked and words[0] in ("-h", "--help", "run", "plan")):
+    if words[:1] == ["help"]:  # mu help run
+        words = [*words[1:2], "--help"]
+    if not words or words[0] in ASKED:
         print(GUIDE, end="")
         return 0
     if words[0] == "--version":
@@ -52,7 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(__version__)
         return 0
     from mu.errors import MuError
+    from mu.verbs.help import HELP
 
+    if words[0] in HELP and ASKED & set(words):
+        print(HELP[words[0]], end="")
+        return 0
     try:
         return dispatch(words[0], words[1:])
     except SystemExit:  # argparse has printed the options of a verb

@@ -1,15 +1,15 @@
-"""The card: the small JSON result of one row, from which every table and page is made."""
+"""How the card of a row is made: from what its steps found, said and cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mu.errors import CellFailed
 from mu.evaluation.cost import cost_values, passes
+from mu.results.card import Card, Keys, Seeds
+from mu.results.words import ORACLE
 from mu.running.jobs import one_line
-from mu.steps import Comparison, Found, State, Steps
+from mu.steps import Comparison, Scored, State, Steps
 
-SCHEMA = 1
-Card = dict[str, Any]
 Values = dict[str, float | None]
 
 
@@ -19,7 +19,7 @@ def make_card(
     number: int,
     request: Comparison | None = None,
     state: State | None = None,
-    found: Found | None = None,
+    found: Scored | None = None,
     floor: Sequence[Values] = (),
     failure: CellFailed | None = None,
 ) -> Card:
@@ -43,41 +43,41 @@ def make_card(
     scores: Values = {}
     if found and found.values and request:
         scores = found.values | costs(steps, method, state, request.oracles, number)
-    return {
-        "schema": SCHEMA,
-        "block": steps.index,
-        **block.names,
-        "panel": block.names["evaluation"],
-        "title_data": block.config["data"].get("title", block.names["data"]),
-        "request": steps.request,
-        "step": number,
-        "steps": len(block.requests[steps.request]),
-        "request_kind": selection.get("kind"),
-        "n_forget": selection.get("n_forget"),
-        "n_retain": selection.get("n_retain"),
-        "forget_digest": selection.get("forget_digest"),
-        "search": selection.get("search"),
-        "method": method,
-        "seed": steps.seed,
-        "pair": steps.pair,
-        "defaults": not (options["changed"] or tuned),
-        "tuned": tuned,
-        "values": scores,
-        "oracle": {name: [one[name] for one in floor] for name in (floor[0] if floor else {})},
-        "oracle_recipe": "same" if block.original is None else "other",
-        "details": found.details if found else {},
-        "trajectory": own.get("trajectory", {}),
-        "facts": own.get("facts", {}),
-        "exactness": exactness(steps, own, request),
-        "warnings": own.get("warnings", []),
-        "error": one_line(failure) if failure else None,
-        "method_config": steps.method(method) if method in block.methods else None,
-        "recipe_config": block.config["recipe"],
-        **provenance(steps, request, state),
-    }
+    about = {**block.names, **provenance(steps, request, state)}
+    return Card(
+        block=steps.index,
+        **about,
+        panel=block.names["evaluation"],
+        title_data=block.config["data"].get("title", block.names["data"]),
+        request=steps.request,
+        step=number,
+        steps=len(block.requests[steps.request]),
+        request_kind=selection.get("kind"),
+        n_forget=selection.get("n_forget"),
+        n_retain=selection.get("n_retain"),
+        forget_digest=selection.get("forget_digest"),
+        search=selection.get("search"),
+        method=method,
+        seed=steps.seed,
+        pair=steps.pair,
+        defaults=not (options["changed"] or tuned),
+        tuned=tuned,
+        values=scores,
+        oracle={name: [one[name] for one in floor] for name in (floor[0] if floor else {})},
+        oracle_recipe="same" if block.original is None else "other",
+        details=found.details if found else {},
+        trajectory=own.get("trajectory", {}),
+        facts=own.get("facts", {}),
+        exactness=exactness(steps, own, request),
+        warnings=own.get("warnings", []),
+        error=one_line(failure) if failure else None,
+        method_config=steps.method(method) if method in block.methods else None,
+        recipe_config=block.config["recipe"],
+        fingerprint=steps.facts.get("fingerprint"),
+    )
 
 
-def exactness(steps: Steps, own: Card, request: Comparison | None) -> str | None:
+def exactness(steps: Steps, own: Mapping[str, Any], request: Comparison | None) -> str | None:
     """Whether the statistics of an analytic head are those of one that never saw what is forgotten.
 
     That one is the oracle of the model's own seed, which has the same backbone and expansion.
@@ -93,11 +93,6 @@ def exactness(steps: Steps, own: Card, request: Comparison | None) -> str | None
     return "equal" if mine == oracle else "unequal"
 
 
-def refused(error: str) -> bool:
-    """Whether a card's error says that the method does not serve such requests: no failure."""
-    return error.startswith("not applicable")
-
-
 def costs(
     steps: Steps, method: str, state: State | None, oracles: Sequence[State], number: int
 ) -> Values:
@@ -107,7 +102,7 @@ def costs(
     """
     trainings = [steps.run.facts(o.learner)["cost"] for o in oracles]
     retrain = {name: sum(c[name] for c in trainings) / len(trainings) for name in trainings[0]}
-    if method == "oracle":
+    if method == ORACLE:
         spent = retrain
     elif method in steps.block.methods and state is not None:
         facts = steps.run.facts(state.learner)
@@ -119,7 +114,7 @@ def costs(
     values = cost_values(spent, retrain)
     if len(steps.block.requests[steps.request]) > 1:
         spent_so_far = so_far(steps, state, passes(retrain)) if state else 0.0
-        values["cost/passes_so_far"] = float(number + 1) if method == "oracle" else spent_so_far
+        values["cost/passes_so_far"] = float(number + 1) if method == ORACLE else spent_so_far
     return {name: v if v == v else None for name, v in values.items()}
 
 
@@ -139,25 +134,20 @@ def so_far(steps: Steps, state: State, retrain: float) -> float:
     return sum(own / (retrain * size) for own, size in zip(done, sizes, strict=True))
 
 
-def provenance(steps: Steps, request: Comparison | None, state: State | None) -> Card:
+def provenance(steps: Steps, request: Comparison | None, state: State | None) -> dict[str, Any]:
     """Seeds and store keys of everything behind a row, and versions and device it was made with."""
     manifest = steps.run.manifest(state.learner) if state else {}
     learner = state.learner[1] if state else None
+    seed = steps.seed
     return {
-        "seeds": {
-            "train": steps.seed,
-            "select": steps.seed,
-            "unlearn": steps.seed,
-            "oracles": steps.oracle_seeds,
-        },
-        "fingerprint": steps.facts.get("fingerprint"),
-        "keys": {
-            "learner": learner,
-            "data": steps.data[1] or None,
-            "original": request.original.learner[1] if request else None,
-            "selection": request.selection[1] if request else None,
-            "oracles": [oracle.learner[1] for oracle in request.oracles] if request else [],
-        },
+        "seeds": Seeds(train=seed, select=seed, unlearn=seed, oracles=steps.oracle_seeds),
+        "keys": Keys(
+            learner=learner,
+            data=steps.data[1] or None,
+            original=request.original.learner[1] if request else None,
+            selection=request.selection[1] if request else None,
+            oracles=[oracle.learner[1] for oracle in request.oracles] if request else [],
+        ),
         "versions": manifest.get("versions", {}),
         "device": manifest.get("device"),
         "learner": learner,

@@ -15,9 +15,8 @@ from mu.evaluation.score import Score
 from mu.evaluation.signals import Signals, Split
 from mu.forget_sets.files import Request
 from mu.forget_sets.request import check, selection
-from mu.models.base import Learner, as_batch
+from mu.models.base import Learner, Progress, as_batch
 from mu.models.predict import predict
-from mu.training.fit import Progress
 from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply
 from mu.unlearning.serve import parts_for
 
@@ -177,8 +176,8 @@ def evaluate(
             no list of models.
     """
     from mu.evaluation.derived import derived_values, oracle_mean
-    from mu.evaluation.score import Peers, oracle_values, panel_values
-    from mu.evaluation.scoring import build_scores
+    from mu.evaluation.score import Peers, panel_values
+    from mu.evaluation.scoring import build_scores, finite
 
     known = choices("evaluation")
     if panel not in known:
@@ -196,9 +195,11 @@ def evaluate(
         original=None if original is None else _signals(original, batches, device)[0],
         untrained=[_signals(one, batches, device)[0] for one in untrained],
     )
-    listed = oracle_values(scores, split, peers)
-    floor = [_finite({name: v[i] for name, v in listed.items()}) for i in range(len(oracles))]
-    values = _finite(panel_values(scores, own, split, peers))
+    floor = [
+        finite(panel_values(scores, one, split, peers.without(i)))
+        for i, one in enumerate(peers.oracles)
+    ]
+    values = finite(panel_values(scores, own, split, peers))
     values |= derived_values(config, values, floor)
     floor = [
         one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]], is_oracle=True)
@@ -206,11 +207,6 @@ def evaluate(
     ]
     values |= {f"oracle/{name}": oracle_mean(name, floor) for name in values}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _finite(values: dict[str, float]) -> dict[str, float | None]:
-    """The same values, None where a score does not apply."""
-    return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
 def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:

@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from mu.card import Card, Values, make_card
+from mu.card import Values, make_card
 from mu.configuration.experiment import Block
 from mu.errors import CellFailed
 from mu.evaluation.derived import derived_values
+from mu.results.card import Card
+from mu.results.words import ORACLE, ORIGINAL, RANDOM
 from mu.running.jobs import Ref
 from mu.running.runner import Runner
-from mu.steps import Comparison, Found, State, Steps
+from mu.steps import Comparison, Scored, State, Steps
 
 Result = TypeVar("Result")
 
@@ -34,7 +36,7 @@ class Cell:
     def __init__(self, run: Runner, index: int, block: Block, request: str, pair: int) -> None:
         self.block, self.request, self.pair = block, request, pair
         self.steps = Steps(run, block, request, pair, index)
-        self.rows = ["original", "random_weights", "oracle", *block.methods]
+        self.rows = [ORIGINAL, RANDOM, ORACLE, *block.methods]
         self.number = 0  # of the request that the fold is at
 
     async def cards(self) -> list[Card]:
@@ -79,7 +81,7 @@ class Cell:
             if number not in scored:
                 continue
             random, oracles = State(untrained, after), [State(fit, after) for fit in fits]
-            rows = {"original": original, "random_weights": random, **states}
+            rows = {ORIGINAL: original, RANDOM: random, **states}
             yield await self.scored(Comparison(number, selection, original, random, oracles), rows)
 
     async def oracles(self, removed: Sequence[Ref]) -> list[Ref]:
@@ -140,29 +142,29 @@ class Cell:
             one.values.update(self.derived(one, without(values, place), is_oracle=True))
         pictures = await self.steps.gallery(request.selection) if self.pair == 0 else {}
 
-        def card(name: str, state: State | CellFailed, one: Found | CellFailed) -> Card:
+        def card(name: str, state: State | CellFailed, one: Scored | CellFailed) -> Card:
             failure = next((x for x in (state, one) if isinstance(x, CellFailed)), None)
             if isinstance(state, CellFailed) or isinstance(one, CellFailed):
                 return make_card(self.steps, name, request.number, request, failure=failure)
-            if name != "oracle":
+            if name != ORACLE:
                 one.values.update(self.derived(one, values))
-            shown = {"gallery": pictures} if pictures and name == "original" else {}
-            return make_card(self.steps, name, request.number, request, state, one, values) | shown
+            made = make_card(self.steps, name, request.number, request, state, one, values)
+            return replace(made, gallery=pictures) if pictures and name == ORIGINAL else made
 
         cards = [card(n, s, v) for (n, s), v in zip(rows.items(), found, strict=True)]
-        return [*cards, card("oracle", oracles[0], mean(floor))]
+        return [*cards, card(ORACLE, oracles[0], mean(floor))]
 
     async def score(
         self, request: Comparison, state: State | CellFailed, oracles: Sequence[State]
-    ) -> Found:
+    ) -> Scored:
         """Scores of one state of a request against some of its oracles."""
         found = await self.steps.score(
             state, oracles, request.original, request.untrained, request.selection
         )
         # The runner hands every reader of a step the same facts.
-        return Found(dict(found.values), found.details)
+        return Scored(dict(found.values), found.details)
 
-    def derived(self, found: Found, oracles: Sequence[Values], is_oracle: bool = False) -> Values:
+    def derived(self, found: Scored, oracles: Sequence[Values], is_oracle: bool = False) -> Values:
         """Scores made of other scores; none in a plan, where there are no others."""
         panel = self.block.config["evaluation"]
         return derived_values(panel, found.values, oracles, is_oracle) if found.values else {}
@@ -176,13 +178,13 @@ async def attempt(work: Awaitable[Result]) -> Result | CellFailed:
         return error
 
 
-def mean(floor: Sequence[Found]) -> Found:
+def mean(floor: Sequence[Scored]) -> Scored:
     """Mean of each score over the oracles for which it is a number; details of the first."""
     found: dict[str, float | None] = {}
     for name in floor[0].values:
         known = [v for one in floor if (v := one.values[name]) is not None]
         found[name] = sum(known) / len(known) if known else None
-    return Found(found, floor[0].details)
+    return Scored(found, floor[0].details)
 
 
 def without(values: Sequence[Values], place: int) -> list[Values]:

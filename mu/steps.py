@@ -9,16 +9,17 @@ from typing import Any
 
 from mu.configuration.experiment import Block
 from mu.configuration.words import placed
-from mu.data.facts import data_files, resolved
+from mu.data.facts import data_files, resolved, without_pretrained
 from mu.errors import CellFailed, UsageError
 from mu.forget_sets.wants import wants
+from mu.running.helpers import helpers
 from mu.running.jobs import Ref
 from mu.running.runner import Runner
 
 NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")
 PLAIN_FIT = "mu.training.fit:step"  # a recipe's ``fit`` may name another step
-SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
+SELECT, SEARCH = "mu.forget_sets.select:step", "mu.forget_sets.search.step:step"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Found:
+class Scored:
     """What scoring one state gave: a number for each score, and vectors for the report."""
 
     values: dict[str, float | None]
@@ -122,7 +123,7 @@ class Steps:
         if epochs is not None:
             recipe, checkpoint = recipe | {"epochs": epochs}, None
             recipe.pop("fit", None)
-            model = untrained(model)
+            model = without_pretrained(model)
         kept = self.run.facts(removed[-1])["kept"] if removed else self.facts["kept"]
         kind = role or ("untrained" if epochs == 0 else "oracle" if removed else "original")
         return await self.run.step(
@@ -164,74 +165,54 @@ class Steps:
             request[name] = values[self.block.places[self.pair] % len(values)]
         surrogate, asked = request.pop("surrogate", None), wants(request)
         trainer = await self.others(surrogate) if surrogate else self
-        parts = await self._parts(asked, before)
-        seen: Sequence[Ref | None] = parts or [None] * asked.get("models", 0)
-        signals = await gather(
-            *(
-                trainer.selector((*before, part) if part else before, before, SELECTING + n)
-                for n, part in enumerate(seen)
-            )
-        )
-        numbers = [SELECTING + n for n in range(asked.get("learners", 0))]
-        if request.get("same_seed"):  # the very model that is scored
-            numbers[0] = 0
-        learners = await gather(*(trainer.selector(before, before, n) for n in numbers))
-        found = [*signals, *learners]
+        found = await helpers(trainer, asked, before, bool(request.get("same_seed")))
         config = {"data": self.config["data"], "request": request, "seed": self.seed}
         more: dict[str, Any] = {}
-        if learners:
+        if found.learners:
             recipe = {k: v for k, v in self.config["recipe"].items() if k in RUNTIME}
             batch_size = self.config["evaluation"]["batch_size"]
             more = {"model": trainer.model, "recipe": recipe, "batch_size": batch_size}
             config = trainer.given(**config, **more)
         return await self.run.step(
             "select",
-            "mu.forget_sets.request:step",
+            SEARCH if found.learners else SELECT,
             key={
                 "data": self.data_key,
                 "request": {k: v for k, v in request.items() if k != "path"},
                 "file": file_digest(request.get("path")),
                 "before": [self.run.facts(ref)["forget_digest"] for ref in before],
                 "seed": self.seed,
-                "signals": [one[1] for _, one in found],
+                "signals": [key for _, key in found.signals],
                 **more,
             },
             config=config,
             inputs={
                 "removed": list(before),
-                "signals": [one for _, one in found],
-                "parts": parts,
-                "learners": [learner for learner, _ in learners],
+                "signals": found.signals,
+                "holdouts": found.holdouts,
+                "learners": found.learners,
             },
             label=f"select {self.request}",
         )
 
-    async def _parts(self, asked: dict[str, int], before: Sequence[Ref]) -> list[Ref]:
-        """What each model of a selection is trained without: other halves, or folds."""
-        kind = next((k for k in ("halves", "folds") if k in asked), None)
-        if kind is None:
-            return []
-        number, seed = asked[kind], self._seed(SELECTING)
+    async def holdout(self, before: Sequence[Ref], number: int, **which: int) -> Ref:
+        """What a model of a selection is trained without: the other half, or a fold."""
+        seed = self._seed(number)
+        return await self.run.step(
+            "holdout",
+            "mu.forget_sets.partition:step",
+            key={
+                "data": self.data_key,
+                "before": [self.run.facts(ref)["forget_digest"] for ref in before],
+                **which,
+                "seed": seed,
+            },
+            config={"data": self.config["data"], **which, "seed": seed},
+            inputs={"removed": list(before)},
+            label=f"hold out for {self.request}",
+        )
 
-        async def one(k: int) -> Ref:
-            part = {"half": k} if kind == "halves" else {"fold": k, "folds": number}
-            return await self.run.step(
-                "part",
-                "mu.forget_sets.partition:step",
-                key={
-                    "data": self.data_key,
-                    "before": [self.run.facts(ref)["forget_digest"] for ref in before],
-                    **part,
-                    "seed": seed,
-                },
-                config={"data": self.config["data"], **part, "seed": seed},
-                inputs={"removed": list(before)},
-                label=f"part {k} for {self.request}",
-            )
-
-        return list(await gather(*map(one, range(number))))
-
-    async def selector(
+    async def helper(
         self, removed: Sequence[Ref], before: Sequence[Ref], number: int
     ) -> tuple[Ref, Ref]:
         """A model that helps to select, trained without ``removed``, and its signals.
@@ -390,7 +371,7 @@ class Steps:
         original: State,
         untrained: State,
         selection: Ref,
-    ) -> Found:
+    ) -> Scored:
         """Scores of the panel for one state, and the details of the report."""
         if isinstance(state, CellFailed):
             raise state
@@ -421,7 +402,7 @@ class Steps:
             label=f"score {self.request}, seed {self.seed}",
         )
         facts = self.run.facts(ref, missing={})
-        return Found(facts.get("values", {}), facts.get("details", {}))
+        return Scored(facts.get("values", {}), facts.get("details", {}))
 
     async def gallery(self, selection: Ref) -> dict[str, Any]:
         """Pictures of a few forgotten samples; empty where there are none to show."""
@@ -441,18 +422,6 @@ class Steps:
         threads = self.config["recipe"].get("threads", 1)
         shared = {"data": self.config["data"], "model": self.model, "threads": threads}
         return shared | {"device": self.config["device"]} | more
-
-
-def untrained(model: Any) -> Any:
-    """The model configuration without weights that somebody else trained.
-
-    Example:
-        >>> untrained({"network": {"name": "vit", "pretrained": True}})
-        {'network': {'name': 'vit', 'pretrained': False}}
-    """
-    if not isinstance(model, dict):
-        return model
-    return {k: False if k == "pretrained" else untrained(v) for k, v in model.items()}
 
 
 def by_content(options: dict[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,13 @@ PAGES = Path(__file__).parents[1] / "docs" / "methods"
 
 @pytest.mark.parametrize("name", choices("method"))
 def test_it_has_a_page_that_names_every_option(name):
-    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    page = PAGES / f"{name}.md"
+    assert page.is_file(), f"write docs/methods/{name}.md, see CONTRIBUTING 'A page'"
+    text = page.read_text(encoding="utf-8")
     assert text.startswith("# ")
     options = [key for key in options_of(read_yaml(choices("method")[name])) if key != "_target_"]
     missing = [option for option in options if f"`{option}`" not in text]
-    assert not missing, f"docs/methods/{name}.md says nothing of {', '.join(missing)}"
+    assert not missing, f"docs/methods/{name}.md says nothing of {', '.join(missing)}: make docs"
     assert "mu run " in text
 
 

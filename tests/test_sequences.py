@@ -2,7 +2,8 @@
 
 import pytest
 
-from mu.configuration.experiment import load_experiment, repeated, sequence_of, steps_of
+from mu.configuration.experiment import load_experiment, sequence_of, steps_of
+from mu.configuration.requests import repeated
 from mu.errors import UsageError
 
 QUICK = ("recipe.epochs=1", "seeds=1", "oracles=1", "compute.workers=0")

@@ -14,7 +14,7 @@ FACTS = {
     "select/a": {"kept": "no a", "view": "without a", "forget_digest": "a"},
     "select/b": {"kept": "no b", "view": "without b", "forget_digest": "b"},
     "score": {"values": {"ua": 0.5}, "details": {"samples": [1]}},
-    "part": {"kept": "a half", "forget_digest": "h"},
+    "holdout": {"kept": "a half", "forget_digest": "h"},
 }
 A, B = ("select", "a"), ("select", "b")
 
@@ -263,7 +263,7 @@ def test_models_that_select_are_neither_originals_nor_oracles():
         assert not {fit.key["seed"] for fit in fits} & {steps.seed, *steps.oracle_seeds}
         assert len(made[-1].inputs["signals"]) == number
         assert {fit.key["kept"] for fit in fits} == {"all" if "models" in more else "a half"}
-        assert len(made[-1].inputs["parts"]) == (0 if "models" in more else number)
+        assert len(made[-1].inputs["holdouts"]) == (0 if "models" in more else number)
 
 
 def test_a_selector_may_be_handed_learners_of_other_seeds_or_of_the_same():

@@ -18,7 +18,7 @@ from torch_geometric.utils import negative_sampling
 
 from mu.data.named_graphs import NamedLinks
 from mu.forget_sets.near_test import NearTest
-from mu.forget_sets.request import select
+from mu.forget_sets.select import select
 from mu.models.base import Learner
 from mu.models.graph import GCN
 from mu.unlearning.base import Context, DataPart, Unlearner

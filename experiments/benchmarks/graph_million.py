@@ -23,7 +23,7 @@ from mu.data.block_model import BlockLinks
 from mu.evaluation.graph import ForgetAUC, ForgetTestAUC, TestAUC
 from mu.evaluation.signals import Split
 from mu.forget_sets.random import RandomSet
-from mu.forget_sets.request import select
+from mu.forget_sets.select import select
 from mu.models.base import Learner
 from mu.models.graph import GCN
 from mu.models.predict import predict

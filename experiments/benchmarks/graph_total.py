@@ -18,7 +18,7 @@ from mu.evaluation.distance import js
 from mu.evaluation.graph import ForgetAUC, TestAUC
 from mu.evaluation.signals import Signals, Split, class_scores
 from mu.forget_sets.near_test import NearTest
-from mu.forget_sets.request import select
+from mu.forget_sets.select import select
 from mu.models.base import Learner
 from mu.models.graph import GCN
 from mu.models.predict import predict

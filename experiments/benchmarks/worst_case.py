@@ -17,11 +17,11 @@ from ratio import compare, conditions
 from torch import nn
 
 from mu.data.base import Ids, TensorData
-from mu.forget_sets.request import select
-from mu.forget_sets.search.bilevel import Lower, bilevel, overlap
+from mu.forget_sets.helper_model import HelperModel
+from mu.forget_sets.search.bilevel import LowerLosses, bilevel, overlap
 from mu.forget_sets.search.lower import LowerLevel, sample_losses
 from mu.forget_sets.search.projection import project
-from mu.forget_sets.seen import Seen, Setting
+from mu.forget_sets.search.setting import Setting
 from mu.forget_sets.worst_case import WorstCaseSelector, indicator
 from mu.models.base import Learner
 from mu.models.predict import predict
@@ -31,7 +31,7 @@ from mu.unlearning.finetune import FineTune
 N, SHARE = 4000, 0.1
 
 
-def problem() -> tuple[TensorData, Seen]:
+def problem() -> tuple[TensorData, HelperModel]:
     """Prototypes of ten classes with noise, a tenth of the labels wrong, and a small CNN."""
     generator = torch.Generator().manual_seed(0)
     y = torch.arange(N + 200) % 10
@@ -56,7 +56,7 @@ def problem() -> tuple[TensorData, Seen]:
             torch.autograd.backward(loss)
             optimizer.step()
     signals = predict(learner.eval(), data.loader(data.universe(), batch_size=512))
-    return data, Seen(signals, data.parts["train"], learner)
+    return data, HelperModel(signals, data.parts["train"], learner)
 
 
 def lower() -> FineTune:
@@ -64,7 +64,7 @@ def lower() -> FineTune:
     return FineTune(epochs=2, lr=1e-3, optimizer="sign", batch_size=256)
 
 
-def selections(data: TensorData, seen: Seen, level: LowerLevel) -> None:
+def selections(data: TensorData, seen: HelperModel, level: LowerLevel) -> None:
     """What selections cost and what their sets are worth."""
     ids, m = data.parts["train"], int(SHARE * N)
     one_pass = np.argsort(level.losses(seen.learner, level.view))[:m]
@@ -80,7 +80,7 @@ def selections(data: TensorData, seen: Seen, level: LowerLevel) -> None:
         options = {"steps": 10, "step": 1e4, "kind": "absolute", "patience": None}
         sets["plain"].append(
             bilevel(
-                lambda w: Lower(level.losses(*level(w, seed))),
+                lambda w: LowerLosses(level.losses(*level(w, seed))),
                 indicator(start, N),
                 m,
                 **{**options, "stable": None, "keep": "last"},  # type: ignore[arg-type]
@@ -93,7 +93,7 @@ def selections(data: TensorData, seen: Seen, level: LowerLevel) -> None:
         turns = itertools.count(100 * draw(name))
         sets[name].append(
             bilevel(
-                lambda w: Lower(level.losses(*level(w, next(turns)))),
+                lambda w: LowerLosses(level.losses(*level(w, next(turns)))),
                 indicator(one_pass, N),
                 m,
                 **{"steps": steps, "step": 10.0, "average": True, "patience": None},
@@ -102,7 +102,7 @@ def selections(data: TensorData, seen: Seen, level: LowerLevel) -> None:
 
     def whole() -> None:
         seed = draw("whole selection")
-        found = select(
+        found = search(
             WorstCaseSelector(lower(), share=SHARE), data, {}, seed, [seen], Context(), 512
         )
         sets["whole selection"].append(np.searchsorted(ids, found.ids))

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from mu.analytic.inverse import Inverse, correction, factor, solution
-from mu.analytic.statistics import Rows, Statistics
+from mu.analytic.statistics import Intake, Statistics
 
 TRIED = (16, 128)  # rows at which a correction is timed; its cost is a straight line between
 
@@ -22,14 +22,14 @@ def crossover(features: int, classes: int) -> int:
     rng = np.random.default_rng(0)
     classes = max(classes, 2)
     x = rng.random((max(TRIED), features))
-    rows = Rows(1.0, x, rng.integers(0, classes, len(x)))
+    rows = Intake(1.0, x, rng.integers(0, classes, len(x)))
     statistics = Statistics.empty(features).changed([rows])
     weight = np.zeros((features, classes))
     solve = best(lambda: solution(factor(statistics.gram, 1.0), weight))
     inverse = Inverse.of(factor(statistics.gram, 1.0), 0)
 
     def correct(k: int) -> float:
-        few = Rows(1.0, x[:k], rows.labels[:k])
+        few = Intake(1.0, x[:k], rows.labels[:k])
 
         def once() -> None:
             z, _ = correction(inverse, 0, few, weight)

@@ -12,14 +12,14 @@ from scipy.linalg.blas import dsymm
 from torch import Tensor
 
 from mu.analytic.crossover import crossover
-from mu.analytic.intake import check_options, features_of, rows_of
+from mu.analytic.intake import check_options, features_of, intake_of
 from mu.analytic.inverse import Inverse, correction, factor, solution
 from mu.analytic.ledger import Ledger
 from mu.analytic.statistics import (
     EXACT,
+    Intake,
     Labels,
     Matrix,
-    Rows,
     Statistics,
     joined,
     step_of,
@@ -38,7 +38,7 @@ class State:
 
     statistics: Statistics
     ledger: Ledger
-    pending: tuple[Rows, ...] = ()
+    pending: tuple[Intake, ...] = ()
     entries: Counter[bytes] = field(default_factory=Counter)
     counts: Labels = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     weight: Matrix | None = None
@@ -220,7 +220,7 @@ class AnalyticHead:
 
     # How ---------------------------------------------------------------------------------------
 
-    def _change(self, rows: Rows) -> None:
+    def _change(self, rows: Intake) -> None:
         """Let rows come or go, by whatever is cheapest."""
         state = self._state
         hashes = Counter(self._checked(rows))
@@ -249,7 +249,7 @@ class AnalyticHead:
         if sum(map(len, self._state.pending)) > BUFFERED or self._is_late():
             self._fold_rows()
 
-    def _is_small(self, rows: Rows) -> bool:
+    def _is_small(self, rows: Intake) -> bool:
         """Whether correcting the inverse is cheaper than solving anew."""
         if self._inverse is None and rows.sign > 0:
             return False  # learning alone needs sums, and no inverse
@@ -257,7 +257,7 @@ class AnalyticHead:
             self.crossover = crossover(self.in_features, len(self._state.counts))
         return len(rows) < self.crossover
 
-    def _correct(self, rows: Rows, after: State) -> None:
+    def _correct(self, rows: Intake, after: State) -> None:
         """Correct inverse and weights for a few rows; ``after`` has all else of the new state."""
         if self._inverse is None:
             self._invert()
@@ -364,7 +364,7 @@ class AnalyticHead:
             np.add.at(found.T, rows.labels, rows.sign * rows.features)
         return found
 
-    def _checked(self, rows: Rows) -> Sequence[bytes]:
+    def _checked(self, rows: Intake) -> Sequence[bytes]:
         """Hashes of rows that may come or go.
 
         Raises:
@@ -386,9 +386,9 @@ class AnalyticHead:
                 )
         return hashes
 
-    def _rows(self, x: Tensor, y: Tensor, sign: float) -> Rows:
+    def _rows(self, x: Tensor, y: Tensor, sign: float) -> Intake:
         """Rows of a request, on the grid."""
-        return rows_of(x, y, sign, self.in_features, self.grid, self._state.step)
+        return intake_of(x, y, sign, self.in_features, self.grid, self._state.step)
 
     # How it is kept ----------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mu.analytic.statistics import Matrix, Rows, onto_grid, step_of
+from mu.analytic.statistics import Intake, Matrix, onto_grid, step_of
 from mu.errors import UsageError
 
 
@@ -39,9 +39,9 @@ def features_of(x: Tensor, width: int) -> Matrix:
     return found
 
 
-def rows_of(
+def intake_of(
     x: Tensor, y: Tensor, sign: float, width: int, grid: int | None, step: float | None
-) -> Rows:
+) -> Intake:
     """Rows with their labels, on the grid; its step is that of the rows where there is none yet.
 
     Raises:
@@ -56,6 +56,6 @@ def rows_of(
     if len(labels) and labels.min() < 0:
         raise UsageError(f"label {labels.min()} is not a class id")
     if grid is None:
-        return Rows(sign, features + 0.0, labels)
+        return Intake(sign, features + 0.0, labels)
     step = step or step_of(features, grid, None)
-    return Rows(sign, onto_grid(features, step), labels, step)
+    return Intake(sign, onto_grid(features, step), labels, step)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg.blas import dgemm, dsymm, dsymv, dsyrk, dtrsm
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
-from mu.analytic.statistics import Matrix, Rows
+from mu.analytic.statistics import Intake, Matrix
 from mu.errors import UsageError
 
 
@@ -74,7 +74,7 @@ class Inverse:
                 self.base = dsyrk(sign, part, beta=1.0, c=self.base, lower=1, overwrite_c=1)
 
 
-def correction(inverse: Inverse, used: int, rows: Rows, weight: Matrix) -> tuple[Matrix, Matrix]:
+def correction(inverse: Inverse, used: int, rows: Intake, weight: Matrix) -> tuple[Matrix, Matrix]:
     """What some rows do to R and W, by Woodbury's identity.
 
     With U = R Xᵀ, S = I ± X U = L Lᵀ and Z = U L⁻ᵀ: R changes by ∓Z Zᵀ and W by ±Z L⁻¹ (Y − X W),

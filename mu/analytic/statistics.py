@@ -36,7 +36,7 @@ class Statistics:
         gram = np.zeros((features, features), order="F")
         return cls(gram, np.zeros((features, 0)), np.zeros(0, dtype=np.int64))
 
-    def changed(self, parts: "Sequence[Rows]") -> "Statistics":
+    def changed(self, parts: "Sequence[Intake]") -> "Statistics":
         """Those after some rows came or went; these stay as they are."""
         gram = self.gram.copy(order="F")
         classes = max([len(self.counts), *(int(p.labels.max()) + 1 for p in parts if len(p))])
@@ -60,8 +60,8 @@ class Statistics:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows that come (sign 1) or go (sign −1), and the step of their grid."""
+class Intake:
+    """Rows that come in (sign 1) or go (sign −1), and the step of their grid."""
 
     sign: float
     features: Matrix
@@ -78,7 +78,7 @@ class Rows:
         return found
 
 
-def joined(parts: Sequence[Rows]) -> list[Rows]:
+def joined(parts: Sequence[Intake]) -> list[Intake]:
     """The rows that come as one, and those that go as another: one product for many requests."""
     found = []
     for sign in (1.0, -1.0):
@@ -86,7 +86,7 @@ def joined(parts: Sequence[Rows]) -> list[Rows]:
         if own:
             features = np.concatenate([part.features for part in own])
             labels = np.concatenate([part.labels for part in own])
-            found.append(Rows(sign, features, labels))
+            found.append(Intake(sign, features, labels))
     return found
 
 

@@ -1,54 +1,145 @@
-"""One configuration out of choices: composed by Hydra, changed by settings, complete."""
+"""One configuration out of choices: read, changed by settings, its interpolations resolved."""
 
+import copy
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices, config_folders, read_yaml, unknown
-from mu.configuration.words import check_type
+from mu.configuration.settings import Settings, has_interpolation
 from mu.errors import UsageError
 
+SPOKEN = {"data": "data set", "evaluation": "evaluation panel"}
+Config = dict[str, Any]
 
-def composed(names: dict[str, str], settings: dict[str, Any], used: set[str]) -> dict[str, Any]:
-    """One configuration of groups, with the settings whose keys it has."""
+
+def composed(names: Mapping[str, str], settings: Settings | None = None) -> Config:
+    """One configuration of groups, with the settings whose keys it has.
+
+    Args:
+        names: The choice of each group.
+        settings: What else to set.
+
+    Raises:
+        UsageError: A choice there is not, a value of another type, or an interpolation that leads
+            nowhere.
+    """
+    config = merged(names)
+    return interpolated(settings.into(config) if settings else config)
+
+
+class BlockChoices:
+    """The choices of a block with its settings, composed once; methods are composed upon them.
+
+    Args:
+        names: The choice of each group.
+        settings: Of the block.
+
+    Raises:
+        UsageError: As `composed`.
+    """
+
+    def __init__(self, names: Mapping[str, str], settings: Settings) -> None:
+        self.names, self.settings = names, settings
+        self._merged = merged(names)
+
+    def config(self) -> Config:
+        """The configuration of all groups."""
+        return interpolated(self.settings.into(self._merged))
+
+    def method(self, name: str, under: Config | None = None, over: Config | None = None) -> Config:
+        """The configuration of a method; its interpolations see those of the block.
+
+        Args:
+            name: Of the method.
+            under: Dotted keys and values that the block's settings win over.
+            over: Those that win over the settings.
+        """
+        whole = _beside(self._merged, choice("method", name))
+        return interpolated(self.settings.into(whole, under, over), "method")
+
+
+def merged(names: Mapping[str, str]) -> Config:
+    """The choices beside each other, interpolations as they are written; not to be changed.
+
+    Raises:
+        UsageError: A choice there is not.
+    """
+    found: Config = {}
+    for group, name in names.items():
+        found = _beside(found, choice(group, name))
+    return found
+
+
+def _beside(one: Config, other: Config) -> Config:
+    """Both; where both have a key, the other's value, and of two mappings both."""
+    pairs = {key: (one[key], other[key]) for key in one.keys() & other.keys()}
+    inner = {k: _beside(*p) for k, p in pairs.items() if all(isinstance(x, dict) for x in p)}
+    return one | other | inner
+
+
+def interpolated(config: Config, group: str | None = None) -> Config:
+    """A copy of a configuration, or of one group of it, with all interpolations replaced.
+
+    Raises:
+        UsageError: One leads nowhere.
+    """
+    part = config if group is None else config[group]
+    if not has_interpolation(part):
+        return copy.deepcopy(part)
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    label = {"data": "data set", "evaluation": "evaluation panel"}
-    for group, name in names.items():
-        if name not in choices(group):
-            raise unknown(label.get(group, group), str(name), choices(group))
-    folders = tuple(config_folders())
-    written = {g: choices(g)[n].stat().st_mtime_ns for g, n in names.items()}
-    config = OmegaConf.merge(*(_choice(g, n, folders, written[g]) for g, n in names.items()))
-    for key, value in settings.items():
-        if not has(config, key):
-            continue
-        used.add(key)
-        check_type(key, OmegaConf.select(config, key), value)
-        OmegaConf.update(config, key, value, merge=False)
     try:
-        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+        whole = OmegaConf.create(config if group is None else _named(config, group))
+        found = OmegaConf.to_container(whole if group is None else whole[group], resolve=True)
     except OmegaConfBaseException as error:
         raise UsageError(" ".join(str(error).split())) from error
+    plain: Config = found  # type: ignore[assignment]
     return plain
 
 
-@lru_cache(maxsize=256)
-def _choice(group: str, name: str, folders: tuple[Path, ...], written: int) -> Any:
-    """One choice of a group, composed by Hydra; of two files of a name the first folder's wins.
+def _named(config: Config, group: str) -> Config:
+    """A group and those that it names, directly or through others: OmegaConf is slow with all."""
+    found = {group: config[group]}
+    while more := {k: v for k, v in config.items() if k not in found and k in str(found)}:
+        found |= more
+    return found
 
-    ``written`` is when its file was: a file that changes is read again.
+
+def choice(group: str, name: str) -> Config:
+    """One choice of a group, as ``{group: …}``; not to be changed.
+
+    Raises:
+        UsageError: There is none of that name, or its file is not YAML.
     """
+    known = choices(group)
+    if name not in known:
+        raise unknown(SPOKEN.get(group, group), str(name), known)
+    path = known[name]
+    return _choice(group, name, path, path.stat().st_mtime_ns, tuple(config_folders()))
+
+
+@lru_cache(maxsize=256)
+def _choice(group: str, name: str, path: Path, written: int, folders: tuple[Path, ...]) -> Config:
+    """Content of a file; ``written`` is when it was: a file that changes is read again."""
+    from omegaconf import OmegaConf
+
+    plain = read_yaml(path)
+    if "defaults" in plain or "@package" in path.read_text(encoding="utf-8"):
+        return _by_hydra(group, name, folders)
+    found: Config = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]
+    return {group: found}
+
+
+def _by_hydra(group: str, name: str, folders: tuple[Path, ...]) -> Config:
+    """A choice that names others; of two files of a name the first folder's wins."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
 
-    for folder in folders:
-        if (path := folder / group / f"{name}.yaml").is_file():
-            read_yaml(path)  # Hydra lets a parser's own error through
-            break
     first, *others = map(str, folders)
     quoted = ",".join("'file://{}'".format(p.replace("'", r"\'")) for p in others)
     GlobalHydra.instance().clear()
@@ -57,22 +148,11 @@ def _choice(group: str, name: str, folders: tuple[Path, ...], written: int) -> A
             config = compose(overrides=[f"hydra.searchpath=[{quoted}]", f"+{group}={name}"])
     except HydraException as error:
         raise UsageError(f"{group}={name}: {' '.join(str(error).split())}") from error
-    OmegaConf.set_struct(config, False)
-    return config
+    found: Config = OmegaConf.to_container(config)  # type: ignore[assignment]
+    return found
 
 
-def has(config: Any, key: str) -> bool:
-    """Whether a dotted key is there, set or still missing (???)."""
-    *path, last = key.split(".")
-    for part in path:
-        if not hasattr(config, "keys") or part not in config:
-            return False
-        config = config._get_node(part)
-    # `in` says no of keys whose value is still missing (???).
-    return hasattr(config, "keys") and last in list(config.keys())
-
-
-def complete(config: dict[str, Any], what: str, group: str) -> None:
+def complete(config: Config, what: str, group: str) -> None:
     """Refuse options that a YAML file leaves to the user and the user left out.
 
     Raises:

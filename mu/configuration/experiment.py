@@ -1,32 +1,25 @@
 """From an experiment file and ``key=value`` words to blocks that say everything they do."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mu.configuration.choices import choices, options_of, read_yaml, unknown
-from mu.configuration.compose import complete, composed
-from mu.configuration.rows import chosen_rows, configured, rows_of
+from mu.configuration.choices import choices, read_yaml, unknown
+from mu.configuration.compose import BlockChoices, composed
+from mu.configuration.requests import files_of, names_of, requests_of, selector_of
+from mu.configuration.rows import chosen_rows, configured, listed_rows
+from mu.configuration.settings import Settings
 from mu.configuration.variants import variants_of, varied
-from mu.configuration.words import (
-    FILTERS,
-    check_type,
-    count_of,
-    parse_words,
-    placed,
-    seeds_of,
-    words_of,
-)
+from mu.configuration.words import FILTERS, count_of, parse_words, placed, seeds_of, words_of
 from mu.errors import UsageError
 
 GROUPS = ("data", "model", "recipe", "evaluation", "compute", "track")
 DEFAULT = {"compute": "local", "track": "none"}  # groups that decide no number
 SEQUENCE = ("oracle_at", "sequence")  # how requests in a row are served
-TRIED = {"lower", "method"}  # options of a request that name a method which a selector tries
 # keys that are no group and no override
 WORDS = (*FILTERS, *SEQUENCE, "out", "original", "scale", "mode")
+ROWS = ("requests", "methods")
 NEEDED = ("data", "model", "recipe", "requests", "methods", "seeds")  # in every block
 
 
@@ -49,7 +42,7 @@ class Block:
     places: list[int]
     original: str | None = None
     kinds: dict[str, str] = field(default_factory=dict)  # request → name of its first selector
-    settings: dict[str, Any] = field(default_factory=dict)  # what was set by file or command line
+    settings: Settings = field(default_factory=lambda: Settings({}))  # by file or command line
     oracle_at: list[int] | None = None  # steps of a sequence that are scored, from 1; None: all
     sequence: str = "chain"
 
@@ -93,23 +86,26 @@ def load_experiment(name: str, words: Sequence[str] = (), tuning: bool = False) 
         raise unknown("experiment", name, known)
     raw = _read(path)
     overrides = parse_words(words)
-    for block in raw["blocks"]:
-        block["requests"] |= files_of(overrides.get("requests"))
-    overrides |= {"requests": _names(overrides["requests"])} if "requests" in overrides else {}
-    _check_requests(overrides, raw["blocks"])
+    if "requests" in overrides:
+        asked = words_of(overrides["requests"])
+        for block in raw["blocks"]:
+            block["requests"] |= files_of(asked)
+        there = [name for block in raw["blocks"] for name in block["requests"]]
+        overrides["requests"] = names_of(asked, there)
     variant = {key: overrides.get(key) for key in ("scale", "mode")}
     variants = variants_of(raw, path, **variant)
-    used: set[str] = set()
-    all_blocks = [varied(copy.deepcopy(b), variants) for b in raw["blocks"]]
+    lenient = {key: value for one in variants for key, value in one.get("set", {}).items()}
+    written = [varied(block, variants) for block in raw["blocks"]]
     if tuning:
-        all_blocks = [for_tuning(block, path) for block in all_blocks]
-    blocks = [_block(b, overrides, used, all_blocks) for b in all_blocks]
-    blocks = [b for b in blocks if b.requests and (b.methods or "methods" not in overrides)]
-    unused = [k for k in overrides if k not in used and k not in WORDS]
+        written = [for_tuning(block, path) for block in written]
+    every = [_block(block, overrides, lenient, written) for block in written]
+    blocks = [b for b in every if b.requests and (b.methods or "methods" not in overrides)]
+    used = {key for block in every for key in block.settings.used}
+    unused = [key for key in overrides if key not in used and key not in (*WORDS, *GROUPS)]
     if unused:
         raise unknown("key", unused[0], sorted(_keys(blocks)))
     if not blocks:
-        wanted = " and ".join(f"{k}={overrides[k]}" for k in ("requests", "methods"))
+        wanted = " and ".join(f"{k}={overrides[k]}" for k in ROWS if k in overrides)
         raise UsageError(f"no block of {path.stem} has {wanted}")
     title, text = raw.get("title", path.stem), raw.get("description", "")
     compute, track = blocks[0].config["compute"], blocks[0].config["track"]
@@ -170,49 +166,53 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _block(
-    raw: dict[str, Any], overrides: dict[str, Any], used: set[str], siblings: list[dict[str, Any]]
+    raw: dict[str, Any],
+    overrides: dict[str, Any],
+    lenient: dict[str, Any],
+    siblings: list[dict[str, Any]],
 ) -> Block:
-    raw = DEFAULT | raw
-    for group in GROUPS:
-        if group in overrides and (group in raw or group == "evaluation"):
-            raw[group] = str(overrides[group])
-            used.add(group)
+    """One block with the words that choose and set; ``lenient`` is what the variants set."""
+    raw = DEFAULT | raw | {group: str(overrides[group]) for group in GROUPS if group in overrides}
     if "evaluation" not in raw:
         raw["evaluation"] = _panel_of(raw["data"])
     names = {group: raw[group] for group in GROUPS}
-    own = {k: v for k, v in overrides.items() if k not in (*GROUPS, *WORDS)}
-    settings = dict(raw.get("set", {})) | raw["lenient"] | own
-    config = composed(names, settings, used)
+    words = {k: v for k, v in overrides.items() if k not in (*GROUPS, *WORDS)}
+    settings = Settings(raw.get("set", {}), lenient, words)
+    groups = BlockChoices(names, settings)
+    config = groups.config()
     if backbone := (config["recipe"].get("fit") or {}).get("backbone"):
-        config["recipe"]["fit"]["backbone"] = composed(backbone, {}, set())
+        config["recipe"]["fit"]["backbone"] = composed(backbone)
     count_of("recipe.epochs", config["recipe"].get("epochs", 0))
-    requests = {
-        name: [_request(part, settings, used) for part in repeated(name, r)]
-        for name, r in raw["requests"].items()
-        if _wanted(name, overrides.get("requests"))
-    }
-    kinds = {name: _kind(raw["requests"][name]) for name in requests}
+    requests = requests_of(raw["requests"], overrides.get("requests"), settings)
+    kinds = {name: selector_of(raw["requests"][name]) for name in requests}
     rows = chosen_rows(
-        rows_of(raw["methods"]), overrides.get("methods"), [rows_of(b["methods"]) for b in siblings]
+        listed_rows(raw["methods"]),
+        overrides.get("methods"),
+        [listed_rows(b["methods"]) for b in siblings],
     )
     if "method.weights" in overrides:
         rows.setdefault("external", ("external", {}))
-    methods = {name: configured(row, names, settings, kinds, used) for name, row in rows.items()}
+    methods = {name: configured(row, groups, kinds) for name, row in rows.items()}
     oracles = count_of("oracles", overrides.get("oracles", raw.get("oracles", 3)))
     if oracles < 1:
         raise UsageError("oracles=0: at least one retrained model is needed")
-    unused = [key for key in raw.get("set", {}) if key not in used]
-    if unused and not {"methods", "requests"} & set(overrides):
-        raise UsageError(f"set: {unused[0]} is a key that the block does not have")
-    seeds = seeds_of(overrides.get("seeds", raw["seeds"]))
-    original = overrides.get("original", raw.get("original"))
-    del names["track"]
-    own_seeds = seeds_of(raw["seeds"])
-    places = [own_seeds.index(s) if s in own_seeds else i for i, s in enumerate(seeds)]
-    oracle_at = steps_of(overrides.get("oracle_at", raw.get("oracle_at")))
-    sequence = sequence_of(overrides.get("sequence", raw.get("sequence", "chain")))
-    last = (original, kinds, settings, oracle_at, sequence)
-    return Block(names, config, requests, methods, seeds, oracles, places, *last)
+    if settings.unused() and not set(ROWS) & set(overrides):
+        raise UsageError(f"set: {settings.unused()[0]} is a key that the block does not have")
+    own_seeds, seeds = seeds_of(raw["seeds"]), seeds_of(overrides.get("seeds", raw["seeds"]))
+    return Block(
+        names={group: name for group, name in names.items() if group != "track"},
+        config=config,
+        requests=requests,
+        methods=methods,
+        seeds=seeds,
+        places=[own_seeds.index(s) if s in own_seeds else i for i, s in enumerate(seeds)],
+        oracles=oracles,
+        settings=settings,
+        original=overrides.get("original", raw.get("original")),
+        kinds=kinds,
+        oracle_at=steps_of(overrides.get("oracle_at", raw.get("oracle_at"))),
+        sequence=sequence_of(overrides.get("sequence", raw.get("sequence", "chain"))),
+    )
 
 
 def steps_of(given: object) -> list[int] | None:
@@ -250,32 +250,6 @@ def _panel_of(data: str) -> str:
     return str(read_yaml(known[data]).get("panel", "classification"))
 
 
-def repeated(name: str, given: Any) -> list[Any]:
-    """The requests of a row: one, or a list in which ``repeat: n`` stands for n of them in a row.
-
-    Raises:
-        UsageError: Something else than a number of times.
-
-    Example:
-        >>> repeated("some", [{"request": "random", "count": 1, "repeat": 2}, {"request": "class"}])
-        [{'request': 'random', 'count': 1}, {'request': 'random', 'count': 1}, {'request': 'class'}]
-    """
-    found = []
-    for part in given if isinstance(given, list) else [given]:
-        times = part.get("repeat", 1) if isinstance(part, dict) else 1
-        if count_of(f"{name}: repeat", times) < 1:
-            raise UsageError(f"{name}: repeat={times} asks for nothing")
-        one = {k: v for k, v in part.items() if k != "repeat"} if isinstance(part, dict) else part
-        found += [one] * times
-    return found
-
-
-def _kind(request: Any) -> str:
-    """Name of the selector of a request, the first where there are several in a row."""
-    first = request[0] if isinstance(request, list) else request
-    return str(first["request"])
-
-
 def for_tuning(block: dict[str, Any], path: Path) -> dict[str, Any]:
     """The block with the seeds and requests that it keeps for ``mu tune``.
 
@@ -299,97 +273,6 @@ def for_tuning(block: dict[str, Any], path: Path) -> dict[str, Any]:
     panel = _panel_of(block["data"])
     looked_at = "tuning" if panel == "classification" else f"tuning_{panel}"
     return block | {"seeds": own["seeds"], "requests": requests, "evaluation": looked_at}
-
-
-def _wanted(name: str, wanted: object) -> bool:
-    return wanted is None or name in words_of(wanted)
-
-
-def files_of(wanted: object) -> dict[str, Any]:
-    """Requests by files of ids, ``requests=ids.txt``: name → configuration.
-
-    Raises:
-        UsageError: There is no such file.
-    """
-    found = {}
-    for word in words_of(wanted):
-        if not word.endswith(".txt"):
-            continue
-        if not Path(word).is_file():
-            raise UsageError(f"there is no file of ids {word}")
-        found[Path(word).stem] = {"request": "ids", "path": word}
-    return found
-
-
-def _names(wanted: object) -> list[str]:
-    return [Path(w).stem if w.endswith(".txt") else w for w in words_of(wanted)]
-
-
-def _check_requests(overrides: dict[str, Any], blocks: list[dict[str, Any]]) -> None:
-    known = [name for block in blocks for name in block["requests"]]
-    for word in words_of(overrides.get("requests")):
-        if word not in known:
-            raise unknown("request", word, known)
-
-
-def _request(raw: dict[str, Any], settings: dict[str, Any], used: set[str]) -> dict[str, Any]:
-    """A request's configuration; ``per_pair`` maps an argument to the values dealt out to pairs."""
-    if not isinstance(raw, dict) or "request" not in raw:
-        raise UsageError(f"a request must name its kind as 'request: …', not {raw!r}")
-    raw = {k: {"method": v} if k in TRIED and isinstance(v, str) else v for k, v in raw.items()}
-    names, per_pair = {"request": raw.pop("request")}, raw.pop("per_pair", {})
-    base = composed(names, {}, set())["request"]
-    for key in (*raw, *per_pair):
-        if key not in base:
-            raise unknown("request option", key, [k for k in base if k != "_target_"])
-    for key, values in per_pair.items():
-        if not isinstance(values, list) or not values:
-            raise UsageError(f"per_pair: {key} must be a list, one value a pair, not {values!r}")
-    chosen = composed(names, {f"request.{k}": v for k, v in raw.items()}, set())
-    changed = {k: v for k, v in settings.items() if k.startswith("request.") and k[8:] in base}
-    for key, value in changed.items():
-        check_type(key, chosen["request"][key[8:]], value)
-        chosen["request"][key[8:]] = value
-        per_pair.pop(key[8:], None)
-        used.add(key)
-    found: dict[str, Any] = chosen["request"]
-    for name in TRIED & set(found):
-        found[name] = tried(name, found[name])
-    if isinstance(found.get("surrogate"), dict):
-        found["surrogate"] = surrogate(found["surrogate"])
-    complete({k: v for k, v in found.items() if k not in per_pair}, "the request", "request")
-    return found | ({"per_pair": per_pair} if per_pair else {})
-
-
-def tried(name: str, given: Any) -> dict[str, Any]:
-    """The options of a method that a selector tries, from ``{method: name, option: …}``.
-
-    Raises:
-        UsageError: No method, or an option that it does not have.
-    """
-    if not isinstance(given, dict) or "method" not in given:
-        raise UsageError(f"{name} must name a method, as in {name}: {{method: finetune}}")
-    own = dict(given)
-    base = str(own.pop("method"))
-    whole = options_of(composed({"method": base}, {}, set())["method"])
-    for key, value in own.items():
-        if key not in whole:
-            raise unknown(f"option of {base}", key, whole)
-        check_type(f"{name}.{key}", whole[key], value)
-    complete(whole | own, f"method {base}", "method")
-    return whole | own
-
-
-def surrogate(given: dict[str, Any]) -> dict[str, Any]:
-    """Configuration of the models that select, where they are not those that are scored.
-
-    Raises:
-        UsageError: It names something else than a model or a recipe.
-    """
-    for key in given:
-        if key not in ("model", "recipe"):
-            raise unknown("key of surrogate", key, ["model", "recipe"])
-    return composed({k: str(v) for k, v in given.items()}, {}, set())
 
 
 def _keys(blocks: list[Block]) -> set[str]:

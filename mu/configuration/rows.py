@@ -4,24 +4,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mu.configuration.choices import choices, options_of, unknown
-from mu.configuration.compose import complete, composed
+from mu.configuration.compose import BlockChoices, complete
 from mu.configuration.words import words_of
 from mu.errors import UsageError
 
-Row = tuple[str, dict[str, Any]]  # method, and the options that the row itself names
+Listed = tuple[str, dict[str, Any]]  # method, and the options that the row itself names
 
 
-def rows_of(entries: Sequence[Any]) -> dict[str, Row]:
+def listed_rows(entries: Sequence[Any]) -> dict[str, Listed]:
     """Rows that a block lists: names of methods, or ``{row: {method: name, option: value}}``.
 
     Raises:
         UsageError: An entry of another form, or a row named twice.
 
     Example:
-        >>> rows_of(["ssd", {"ssd_5": {"method": "ssd", "alpha": 5.0}}])
+        >>> listed_rows(["ssd", {"ssd_5": {"method": "ssd", "alpha": 5.0}}])
         {'ssd': ('ssd', {}), 'ssd_5': ('ssd', {'alpha': 5.0})}
     """
-    found: dict[str, Row] = {}
+    found: dict[str, Listed] = {}
     for entry in entries:
         for name, options in (entry if isinstance(entry, dict) else {entry: {}}).items():
             if not isinstance(options, dict) or (options and "method" not in options):
@@ -36,8 +36,8 @@ def rows_of(entries: Sequence[Any]) -> dict[str, Row]:
 
 
 def chosen_rows(
-    own: Mapping[str, Row], wanted: object, siblings: Sequence[Mapping[str, Row]]
-) -> dict[str, Row]:
+    own: Mapping[str, Listed], wanted: object, siblings: Sequence[Mapping[str, Listed]]
+) -> dict[str, Listed]:
     """Rows of a block that are wanted, and wanted methods that no block names.
 
     ``external`` alone is scored beside the block's own.
@@ -53,17 +53,11 @@ def chosen_rows(
     known, words = choices("method"), words_of(wanted)
     for word in words:
         if word not in known and word not in named:
-            raise unknown("method", word, {*known, *named})
+            raise unknown("method", word, sorted({*known, *named}))
     return {w: own.get(w, (w, {})) for w in words if w in own or w not in named}
 
 
-def configured(
-    row: Row,
-    names: Mapping[str, str],
-    settings: Mapping[str, Any],
-    requests: Mapping[str, str],
-    used: set[str],
-) -> dict[str, Any]:
+def configured(row: Listed, groups: BlockChoices, kinds: Mapping[str, str]) -> dict[str, Any]:
     """The options of one row.
 
     What a row itself names wins over ``set`` and the command line, which win over what tuning
@@ -71,53 +65,48 @@ def configured(
 
     Args:
         row: Method and own options.
-        names: The block's choice of each group.
-        settings: ``set`` of the block and words of the command line.
-        requests: Name of each request → kind it was tuned for.
-        used: Settings that some configuration has; added to.
+        groups: The block's choices and settings.
+        kinds: Name of each request → kind it was tuned for.
 
     Returns:
         ``base``: name of the method; ``config``: its options; ``configs``: the options for each
         request; ``changed``: keys set by hand; ``tuned``: request → whether tuning chose options.
     """
     base, own = row
-    groups = {**names, "method": base}
     fixed = {f"method.{key}": value for key, value in own.items()}
-
-    def options(tuned: Mapping[str, Any]) -> dict[str, Any]:
-        found = {f"method.{k}": v for k, v in tuned.items()} | dict(settings) | fixed
-        method: dict[str, Any] = composed(groups, found, used)["method"]
-        return method
-
-    whole = options({})
+    whole = groups.method(base, over=fixed)
     for key in own:
         if key not in whole:
             raise unknown(f"option of {base}", key, options_of(whole))
     complete(options_of(whole), f"method {base}", "method")
-    best = {name: tuned_options(whole, names, kind) for name, kind in requests.items()}
-    changed = sorted(k for k in {**settings, **fixed} if k.startswith("method.") and k[7:] in whole)
+    best = {kind: tuned_options(whole, groups.names, kind) for kind in kinds.values()}
     configs = {
-        name: needed(options(found)) if found else needed(whole) for name, found in best.items()
+        kind: _needed(groups.method(base, under=found, over=fixed) if found else whole)
+        for kind, found in best.items()
     }
+    set_by_hand = {*groups.settings.values, *fixed}
     return {
         "base": base,
-        "config": needed(whole),
-        "configs": configs,
-        "changed": changed,
-        "tuned": {name: bool(found) for name, found in best.items()},
+        "config": _needed(whole),
+        "configs": {name: configs[kind] for name, kind in kinds.items()},
+        "changed": sorted(k for k in set_by_hand if k.startswith("method.") and k[7:] in whole),
+        "tuned": {name: bool(best[kind]) for name, kind in kinds.items()},
     }
 
 
 def tuned_options(method: Mapping[str, Any], names: Mapping[str, str], kind: str) -> dict[str, Any]:
-    """What tuning found for a data set, a model and a kind of request; empty where it was not."""
+    """What tuning found for a data set, a model and a kind of request, as dotted keys.
+
+    Empty where it was not tuned.
+    """
     for entry in method.get("tuned") or []:
         place = [entry.get(key) for key in ("data", "model", "request")]
         if place == [names["data"], names["model"], kind]:
-            return dict(entry["options"])
+            return {f"method.{key}": value for key, value in entry["options"].items()}
     return {}
 
 
-def needed(method: Mapping[str, Any]) -> dict[str, Any]:
+def _needed(method: Mapping[str, Any]) -> dict[str, Any]:
     """Options of the method, and what it stores with the original."""
     stored = {"stored": method["stored"]} if method.get("stored") else {}
     return options_of(method) | stored

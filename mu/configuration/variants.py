@@ -52,14 +52,12 @@ def _checked(variant: object, where: str) -> dict[str, Any]:
 
 
 def varied(block: dict[str, Any], variants: list[dict[str, Any]]) -> dict[str, Any]:
-    """The block with what the variants replace; their ``set`` holds where a block has the key.
+    """The block with what the variants replace.
 
     Example:
-        >>> varied({"seeds": 5, "set": {"a.b": 1}}, [{"seeds": 1, "set": {"a.c": 2}}])
-        {'seeds': 1, 'set': {'a.b': 1}, 'lenient': {'a.c': 2}}
+        >>> varied({"data": "digits", "seeds": 5}, [{"seeds": 2}, {"seeds": 1, "set": {"a.c": 2}}])
+        {'data': 'digits', 'seeds': 1}
     """
-    lenient: dict[str, Any] = {}
     for variant in variants:
         block = block | {k: v for k, v in variant.items() if k in REPLACED}
-        lenient |= variant.get("set", {})
-    return block | {"lenient": lenient}
+    return block

@@ -20,6 +20,27 @@ ALIASES = {"method": "methods", "request": "requests", "seed": "seeds", "weights
 LARGEST_SEED = 99_999  # seeds of oracles are 10 000 times larger and must fit 32 bits
 
 
+def spelled_out(words: Sequence[str]) -> list[str]:
+    """Words in which a name that stands alone becomes ``experiment=NAME``.
+
+    Raises:
+        UsageError: Two experiments are named, or a word begins with a dash.
+
+    Example:
+        >>> spelled_out(["quickstart", "seeds=2"])
+        ['experiment=quickstart', 'seeds=2']
+    """
+    for word in words:
+        if word.startswith("-"):
+            raise UsageError(f"{word!r}: keys are given without dashes, as in seeds=3; see --help")
+    bare = [word for word in words if word and "=" not in word]
+    named = bare + [word.partition("=")[2] for word in words if word.startswith("experiment=")]
+    if bare and len(named) > 1:
+        both = " and ".join(map(repr, named[:2]))
+        raise UsageError(f"{both} both name an experiment; all other words are key=value")
+    return [f"experiment={word}" if word in bare else word for word in words]
+
+
 def parse_words(words: Sequence[str]) -> dict[str, Any]:
     """``key=value`` words in Hydra's grammar as a dictionary.
 
@@ -33,9 +54,6 @@ def parse_words(words: Sequence[str]) -> dict[str, Any]:
         >>> parse_words(["recipe.epochs=3", "methods=[ssd,finetune]"])
         {'recipe.epochs': 3, 'methods': ['ssd', 'finetune']}
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
     found: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
@@ -49,12 +67,21 @@ def parse_words(words: Sequence[str]) -> dict[str, Any]:
         if key in PLAIN or (key in FILTERS and not text.startswith("[")):
             found[key] = text
             continue
-        try:
-            found[key] = OverridesParser.create().parse_override(f"{key}={text}").value()
-        except HydraException as error:
-            raise UsageError(f"{word!r} cannot be read; quote it as 'key=\"value\"'") from error
-        if found[key].__class__.__module__.startswith("hydra"):
-            raise UsageError(f"{word!r} is a sweep; give one value, or a list in [brackets]")
+        found[key] = _value(f"{key}={text}", word)
+    return found
+
+
+def _value(override: str, word: str) -> Any:
+    """The value of an override in Hydra's grammar; ``word`` is how it was given."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        found = OverridesParser.create().parse_override(override).value()
+    except HydraException as error:
+        raise UsageError(f"{word!r} cannot be read; quote it as 'key=\"value\"'") from error
+    if found.__class__.__module__.startswith("hydra"):
+        raise UsageError(f"{word!r} is a sweep; give one value, or a list in [brackets]")
     return found
 
 

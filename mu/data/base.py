@@ -1,7 +1,7 @@
 """What the pipeline knows of a data set: absolute ids, parts, views and batches."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -97,17 +97,32 @@ class Batches:
         return self._make(epoch)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How the samples of one epoch are read; see `Data.loader`."""
+
+    batch_size: int
+    train: bool = False
+    seed: int = 0
+    augment: str | None = None
+    epoch: int = 0
+
+
 class Data(pl.LightningDataModule):
-    """Base of every data set.
+    """Base of every data set; a Lightning Trainer takes it as ``datamodule``.
 
     A subclass sets ``parts`` (``train``, ``validation``, ``test`` → ids), ``sizes`` (kind of
     element → how many there are) and ``model_facts`` (values that fill ``???`` in a model's
-    configuration), and implements `fingerprint`, `targets`, `without`, `affected`, `loader`.
+    configuration), and implements `fingerprint`, `targets`, `without`, `affected`, `read_batches`.
     Where it knows them it also sets ``class_names`` (one a class trained on), ``levels`` (name of
     another labelling → (N,) labels by id) and ``level_names`` (… → names of its classes).
+    ``reading`` holds the options of `loader` for a Trainer's batches, as
+    ``{"batch_size": 128, "augment": "crop_flip"}``; mu itself does not read it.
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset({"samples"})
+    trains_whole: ClassVar[bool] = False  # whether an epoch of training is one batch
+    reading: Mapping[str, Any] = MappingProxyType({"batch_size": 128})
     parts: dict[str, Ids]
     sizes: dict[str, int]
     model_facts: dict[str, Any]
@@ -146,7 +161,28 @@ class Data(pl.LightningDataModule):
         ``train`` draws order, augmentation and negatives per (seed, epoch); otherwise the order is
         that of ``ids`` and nothing is random. ``batch_size=None`` means one batch.
         """
+        size = None if train and self.trains_whole else batch_size
+        how = Reading(size or max(len(ids), 1), train, seed, augment)
+        count = -(-len(ids) // how.batch_size)
+        return Batches(
+            lambda n: self.read_batches(ids, view, replace(how, epoch=n)), count, len(ids)
+        )
+
+    def read_batches(self, ids: Ids, view: View | None, how: Reading) -> Iterator[Batch]:
+        """The batches of one epoch of `loader`."""
         raise NotImplementedError
+
+    def train_dataloader(self) -> Batches:
+        return self.loader(self.parts["train"], train=True, **self.reading)
+
+    def val_dataloader(self) -> Batches:
+        return self.loader(self.parts["validation"], batch_size=self.reading.get("batch_size"))
+
+    def test_dataloader(self) -> Batches:
+        return self.loader(self.parts["test"], batch_size=self.reading.get("batch_size"))
+
+    def predict_dataloader(self) -> Batches:
+        return self.loader(self.universe(), batch_size=self.reading.get("batch_size"))
 
     def universe(self) -> Ids:
         """Ids of everything scores may ask about."""
@@ -284,31 +320,18 @@ class TensorData(Data):
         """Inputs changed by the augmentation ``name``, drawn per (seed, epoch, id)."""
         raise UsageError(f"{type(self).__name__} has no augmentation named {name!r}; use null")
 
-    def loader(
-        self,
-        ids: Ids,
-        view: View | None = None,
-        *,
-        batch_size: int | None = None,
-        train: bool = False,
-        seed: int = 0,
-        augment: str | None = None,
-    ) -> Batches:
-        size = batch_size or max(len(ids), 1)
-
-        def make(epoch: int) -> Iterator[Batch]:
-            order = ids
-            if train:
-                order = ids[np.argsort(draws(seed, epoch, 0, (len(self.x),))[ids], kind="stable")]
-            for start in range(0, len(order), size):
-                part = order[start : start + size]
-                x = self.inputs(part)
-                if train and augment:
-                    x = self.augmented(x, part, augment, seed, epoch)
-                index = torch.from_numpy(part)
-                yield Batch(x, self.y[index], index)
-
-        return Batches(make, -(-len(ids) // size), len(ids))
+    def read_batches(self, ids: Ids, view: View | None, how: Reading) -> Iterator[Batch]:
+        order = ids
+        if how.train:
+            drawn = draws(how.seed, how.epoch, 0, (len(self.x),))
+            order = ids[np.argsort(drawn[ids], kind="stable")]
+        for start in range(0, len(order), how.batch_size):
+            part = order[start : start + how.batch_size]
+            x = self.inputs(part)
+            if how.train and how.augment:
+                x = self.augmented(x, part, how.augment, how.seed, how.epoch)
+            index = torch.from_numpy(part)
+            yield Batch(x, self.y[index], index)
 
 
 def check_parts(parts: Mapping[str, Ids], size: int) -> None:

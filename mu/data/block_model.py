@@ -12,7 +12,12 @@ from mu.errors import UsageError
 
 
 def block_model(
-    nodes: int, degree: float, blocks: int, within: float, features: int, seed: int
+    nodes: int = 1000,
+    degree: float = 20.0,
+    blocks: int = 10,
+    within: float = 0.8,
+    features: int = 128,
+    seed: int = 0,
 ) -> tuple[Tensor, Tensor, Edges]:
     """Features, blocks and edges of a graph drawn from a seed in O(E log E).
 
@@ -83,8 +88,8 @@ class BlockNodes(NodeData):
     """Blocks of the nodes of a stochastic block model.
 
     Args:
-        nodes, degree, blocks, within, features, seed: As `block_model`.
         validation, test, split_seed: As `mu.data.graphs.random_nodes`.
+        graph: As `block_model`.
 
     Raises:
         UsageError: As those.
@@ -92,15 +97,10 @@ class BlockNodes(NodeData):
 
     def __init__(
         self,
-        nodes: int = 1000,
-        degree: float = 20.0,
-        blocks: int = 10,
-        within: float = 0.8,
-        features: int = 128,
-        seed: int = 0,
         validation: float = 0.1,
         test: float = 0.3,
         split_seed: int = 0,
+        **graph: Any,
     ) -> None:
-        x, y, edges = block_model(nodes, degree, blocks, within, features, seed)
-        super().__init__(x, y, edges, random_nodes(nodes, validation, test, split_seed))
+        x, y, edges = block_model(**graph)
+        super().__init__(x, y, edges, random_nodes(len(y), validation, test, split_seed))

@@ -55,3 +55,15 @@ def resolved(model: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, An
 
     filled: dict[str, Any] = fill(json.loads(json.dumps(model)), "model")
     return filled
+
+
+def without_pretrained(model: Any) -> Any:
+    """A model configuration without weights that somebody else trained.
+
+    Example:
+        >>> without_pretrained({"network": {"name": "vit", "pretrained": True}})
+        {'network': {'name': 'vit', 'pretrained': False}}
+    """
+    if not isinstance(model, Mapping):
+        return model
+    return {k: False if k == "pretrained" else without_pretrained(v) for k, v in model.items()}

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mu.data.base import Batch, Batches, Data, Ids, Kept, View, check_parts
+from mu.data.base import Batch, Data, Ids, Kept, Reading, View, check_parts
 from mu.errors import UsageError
 
 Edges = NDArray[np.int64]
@@ -173,6 +173,7 @@ class GraphData(Data):
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset({"edges", "nodes", "features"})
+    trains_whole: ClassVar[bool] = True
 
     def __init__(self, x: Tensor, y: Tensor, edges: Edges) -> None:
         super().__init__()
@@ -326,25 +327,11 @@ class NodeData(GraphData):
         nodes = self.edges[ids].ravel() if kind == "edges" else ids
         return np.intersect1d(nodes, self.parts["train"])
 
-    def loader(
-        self,
-        ids: Ids,
-        view: View | None = None,
-        *,
-        batch_size: int | None = None,
-        train: bool = False,
-        seed: int = 0,
-        augment: str | None = None,
-    ) -> Batches:
-        size = max(len(ids), 1) if train or batch_size is None else batch_size
-
-        def make(epoch: int) -> Iterator[Batch]:
-            graph = self.graph(view)
-            for start in range(0, len(ids), size):
-                nodes = torch.from_numpy(ids[start : start + size])
-                yield Batch(replace(graph, nodes=nodes), self.y[nodes], nodes, units=1)
-
-        return Batches(make, -(-len(ids) // size), len(ids))
+    def read_batches(self, ids: Ids, view: View | None, how: Reading) -> Iterator[Batch]:
+        graph = self.graph(view)
+        for start in range(0, len(ids), how.batch_size):
+            nodes = torch.from_numpy(ids[start : start + how.batch_size])
+            yield Batch(replace(graph, nodes=nodes), self.y[nodes], nodes, units=1)
 
 
 def random_nodes(count: int, validation: float, test: float, split_seed: int) -> dict[str, Ids]:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mu.data.base import Batch, Batches, Ids, Kept, View
+from mu.data.base import Batch, Ids, Kept, Reading, View
 from mu.data.graphs import Edges, GraphData
 from mu.errors import UsageError
 
@@ -108,34 +108,20 @@ class LinkData(GraphData):
     def pairs_of_ids(self) -> NDArray[np.int64]:
         return self.pairs
 
-    def loader(
-        self,
-        ids: Ids,
-        view: View | None = None,
-        *,
-        batch_size: int | None = None,
-        train: bool = False,
-        seed: int = 0,
-        augment: str | None = None,
-    ) -> Batches:
-        size = max(len(ids), 1) if train or batch_size is None else batch_size
-
-        def make(epoch: int) -> Iterator[Batch]:
-            graph = self.graph(view)
-            for start in range(0, len(ids), size):
-                part = ids[start : start + size]
-                if train:
-                    part = self._supervised(part, seed, epoch)
-                pairs, labels, index = self.pairs[part], self.pair_labels[part], part
-                if train:
-                    drawn = self._training_negatives(view, len(part), seed, epoch)
-                    pairs = np.concatenate([pairs, drawn])
-                    labels = np.concatenate([labels, np.zeros(len(drawn), np.int64)])
-                    index = np.concatenate([index, np.full(len(drawn), -1)])
-                asked = replace(graph, pairs=torch.from_numpy(pairs.T.copy()))
-                yield Batch(asked, torch.from_numpy(labels), torch.from_numpy(index), units=1)
-
-        return Batches(make, -(-len(ids) // size), len(ids))
+    def read_batches(self, ids: Ids, view: View | None, how: Reading) -> Iterator[Batch]:
+        graph = self.graph(view)
+        for start in range(0, len(ids), how.batch_size):
+            part = ids[start : start + how.batch_size]
+            if how.train:
+                part = self._supervised(part, how.seed, how.epoch)
+            pairs, labels, index = self.pairs[part], self.pair_labels[part], part
+            if how.train:
+                drawn = self._training_negatives(view, len(part), how.seed, how.epoch)
+                pairs = np.concatenate([pairs, drawn])
+                labels = np.concatenate([labels, np.zeros(len(drawn), np.int64)])
+                index = np.concatenate([index, np.full(len(drawn), -1)])
+            asked = replace(graph, pairs=torch.from_numpy(pairs.T.copy()))
+            yield Batch(asked, torch.from_numpy(labels), torch.from_numpy(index), units=1)
 
     def _supervised(self, ids: Ids, seed: int, epoch: int) -> Ids:
         if self.supervised is None or self.supervised >= len(ids):

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from mu.evaluation.score import PROPORTION, OwnScore, PartScore, Peers
 from mu.evaluation.signals import Array, Ids, Signals, Split
 
+GONE = frozenset({"forget", "before", "retain"})  # what `forgotten_classes` reads
+
 
 def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     """Return the share of rows whose largest logit is that of the label; nan for no rows.
@@ -68,6 +70,7 @@ class Accuracy(PartScore):
     """Accuracy on one part of the split (retain: RA). It should equal the oracle's value."""
 
     range = PROPORTION
+    stem = "accuracy"
     titles: ClassVar[Mapping[str, str]] = {
         "forget": "FA",
         "before": "BA",
@@ -86,6 +89,9 @@ class BeforeAccuracy(OwnScore):
     """Accuracy on everything that earlier requests forgot: it must not come back."""
 
     range = PROPORTION
+    family = "forgetting"
+    reads = frozenset({"before"})
+    public = "before/accuracy"
     title: str = field(default="BA", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -98,6 +104,10 @@ class UnlearningAccuracy(OwnScore):
     """1 - accuracy on the forgotten training data; above the oracle is over-forgetting."""
 
     range = PROPORTION
+    family = "forgetting"
+    reads = frozenset({"forget"})
+    public = "forget/accuracy"
+    complement = True
     title: str = field(default="UA", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -113,6 +123,9 @@ class TestAccuracy(OwnScore):
     """
 
     range = PROPORTION
+    family = "utility"
+    reads = GONE | {"test"}
+    public: ClassVar[str | None] = "test/accuracy"
     __test__: ClassVar[bool] = False
     title: str = field(default="TA", kw_only=True)
     kind: str = field(default="utility", kw_only=True)
@@ -128,6 +141,9 @@ class ForgottenClassAccuracy(OwnScore):
     """Accuracy on the test samples of the classes that were forgotten entirely."""
 
     range = PROPORTION
+    family = "forgetting"
+    reads = GONE | {"test"}
+    public = "test/accuracy_forgotten"
     title: str = field(default="TA forgotten", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mu.evaluation.accuracy import TestAccuracy, accuracy_on, forgotten_classes, of_classes
+from mu.evaluation.accuracy import GONE, TestAccuracy, accuracy_on, forgotten_classes, of_classes
 from mu.evaluation.score import PROPORTION, OwnScore, Peers, Score
 from mu.evaluation.signals import Array, Signals, Split
 
@@ -34,6 +34,14 @@ def h_mean(retain_acc: float, drop: float) -> float:
 
 
 @dataclass(frozen=True)
+class AccuracyKept(TestAccuracy):
+    """Acc_r: test accuracy on the classes that stay, one of three beside Acc_f and Acc_o."""
+
+    public = None
+    title: str = field(default="Acc_r", kw_only=True)
+
+
+@dataclass(frozen=True)
 class ClassesForgotten(OwnScore):
     """Test accuracy on the classes that left with this request, or with an earlier one.
 
@@ -42,6 +50,8 @@ class ClassesForgotten(OwnScore):
     """
 
     range = PROPORTION
+    family = "forgetting"
+    reads = GONE | {"test"}
     when: str = "now"
 
     def __post_init__(self) -> None:
@@ -68,6 +78,8 @@ class ClassesNamed(OwnScore):
     """Test accuracy on some classes by their numbers: Acc_m of those that were never replayed."""
 
     range = PROPORTION
+    family = "utility"
+    reads = frozenset({"test"})
     labels: Sequence[int] = ()
     title: str = field(default="Acc_m", kw_only=True)
     kind: str = field(default="utility", kw_only=True)
@@ -87,6 +99,8 @@ class HMean(Score):
     """
 
     range = PROPORTION
+    family = "forgetting"
+    reads = GONE | {"test"}
     __test__: ClassVar[bool] = False
     title: str = field(default="H", kw_only=True)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mu.errors import UsageError
 from mu.evaluation.build import instantiated
+
+if TYPE_CHECKING:
+    from mu.evaluation.score import Family
 
 Values = Mapping[str, float | None]
 
@@ -24,13 +29,16 @@ class Derived(ABC):
     """A number made of the values of one model and of its oracles.
 
     For the oracles themselves it is computed leave-one-out, so a method is compared with what one
-    oracle scores against the others, not with 0 or 1.
+    oracle scores against the others, not with 0 or 1. It reads what the scores it is made of read.
 
     Args:
         title: column header, short.
         kind: as for a score.
     """
 
+    family: ClassVar[Family] = "summary"
+    public: ClassVar[str | None] = None
+    complement: ClassVar[bool] = False
     better: ClassVar[str] = "lower"
     range: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     title: str = field(default="", kw_only=True)
@@ -199,8 +207,14 @@ def derived_values(
     Raises:
         UsageError: as `build_derived`.
     """
-    built = build_derived(evaluation).items()
+    own = {"scores": dict.fromkeys(evaluation["scores"]), "derived": evaluation.get("derived")}
     return {
         name: one.floor(values, oracles) if is_oracle else one.judged(values, oracles)
-        for name, one in built
+        for name, one in _built(json.dumps(own)).items()
     }
+
+
+@lru_cache(maxsize=16)
+def _built(evaluation: str) -> dict[str, Derived]:
+    """`build_derived` of a panel written as JSON: once per panel, not once per row and oracle."""
+    return build_derived(json.loads(evaluation))

@@ -46,6 +46,8 @@ class EmbeddingDistance(Score):
 
     better: ClassVar[str] = "lower"
     range = (0.0, None)
+    family = "distance"
+    reads: ClassVar[frozenset[str]] = frozenset()  # embeddings of all nodes
     title: str = field(default="Emb. dist", kw_only=True)
     kind: str = field(default="utility", kw_only=True)
 

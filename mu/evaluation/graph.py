@@ -120,6 +120,9 @@ class TestAUC(OwnScore):
 
     __test__ = False
     range = PROPORTION
+    family = "utility"
+    reads = frozenset({"test"})
+    public = "test/auc"
     title: str = field(default="Dt AUC", kw_only=True)
     kind: str = field(default="utility", kw_only=True)
 
@@ -133,6 +136,8 @@ class ValidationAUC(OwnScore):
     """AUC of validation edges over validation non-edges: what a search looks at, not at D_t."""
 
     range = PROPORTION
+    family = "utility"
+    reads = frozenset({"validation"})
     title: str = field(default="Dv AUC", kw_only=True)
     kind: str = field(default="utility", kw_only=True)
 
@@ -151,8 +156,17 @@ class ForgetAUC(OwnScore):
     """
 
     range = PROPORTION
+    family = "forgetting"
     part: str = "forget"
     title: str = field(default="Df AUC", kw_only=True)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({self.part, "retain"})
+
+    @property
+    def public(self) -> str | None:
+        return "forget/auc" if self.part == "forget" else None
 
     def of(self, signals: Signals, split: Split) -> float:
         """Return the AUC, in [0, 1]; nan for other models, or where nothing was forgotten."""
@@ -168,6 +182,8 @@ class TestAP(OwnScore):
 
     __test__ = False
     range = PROPORTION
+    family = "utility"
+    reads = frozenset({"test"})
     title: str = field(default="Dt AP", kw_only=True)
     kind: str = field(default="utility", kw_only=True)
 
@@ -192,6 +208,8 @@ class ForgetAP(OwnScore):
     """
 
     range = PROPORTION
+    family = "forgetting"
+    reads = frozenset({"forget", "retain"})
     draws: int = 500
     title: str = field(default="Df AP", kw_only=True)
 
@@ -210,6 +228,9 @@ class ForgetTestAUC(OwnScore):
     """AUC of unseen (test) edges over the forgotten ones: are forgotten edges like unseen ones?"""
 
     range = PROPORTION
+    family = "forgetting"
+    reads = frozenset({"forget", "test"})
+    public = "forget/auc_vs_test"
     title: str = field(default="Df/Dt AUC", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -224,6 +245,9 @@ class ForgetProbability(OwnScore):
     """Mean probability given to the forgotten edges."""
 
     range = PROPORTION
+    family = "forgetting"
+    reads = frozenset({"forget"})
+    public = "forget/probability"
     title: str = field(default="Df prob.", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -238,6 +262,9 @@ class RetainProbabilityShift(Score):
     """Mean of (probability - the oracle's probability) over the retained edges."""
 
     range = (-1.0, 1.0)
+    family = "utility"
+    reads = frozenset({"retain"})
+    public = "retain/probability_shift"
     title: str = field(default="Dr shift", kw_only=True)
     kind: str = field(default="utility", kw_only=True)
 

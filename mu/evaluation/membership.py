@@ -97,6 +97,9 @@ class SVCMIA(OwnScore):
     """
 
     range = PROPORTION
+    family = "attack"
+    reads = frozenset({"forget", "retain", "test"})
+    public = "attack/mia"
     features: str = "confidence"
     variant: str = "corrected"
     limit: int | None = 2000

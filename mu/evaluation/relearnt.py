@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mu.evaluation.accuracy import of_classes
+from mu.evaluation.accuracy import GONE, of_classes
 from mu.evaluation.continual import ClassesForgotten
 from mu.evaluation.score import PROPORTION, OwnScore
 from mu.evaluation.signals import Floats, Ids, Signals, Split
@@ -63,6 +63,8 @@ class HeadRelearnt(OwnScore):
     """
 
     range = PROPORTION
+    family = "forgetting"
+    reads = GONE | {"test"}
     when: str = "now"
     shots: int = 10
     penalty: float = 1.0

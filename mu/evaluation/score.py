@@ -5,15 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from mu.evaluation.signals import Signals, Split
+from mu.evaluation.signals import PARTS, Signals, Split
 
 PROPORTION = (0.0, 1.0)
 KINDS = ("forgetting", "utility", "cost")
-KIND_OF_PART = {
+Family = Literal["forgetting", "utility", "distance", "attack", "summary"]
+KIND_OF_PART: Mapping[str, Literal["forgetting", "utility"]] = {
     "forget": "forgetting",
     "before": "forgetting",
     "retain": "utility",
@@ -54,6 +55,8 @@ class Score(ABC):
     them than they are to each other.
     `range` is the smallest and the largest value there can be, None for no limit on that side. An
     interval is cut to it where it is printed or drawn (`shown_interval`), and nowhere else.
+    `complement` says that dashboards show 1 - value: a share of errors here, of hits there.
+    Every score says its `family` and what it `reads`; without them it cannot be made.
 
     Args:
         title: column header, short.
@@ -61,15 +64,36 @@ class Score(ABC):
     """
 
     over: ClassVar[str] = "pair"
+    complement: ClassVar[bool] = False
     better: ClassVar[str] = "oracle"
     range: ClassVar[tuple[float | None, float | None]] = (None, None)
     title: str = field(default="", kw_only=True)
     kind: str = field(default="forgetting", kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse an unknown kind."""
+        """Refuse an unknown kind, family or part."""
         if self.kind not in KINDS:
             raise ValueError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
+        if self.family not in get_args(Family):
+            known = ", ".join(get_args(Family))
+            raise ValueError(f"family {self.family!r} is not one of {known}")
+        if unknown := sorted(set(self.reads).difference(PARTS)):
+            raise ValueError(f"reads {unknown[0]!r}, which is no part: {', '.join(PARTS)}")
+
+    @property
+    @abstractmethod
+    def family(self) -> Family:
+        """Whose tables it stands in: a plain class attribute in most scores."""
+
+    @property
+    @abstractmethod
+    def reads(self) -> frozenset[str]:
+        """The parts of the split it looks at: no search may look at one that reads `test`."""
+
+    @property
+    def public(self) -> str | None:
+        """Its name in W&B, the same in every panel; None for ``score/`` and that of its panel."""
+        return None
 
     @abstractmethod
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
@@ -91,13 +115,16 @@ class OwnScore(Score):
 
 @dataclass(frozen=True)
 class PartScore(Score):
-    """A score on one part of the split; title and kind follow from the part unless given.
+    """A score on one part of the split; title, kind and family follow from the part unless given.
+
+    `stem` is what it measures: its name in W&B is the part's, a slash and the stem.
 
     Args:
         part: a field of `Split`.
     """
 
     titles: ClassVar[Mapping[str, str]] = {}
+    stem: ClassVar[str | None] = None
     part: str = "forget"
     kind: str = field(default="", kw_only=True)
 
@@ -111,6 +138,18 @@ class PartScore(Score):
             named = self.titles.get(self.part, f"{type(self).__name__} {self.part}")
             object.__setattr__(self, "title", named)
         super().__post_init__()
+
+    @property
+    def family(self) -> Family:
+        return KIND_OF_PART[self.part]
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset({self.part})
+
+    @property
+    def public(self) -> str | None:
+        return f"{self.part}/{self.stem}" if self.stem else None
 
 
 def panel_values(

@@ -37,6 +37,11 @@ def weight_distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
     return float(np.sqrt(total))
 
 
+def finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    """The same values, None where a score does not apply."""
+    return {name: value if np.isfinite(value) else None for name, value in values.items()}
+
+
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Artifact:
     """Score one state against the oracles of its request.
 
@@ -64,6 +69,5 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
     values["weight_distance"] = weight_distance(
         inputs["weights"].tensors, inputs["original_weights"].tensors
     )
-    finite = {name: v if np.isfinite(v) else None for name, v in values.items()}
     details = detail_values(config["evaluation"], own, split, peers)
-    return Artifact({"values": finite, "details": details})
+    return Artifact({"values": finite(values), "details": details})

@@ -66,6 +66,7 @@ class ZRF(PartScore):
         "test": "ZRF t",
     }
     range = PROPORTION
+    stem = "zrf"
     variant: str = "corrected"
 
     def __post_init__(self) -> None:

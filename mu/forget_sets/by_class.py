@@ -7,6 +7,7 @@ import numpy as np
 
 from mu.data.base import Data, Ids
 from mu.errors import UsageError
+from mu.forget_sets.select import Scene
 
 
 class ClassSet:
@@ -37,19 +38,20 @@ class ClassSet:
             raise UsageError("label=[] names no class")
         self.kind, self.level = kind, level
 
-    def select(self, data: Data, available: Ids, rng: np.random.Generator) -> Ids:
+    def select(self, scene: Scene) -> Ids:
         """Ids of the elements of the classes.
 
         Raises:
             UsageError: The elements have no classes, or none has one of these.
         """
+        data = scene.data
         labels = data.element_labels(self.kind, self.level)
         if labels is None:
             raise UsageError(f"{self.kind} have no classes; choose another kind of request")
         found = []
         for name in self.labels:
             label = name if isinstance(name, int) else self.number(name, data)
-            ids = np.intersect1d(data.elements(self.kind)[labels == label], available)
+            ids = np.intersect1d(data.elements(self.kind)[labels == label], scene.available)
             if len(ids) == 0:
                 known = np.unique(labels)
                 if label in known:

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mu.data.base import Data, Ids
+from mu.data.base import Ids
 from mu.evaluation.signals import Floats
-from mu.forget_sets.budget import budget
-from mu.forget_sets.extremes import check_order, extremes
-from mu.forget_sets.seen import Seen, losses, trained_elements
-from mu.forget_sets.wants import check_models
+from mu.forget_sets.budget import budget, check_order, extremes
+from mu.forget_sets.helper_model import HelperModel, losses
+from mu.forget_sets.reads_models import ReadsModels
+from mu.forget_sets.select import Scene
 
 
-class LossSet:
+class LossSet(ReadsModels):
     r"""Elements whose samples have the highest or the lowest mean loss under trained models.
 
     .. math:: \bar\ell_i = \frac1k \sum_{j=1}^k -\ln p_{\theta_j}(y_i \mid x_i)
@@ -39,27 +39,25 @@ class LossSet:
         kind: str = "samples",
         models: int = 1,
     ) -> None:
-        self.order, self.share, self.count, self.kind = check_order(order), share, count, kind
-        self.asks = {"models": check_models(models)}
+        super().__init__(share, count, kind, models=models)
+        self.order = check_order(order)
 
-    def select(
-        self, data: Data, available: Ids, rng: np.random.Generator, models: Sequence[Seen]
-    ) -> Ids:
+    def select(self, scene: Scene) -> Ids:
         """Ids of the elements, sorted; among equal losses the lowest ids.
 
         Raises:
-            UsageError: See `mu.forget_sets.seen.trained_elements` and `budget`.
+            UsageError: See `ReadsModels.elements` and `budget`.
             CellFailed: A loss is not finite.
         """
-        ids, samples = trained_elements(data, self.kind, available, models)
+        ids, samples = self.elements(scene)
         wanted = budget(self.share, self.count, len(ids))
-        return extremes(ids, self.ranked(samples, models), self.order, wanted)
+        return extremes(ids, self.ranked(samples, scene.models), self.order, wanted)
 
-    def ranked(self, samples: Ids, models: Sequence[Seen]) -> Floats:
+    def ranked(self, samples: Ids, models: Sequence[HelperModel]) -> Floats:
         """(n,) what the order is by."""
         found: Floats = np.mean([self.values(model, samples) for model in models], axis=0)
         return found
 
-    def values(self, model: Seen, samples: Ids) -> Floats:
+    def values(self, model: HelperModel, samples: Ids) -> Floats:
         """(n,) what is averaged over models."""
         return losses(model.signals, samples)

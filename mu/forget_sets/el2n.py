@@ -5,7 +5,7 @@ import numpy as np
 from mu.data.base import Ids
 from mu.evaluation.signals import Floats, log_softmax
 from mu.forget_sets.by_loss import LossSet
-from mu.forget_sets.seen import Seen, losses
+from mu.forget_sets.helper_model import HelperModel, losses
 
 
 class EL2NSet(LossSet):
@@ -19,7 +19,7 @@ class EL2NSet(LossSet):
         order, share, count, kind, models: As for `LossSet`.
     """
 
-    def values(self, model: Seen, samples: Ids) -> Floats:
+    def values(self, model: HelperModel, samples: Ids) -> Floats:
         """(n,) length of p − y."""
         losses(model.signals, samples)  # refuses targets that are no classes
         logits, targets = model.signals.at(samples)

@@ -1,6 +1,6 @@
 """Elements by the length of the gradient of their loss."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -8,20 +8,20 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
-from mu.data.base import Data, Ids
+from mu.data.base import Ids
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats
-from mu.forget_sets.budget import budget
-from mu.forget_sets.extremes import check_order, extremes
-from mu.forget_sets.seen import Seen, Setting, trained_elements
-from mu.forget_sets.wants import check_models
+from mu.forget_sets.budget import budget, check_order, extremes
+from mu.forget_sets.reads_models import ReadsModels
+from mu.forget_sets.search.setting import Setting
+from mu.forget_sets.select import Scene
 from mu.models.base import Learner, as_batch, evaluation_mode
 from mu.parts.part import move
 
 CHUNK = 32  # samples whose gradients are held at once
 
 
-class GradientNormSet:
+class GradientNormSet(ReadsModels):
     r"""Elements whose loss has the longest or shortest gradient (Paul et al., arXiv 2107.07075).
 
     .. math:: \frac1k \sum_{j=1}^k \lVert \nabla_\theta \ell(x_i, y_i; \theta_j) \rVert_2
@@ -48,30 +48,24 @@ class GradientNormSet:
         kind: str = "samples",
         learners: int = 1,
     ) -> None:
-        self.order, self.share, self.count, self.kind = check_order(order), share, count, kind
-        self.asks = {"learners": check_models(learners, "learners")}
+        super().__init__(share, count, kind, learners=learners)
+        self.order = check_order(order)
 
-    def select(
-        self,
-        data: Data,
-        available: Ids,
-        rng: np.random.Generator,
-        models: Sequence[Seen],
-        setting: Setting,
-    ) -> Ids:
+    def select(self, scene: Scene) -> Ids:
         """Ids of the elements, sorted; among equal norms the lowest ids.
 
         Raises:
-            UsageError: Samples that are no tensors; see also `trained_elements` and `budget`.
+            UsageError: Samples that are no tensors; see also `ReadsModels.elements`.
         """
-        ids, samples = trained_elements(data, self.kind, available, models)
+        ids, samples = self.elements(scene)
+        setting: Setting = scene.setting
         wanted = budget(self.share, self.count, len(ids))
-        view, device = data.without(setting.before).view, setting.context.device
+        view, device = scene.data.without(setting.before).view, setting.context.device
         total = np.zeros(len(samples))
-        for model in models:
-            batches = data.loader(samples, view, batch_size=setting.batch_size)
+        for model in scene.models:
+            batches = scene.data.loader(samples, view, batch_size=setting.batch_size)
             total += norms(model.learner, batches, device)
-        return extremes(ids, total / len(models), self.order, wanted)
+        return extremes(ids, total / len(scene.models), self.order, wanted)
 
 
 def norms(learner: Learner, batches: Iterable[Any], device: str = "cpu") -> Floats:

@@ -1,26 +1,25 @@
 """Elements on which a method ends farthest from a model that never saw them."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from mu.data.base import Data, Ids
+from mu.data.base import Ids
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats, log_softmax
-from mu.forget_sets.budget import budget
-from mu.forget_sets.extremes import check_order, extremes
+from mu.forget_sets.budget import budget, check_order, extremes
+from mu.forget_sets.reads_models import ReadsModels
 from mu.forget_sets.search.lower import LowerLevel
-from mu.forget_sets.seen import Seen, Setting, trained_elements
-from mu.forget_sets.wants import check_folds, check_models
+from mu.forget_sets.search.setting import Setting
+from mu.forget_sets.select import Scene
 from mu.models.predict import predict
 from mu.unlearning.base import Unlearner
 
 DISTANCES = ("kl", "loss")
 
 
-class HardToUnlearnSet:
+class HardToUnlearnSet(ReadsModels):
     r"""Elements with the largest expected distance between a method and its oracle.
 
     .. math:: d_i = \mathrm{KL}\big(p_{-S}(\cdot \mid x_i) \,\|\, p_{u(S)}(\cdot \mid x_i)\big),
@@ -62,24 +61,17 @@ class HardToUnlearnSet:
             raise UsageError(f"distance={distance!r} is not one of {', '.join(DISTANCES)}")
         if not isinstance(method, Unlearner):
             raise UsageError(f"method={method!r} is no method; name one, as in method: finetune")
+        super().__init__(share, count, kind, folds=folds, learners=learners)
         self.method, self.distance = method, distance
-        self.order, self.share, self.count, self.kind = check_order(order), share, count, kind
-        self.folds = check_folds(folds)
-        self.asks = {"folds": self.folds, "learners": check_models(learners, "learners")}
+        self.order, self.folds = check_order(order), folds
         self.facts: dict[str, Any] = {}
-        self.said: list[str] = []
 
-    def select(
-        self,
-        data: Data,
-        available: Ids,
-        rng: np.random.Generator,
-        models: Sequence[Seen],
-        setting: Setting,
-    ) -> Ids:
+    def select(self, scene: Scene) -> Ids:
         """Ids of the elements, sorted; among equal distances the lowest ids."""
-        without, starts = models[: self.folds], models[self.folds :]
-        ids, samples = trained_elements(data, self.kind, available, models)
+        ids, samples = self.elements(scene)
+        data = scene.data
+        setting: Setting = scene.setting
+        without, starts = scene.models[: self.folds], scene.models[self.folds :]
         wanted = budget(self.share, self.count, len(ids))
         total, progress = np.zeros(len(ids)), setting.context.progress
         quiet = replace(setting, context=replace(setting.context, progress=None))

@@ -8,8 +8,8 @@ from mu.data.base import Ids
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats
 from mu.forget_sets.by_loss import LossSet
-from mu.forget_sets.seen import Seen, losses
-from mu.forget_sets.wants import check_folds
+from mu.forget_sets.helper_model import HelperModel, losses
+from mu.forget_sets.wants import wants
 
 
 class HeldOutLossSet(LossSet):
@@ -38,14 +38,14 @@ class HeldOutLossSet(LossSet):
         folds: int = 4,
     ) -> None:
         super().__init__(order, share, count, kind)
-        self.asks = {"folds": check_folds(folds)}
+        self.asked = wants({"folds": folds})
 
-    def ranked(self, samples: Ids, models: Sequence[Seen]) -> Floats:
+    def ranked(self, samples: Ids, models: Sequence[HelperModel]) -> Floats:
         """(n,) loss of each sample under the models that were trained without it."""
         return held_out(samples, models)
 
 
-def held_out(samples: Ids, models: Sequence[Seen]) -> Floats:
+def held_out(samples: Ids, models: Sequence[HelperModel]) -> Floats:
     """(n,) mean loss of each sample over the models that were not trained on it.
 
     Raises:

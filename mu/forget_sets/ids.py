@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mu.data.base import Data, Ids
+from mu.data.base import Ids
 from mu.data.graphs import GraphData
 from mu.errors import UsageError
 from mu.forget_sets.files import read_ids
+from mu.forget_sets.select import Scene
 
 
 class IdSet:
@@ -45,14 +46,14 @@ class IdSet:
         if path is not None:
             self.kind = read_ids(Path(path)).kind
 
-    def select(self, data: Data, available: Ids, rng: np.random.Generator) -> Ids:
+    def select(self, scene: Scene) -> Ids:
         """The ids as given; `mu.forget_sets.request.check` judges them."""
         if self.path is not None:
-            return read_ids(Path(self.path), data.fingerprint()).ids
+            return read_ids(Path(self.path), scene.data.fingerprint()).ids
         if self.pairs is not None:
-            if not isinstance(data, GraphData):
-                raise UsageError(f"{type(data).__name__} has no edges to name by pairs")
-            return data.edge_ids(self.pairs)
+            if not isinstance(scene.data, GraphData):
+                raise UsageError(f"{type(scene.data).__name__} has no edges to name by pairs")
+            return scene.data.edge_ids(self.pairs)
         return np.asarray(self.ids, np.int64)
 
 

@@ -1,17 +1,15 @@
 """Elements that a model gets right only, or even, if it was trained on them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mu.data.base import Data, Ids
+from mu.data.base import Ids
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats
-from mu.forget_sets.budget import budget
-from mu.forget_sets.extremes import check_order, extremes
-from mu.forget_sets.seen import Seen, correct, losses, trained_elements
-from mu.forget_sets.wants import check_halves
+from mu.forget_sets.budget import budget, check_order, extremes
+from mu.forget_sets.helper_model import HelperModel, correct, losses
+from mu.forget_sets.reads_models import ReadsModels
+from mu.forget_sets.select import Scene
 
 MEASURES = ("probability", "correctness")
 
@@ -49,7 +47,7 @@ def memorisation(values: Floats, inside: NDArray[np.bool_]) -> Floats:
     return found
 
 
-class MemorisationSet:
+class MemorisationSet(ReadsModels):
     """Elements with the highest or the lowest memorisation, estimated from models on halves.
 
     Feldman & Zhang (arXiv 2008.03703) define memorisation; RUM (arXiv 2406.01257) forgets the sets
@@ -82,34 +80,32 @@ class MemorisationSet:
     ) -> None:
         if measure not in MEASURES:
             raise UsageError(f"measure={measure!r} is not one of {', '.join(MEASURES)}")
-        self.order, self.share, self.count, self.kind = check_order(order), share, count, kind
-        self.asks, self.measure = {"halves": check_halves(halves)}, measure
+        super().__init__(share, count, kind, halves=halves)
+        self.order, self.measure = check_order(order), measure
 
-    def select(
-        self, data: Data, available: Ids, rng: np.random.Generator, models: Sequence[Seen]
-    ) -> Ids:
+    def select(self, scene: Scene) -> Ids:
         """Ids of the elements, sorted; among equal values the lowest ids.
 
         Raises:
             UsageError: An element that all models or none were trained on; see also
-                `mu.forget_sets.seen.trained_elements` and `budget`.
+                `ReadsModels.elements` and `budget`.
             CellFailed: A loss is not finite.
         """
-        ids, samples = trained_elements(data, self.kind, available, models)
+        ids, samples = self.elements(scene)
         wanted = budget(self.share, self.count, len(ids))
-        inside = np.array([np.isin(samples, model.trained) for model in models])
+        inside = np.array([np.isin(samples, model.trained) for model in scene.models])
         fixed = np.flatnonzero(inside.all(axis=0))
         if len(fixed):
             raise UsageError(
                 f"id {ids[fixed[0]]} ({self.kind}) was in every model's training set; "
                 f"memorisation needs models that were trained without it"
             )
-        values = np.array([self.values(model, samples) for model in models])
+        values = np.array([self.values(model, samples) for model in scene.models])
         found = memorisation(values, inside)
         rank = np.abs(found) if self.order == "lowest" else found
         return extremes(ids, rank, self.order, wanted)
 
-    def values(self, model: Seen, samples: Ids) -> Floats:
+    def values(self, model: HelperModel, samples: Ids) -> Floats:
         """(n,) what is averaged over models."""
         if self.measure == "correctness":
             return correct(model.signals, samples).astype(np.float64)

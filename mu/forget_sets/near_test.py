@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mu.data.base import Data, Ids
+from mu.data.base import Ids
 from mu.data.graphs import Edges, neighbourhood
 from mu.data.links import LinkData
 from mu.errors import UsageError
 from mu.forget_sets.budget import budget, check_budget
+from mu.forget_sets.select import Scene
 
 POOLS = ("in", "out")
 
@@ -64,8 +65,9 @@ class NearTest:
         self.pool, self.share, self.count = pool, share, count
         self.hops, self.published = hops, published
 
-    def select(self, data: Data, available: Ids, rng: np.random.Generator) -> Ids:
+    def select(self, scene: Scene) -> Ids:
         """Ids of the drawn edges."""
+        data, available = scene.data, scene.available
         if not isinstance(data, LinkData):
             raise UsageError(f"{type(data).__name__} has no test edges; use request=random")
         test = data.parts["test"]
@@ -78,4 +80,4 @@ class NearTest:
                 f"the pool {self.pool!r} holds {len(pool)} edges and {wanted} are asked for; lower "
                 f"the share or count, or change hops={self.hops}"
             )
-        return rng.choice(pool, wanted, replace=False)
+        return scene.rng.choice(pool, wanted, replace=False)

@@ -10,8 +10,8 @@ from mu.data.base import Data, Ids, removed_elements
 from mu.data.build import build_data
 from mu.errors import UsageError
 from mu.forget_sets.files import Request
+from mu.forget_sets.helper_model import one_each, samples_of
 from mu.forget_sets.request import check, selection
-from mu.forget_sets.seen import one_each, samples_of
 
 
 def sample_kind(data: Data) -> str:
@@ -91,7 +91,7 @@ def fold(data: Data, before: Mapping[str, Ids], number: int, folds: int, seed: i
 
 
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Artifact:
-    """Step ``part``: what a model that helps to select is *not* trained on, as a selection.
+    """Step ``holdout``: what a model that helps to select is *not* trained on, as a selection.
 
     Config: ``data``, ``seed``, and ``half``, or ``fold`` and ``folds``. ``inputs["removed"]`` holds
     the selections before.

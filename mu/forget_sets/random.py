@@ -1,9 +1,8 @@
 """Elements drawn uniformly at random."""
 
-import numpy as np
-
-from mu.data.base import Data, Ids
+from mu.data.base import Ids
 from mu.forget_sets.budget import budget
+from mu.forget_sets.select import Scene
 
 
 class RandomSet:
@@ -20,7 +19,7 @@ class RandomSet:
     ) -> None:
         self.kind, self.share, self.count = kind, share, count
 
-    def select(self, data: Data, available: Ids, rng: np.random.Generator) -> Ids:
+    def select(self, scene: Scene) -> Ids:
         """Ids of the drawn elements."""
-        wanted = budget(self.share, self.count, len(available))
-        return rng.choice(available, wanted, replace=False)
+        wanted = budget(self.share, self.count, len(scene.available))
+        return scene.rng.choice(scene.available, wanted, replace=False)

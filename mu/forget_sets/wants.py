@@ -3,8 +3,7 @@
 from typing import Any
 
 from mu.errors import UsageError
-from mu.forget_sets.budget import check_budget
-from mu.forget_sets.extremes import check_order
+from mu.forget_sets.budget import check_budget, check_order
 
 
 def check_models(number: object, name: str = "models") -> int:

@@ -1,23 +1,24 @@
 """The worst case: a bi-level search for what a method leaves known (arXiv 2403.07362)."""
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from mu.data.base import Data, Ids
+from mu.data.base import Ids
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats
 from mu.forget_sets.budget import budget
-from mu.forget_sets.search.bilevel import Found, Lower, bilevel, overlap
+from mu.forget_sets.helper_model import losses
+from mu.forget_sets.reads_models import ReadsModels
+from mu.forget_sets.search.bilevel import Found, LowerLosses, bilevel, overlap
 from mu.forget_sets.search.hypergradient import one_step
 from mu.forget_sets.search.lower import LowerLevel
 from mu.forget_sets.search.projection import project, top_m, upper_step
+from mu.forget_sets.search.setting import Setting
 from mu.forget_sets.search.units import Units, units_of
-from mu.forget_sets.seen import Seen, Setting, losses, trained_elements
-from mu.forget_sets.wants import check_models
+from mu.forget_sets.select import Scene
 from mu.unlearning.base import Unlearner
 
 __all__ = ["WorstCaseSelector", "project", "top_m", "upper_step"]
@@ -27,7 +28,7 @@ STARTS = ("one_pass", "random")
 UNMOVED = 0.95  # overlap with a random start above which a search is said not to have moved
 
 
-class WorstCaseSelector:
+class WorstCaseSelector(ReadsModels):
     r"""Elements whose loss stays lowest once they are forgotten (Fan et al., arXiv 2403.07362).
 
     .. math:: \min_w \sum_i w_i \, \ell(z_i; \theta_u(w)) + \gamma \lVert w \rVert^2
@@ -116,8 +117,8 @@ class WorstCaseSelector:
             raise UsageError(
                 f"lower={lower!r} is no method; name one, as in lower: {{method: ssd}}"
             )
-        self.lower, self.share, self.count, self.kind = lower, share, count, kind
-        self.unit, self.reduce, self.sign = unit, reduce, DIRECTIONS[direction]
+        super().__init__(share, count, kind, learners=learners)
+        self.lower, self.unit, self.reduce, self.sign = lower, unit, reduce, DIRECTIONS[direction]
         self.membership, self.hypergradient, self.beta = membership, hypergradient, lower_step
         self.search: dict[str, Any] = {
             **{"steps": upper_steps, "step": upper_step, "kind": upper_kind, "gamma": gamma},
@@ -127,25 +128,19 @@ class WorstCaseSelector:
         if type(checks) is not int or checks < 1:
             raise UsageError(f"checks={checks!r} must be a whole number of at least 1")
         self.reseed, self.start, self.checks = reseed, start, checks
-        self.asks = {"learners": check_models(learners, "learners")}
         self.facts: dict[str, Any] = {}
-        self.said: list[str] = []
+        self.warnings: list[str] = []
 
-    def select(
-        self,
-        data: Data,
-        available: Ids,
-        rng: np.random.Generator,
-        models: Sequence[Seen],
-        setting: Setting,
-    ) -> Ids:
+    def select(self, scene: Scene) -> Ids:
         """Ids of the elements, sorted.
 
         Raises:
-            UsageError: See `trained_elements`, `budget` and `LowerLevel`.
+            UsageError: See `ReadsModels.elements`, `budget` and `LowerLevel`.
             CellFailed: A loss is not finite.
         """
-        ids, samples = trained_elements(data, self.kind, available, models)
+        ids, samples = self.elements(scene)
+        data, models = scene.data, scene.models
+        setting: Setting = scene.setting
         units = units_of(data, samples, self.unit, self.reduce)
         m = budget(self.share, self.count, units.count)
         progress = setting.context.progress  # of the search, not of each lower level anew
@@ -157,7 +152,7 @@ class WorstCaseSelector:
         turns = itertools.count()
         total = self.search["steps"] + self.checks * (len(STARTS) + 1)
 
-        def forgotten(w: Floats, turn: int) -> Lower:
+        def forgotten(w: Floats, turn: int) -> LowerLosses:
             """What the lower level of a turn leaves: whose model it starts from, what it draws."""
             seed = drawn_seed(setting.context.seed, turn) if self.reseed else None
             found = self.forgotten(levels[turn % len(levels)], units, w, seed)
@@ -165,12 +160,12 @@ class WorstCaseSelector:
                 progress(min(next(done), total), total)
             return found
 
-        def lower(w: Floats) -> Lower:
+        def lower(w: Floats) -> LowerLosses:
             return forgotten(w, next(turns))
 
         known = units.gathered(np.mean([losses(one.signals, samples) for one in models], axis=0))
         one_pass = top_m(-self.sign * known, m)
-        drawn = np.sort(rng.choice(units.count, m, replace=False))
+        drawn = np.sort(scene.rng.choice(units.count, m, replace=False))
         sets = {"one_pass": one_pass, "random": drawn}
         step = self.binary(lower, m) if self.membership == "binary" else lower
         found = bilevel(step, indicator(sets[self.start], units.count), m, **self.search)
@@ -202,17 +197,17 @@ class WorstCaseSelector:
 
     def forgotten(
         self, level: LowerLevel, units: Units, w: Floats, seed: int | None = None
-    ) -> Lower:
+    ) -> LowerLosses:
         """What one model loses by forgetting with weights of units."""
         shares = units.spread(w)
         learner, view = level(shares, seed)
         values = units.gathered(level.losses(learner, view))
         if self.hypergradient == "sign":
-            return Lower(values)
+            return LowerLosses(values)
         device, size = level.setting.context.device, level.setting.batch_size
         where = (view, device, size)
         through = one_step(learner, level.data, level.samples, shares, self.beta, *where)
-        return Lower(values, units.gathered(through))
+        return LowerLosses(values, units.gathered(through))
 
     def report(self, found: Found, values: dict[str, float], same: float, chance: float) -> None:
         """What the search found, beside what it has to beat; warnings where it found nothing."""
@@ -225,12 +220,12 @@ class WorstCaseSelector:
         }
         stayed = found.history[-1]["overlap_start"]
         if self.start == "random" and stayed > UNMOVED:
-            self.said.append(
+            self.warnings.append(
                 f"the search never left its random start ({stayed:.0%} of it are still there): "
                 "take a larger upper_step, or upper_kind=relative"
             )
         if self.sign * (values[""] - values["random"]) > 0:
-            self.said.append(
+            self.warnings.append(
                 "a random set beats what the search found: losses do not guide this lower level; "
                 "try start=random, more patience or another lower level"
             )

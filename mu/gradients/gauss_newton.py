@@ -5,12 +5,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mu.errors import UsageError
-from mu.gradients.hessian import refuse_once_differentiable
-from mu.gradients.vectors import to_named, to_vector, trained
-from mu.models.base import Learner, as_batch, evaluation_mode
+from mu.data.base import Batch
+from mu.gradients.twice import mean_product, refuse_once_differentiable
+from mu.gradients.vectors import to_vector
+from mu.models.base import Learner
 
 
 def gauss_newton_product(learner: Learner, batches: Iterable[Any], vector: Tensor) -> Tensor:
@@ -23,7 +22,7 @@ def gauss_newton_product(learner: Learner, batches: Iterable[Any], vector: Tenso
     linear networks, and positive semi-definite for every loss that is convex in z, where the
     Hessian of a deep network is not. For cross-entropy it is the Fisher matrix.
 
-    Read, accumulated and refused as `mu.gradients.hessian.hessian_product` does.
+    Read and accumulated as `mu.gradients.twice.mean_product` does.
 
     Args:
         learner: Its trained parameters are what is differentiated for.
@@ -43,22 +42,15 @@ def gauss_newton_product(learner: Learner, batches: Iterable[Any], vector: Tenso
         >>> gauss_newton_product(learner, [batch], torch.tensor([3.0])).item()
         3.0
     """
-    parameters = trained(learner)
-    pieces = list(to_named(vector, parameters).values())
-    total, count = torch.zeros_like(vector, dtype=torch.float64), 0
-    with evaluation_mode(learner), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-        for item in batches:
-            batch = as_batch(item)
-            logits, targets = learner.outputs(batch)
-            change = _directional(logits, list(parameters.values()), pieces)
-            free = logits.detach().requires_grad_()
-            loss = len(batch) * learner.loss(free, targets)
-            curved = _output_product(loss, free, change)
-            total += _pulled_back(logits, list(parameters.values()), curved)
-            count += len(batch)
-    if count == 0:
-        raise UsageError("there are no samples to take a Gauss–Newton matrix of")
-    return total / count
+
+    def product(batch: Batch, parameters: list[Any], pieces: list[Tensor]) -> Tensor:
+        logits, targets = learner.outputs(batch)
+        change = _directional(logits, parameters, pieces)
+        free = logits.detach().requires_grad_()
+        loss = len(batch) * learner.loss(free, targets)
+        return _pulled_back(logits, parameters, _output_product(loss, free, change))
+
+    return mean_product(learner, batches, vector, product)
 
 
 def _directional(logits: Tensor, parameters: list[Any], pieces: list[Tensor]) -> Tensor:

@@ -42,13 +42,13 @@ def gradient_sum(learner: nn.Module, batches: Iterable[Any]) -> tuple[dict[str, 
         (-3.0, 2)
     """
     model = learner if isinstance(learner, Learner) else Learner(learner)
-    refuse_batch_statistics(learner)
     parameters = trained(learner)
     if not parameters:
         raise UsageError("no parameter of the model requires a gradient")
     total = {name: torch.zeros_like(p, dtype=torch.float64) for name, p in parameters.items()}
     count = 0
     with evaluation_mode(learner), torch.enable_grad():
+        refuse_batch_statistics(learner)
         for batch in map(as_batch, batches):
             if not len(batch):
                 continue
@@ -64,13 +64,17 @@ def gradient_sum(learner: nn.Module, batches: Iterable[Any]) -> tuple[dict[str, 
 def refuse_batch_statistics(model: nn.Module) -> None:
     """Refuse a network in which a sample's gradient depends on the others of its batch.
 
+    Args:
+        model: In evaluation mode.
+
     Raises:
-        UsageError: A batch normalisation keeps no running statistics; it is named.
+        UsageError: A batch normalisation without running statistics, or one that stays in training
+            mode; it is named.
     """
     for name, module in model.named_modules():
-        if isinstance(module, _BatchNorm) and module.running_mean is None:
+        if isinstance(module, _BatchNorm) and (module.running_mean is None or module.training):
             raise UsageError(
                 f"layer {name or type(module).__name__} normalises by the statistics of the batch "
-                "even in evaluation mode, so samples have no gradients of their own; "
-                "build it with track_running_stats=True"
+                "even in evaluation mode, so no sample has a gradient of its own; give it running "
+                "statistics (track_running_stats=True) or another normalisation"
             )

@@ -9,7 +9,8 @@ from torch import Tensor
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.gradients.folding import Fold
-from mu.gradients.probe import check_losses, check_modules, probe
+from mu.gradients.mean_gradient import refuse_batch_statistics
+from mu.gradients.probe import check_losses, probe
 from mu.gradients.recorder import Recorder, Unplanned
 from mu.gradients.single import Loss, add_singles, at, single_losses
 from mu.gradients.sink import REST, SELECTED, Power, Sink
@@ -92,8 +93,8 @@ def per_sample_sums(
     with evaluation_mode(learner), torch.enable_grad():
         for item in batches:
             batch = as_batch(item)
-            if count == 0:
-                check_modules(learner, batch)
+            if count == 0 and isinstance(batch.x, Tensor):
+                refuse_batch_statistics(learner)
             marks = _marks(select, batch)
             sums.add(batch, marks)
             count, count_selected = count + len(batch), count_selected + int(marks.sum())

@@ -16,24 +16,6 @@ from mu.models.base import Learner
 FIRST = torch.tensor([True, False])  # the sample that is compared is summed apart
 
 
-def check_modules(learner: Learner, batch: Batch) -> None:
-    """Refuse batch normalisation that would use the statistics of a batch of samples.
-
-    Raises:
-        UsageError: A layer without running statistics, or one that stays in training mode.
-    """
-    if not isinstance(batch.x, Tensor):
-        return
-    for name, module in learner.named_modules():
-        if not isinstance(module, nn.modules.batchnorm._BatchNorm):
-            continue
-        if module.running_mean is None or module.training:
-            raise UsageError(
-                f"{name} normalises with the statistics of the batch, so no sample has a gradient "
-                "of its own; give it running statistics or another normalisation"
-            )
-
-
 def probe(learner: Learner, two: Batch, loss: Loss, sink: Sink) -> dict[int, Fold] | None:
     """Compare formulas on two samples with a backward pass for the first alone.
 

@@ -1,1 +1,1 @@
-"""Low-rank adapters: layers, where they go, their groups, and how they leave again."""
+"""What GS-LoRA is made of: low-rank adapters, their groups, prototypes, replayed samples."""

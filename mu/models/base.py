@@ -1,6 +1,6 @@
 """The Learner: a network with its loss, trained, unlearned, predicted with and stored as one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,10 @@ from torch.nn import functional
 
 from mu.data.base import Batch
 from mu.data.build import build
+from mu.data.facts import without_pretrained
 from mu.errors import UsageError
+
+Progress = Callable[[int, int], None]  # is told the number of batches done, and of all
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
@@ -105,11 +108,5 @@ def build_learner(config: Mapping[str, Any], download: bool = True) -> Learner:
     ``download=False`` overrules ``pretrained: true`` anywhere in the configuration, where weights
     are loaded afterwards that replace the pretrained ones.
     """
-    learner = build(dict(config) if download else _without_pretrained(config))
+    learner = build(dict(config) if download else without_pretrained(config))
     return learner if isinstance(learner, Learner) else Learner(learner)
-
-
-def _without_pretrained(node: Any) -> Any:
-    if isinstance(node, Mapping):
-        return {k: False if k == "pretrained" else _without_pretrained(v) for k, v in node.items()}
-    return node

@@ -8,6 +8,8 @@ from mu.errors import UsageError
 class ImageNetwork(nn.Module):
     """A network that takes images (n, C, H, W); `features` is everything before the head.
 
+    One whose parts are ``body`` and ``head`` is read so; others replace `features` and `classify`.
+
     Args:
         in_channels: Channels of the images.
         num_classes: Number of logits.
@@ -16,6 +18,9 @@ class ImageNetwork(nn.Module):
     Raises:
         UsageError: A number of channels, classes or pixels below 1.
     """
+
+    body: nn.Module
+    head: nn.Module
 
     def __init__(self, in_channels: int, num_classes: int, image_size: int | None = None) -> None:
         super().__init__()
@@ -43,11 +48,14 @@ class ImageNetwork(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(n, d) representation before the head."""
-        raise NotImplementedError
+        self.check(x)
+        found: Tensor = self.body(x)
+        return found
 
     def classify(self, features: Tensor) -> Tensor:
         """Logits of (n, d) features."""
-        raise NotImplementedError
+        logits: Tensor = self.head(features)
+        return logits
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, num_classes) logits."""

@@ -1,6 +1,6 @@
 """LeNet-5: the small network without normalisation that IAU was published with."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from mu.errors import UsageError
 from mu.models.image import ImageNetwork
@@ -41,13 +41,3 @@ class LeNet5(ImageNetwork):
             nn.ReLU(),
         )
         self.head = nn.Linear(84, num_classes)
-
-    def features(self, x: Tensor) -> Tensor:
-        """(n, 84) representation before the head."""
-        self.check(x)
-        found: Tensor = self.body(x)
-        return found
-
-    def classify(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.head(features)
-        return logits

@@ -10,9 +10,9 @@ from mu.artifact import Artifact
 from mu.data.base import View, removed_elements
 from mu.data.build import build_data
 from mu.evaluation.signals import Signals
-from mu.models.base import Learner, as_batch, evaluation_mode
+from mu.models.base import Learner, Progress, as_batch, evaluation_mode
 from mu.models.output_layer import head_inputs, output_layer
-from mu.training.fit import Progress, rebuild
+from mu.models.weights import rebuild
 
 
 @torch.inference_mode()

@@ -47,11 +47,6 @@ def divergence(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Te
     return temperature**2 * pointwise.sum(-1)
 
 
-def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean of (n,) values, weighted where (n,) weights are given."""
-    return values.mean() if weight is None else (weight * values).sum() / weight.sum()
-
-
 def teacher_of(learner: Learner) -> Learner:
     """A frozen copy in evaluation mode, on the same device."""
     return copy.deepcopy(learner).eval().requires_grad_(False)

@@ -42,7 +42,3 @@ class VGG16BN(ImageNetwork):
         self.check(x)
         found: Tensor = self.body(x).mean(dim=(2, 3))
         return found
-
-    def classify(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.head(features)
-        return logits

@@ -43,16 +43,6 @@ class SmallCNN(ImageNetwork):
         )
         self.head = nn.Linear(hidden, num_classes)
 
-    def features(self, x: Tensor) -> Tensor:
-        """(n, hidden) representation before the head."""
-        self.check(x)
-        found: Tensor = self.body(x)
-        return found
-
-    def classify(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.head(features)
-        return logits
-
 
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions around a parameter-free shortcut (He et al. 2016, option A)."""

@@ -1,4 +1,4 @@
-"""Weights that come from a file: read without running code, loaded strictly or not at all."""
+"""Weights from a file or the store: read without running code, loaded strictly or not at all."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mu.artifact import Artifact
 from mu.errors import UsageError
-from mu.models.base import Learner
+from mu.models.base import Learner, build_learner
 
 PREFIXES = ("module.", "_orig_mod.", "network.")  # of DataParallel, of torch.compile, of a Learner
+MEMORY = "memory/"  # prefix of the tensors in a state that are a method's own, not weights
 NESTED = ("state_dict", "model", "model_state_dict", "net")  # where torch files keep the state dict
 
 
@@ -71,6 +73,14 @@ def load_weights(learner: Learner, tensors: Mapping[str, Tensor], source: str) -
     if problems:
         raise UsageError(f"weights {source} do not fit the model: {'; '.join(problems)}")
     learner.load_state_dict(given)
+
+
+def rebuild(model: dict[str, Any], artifact: Artifact) -> Learner:
+    """A learner from its configuration, or the one its method left, and a stored artifact."""
+    learner = build_learner(artifact.facts.get("model", model), download=False)
+    weights = {n: t for n, t in artifact.tensors.items() if not n.startswith(MEMORY)}
+    load_weights(learner, weights, "of the store")
+    return learner.eval()
 
 
 def listed(what: str, entries: list[str]) -> list[str]:

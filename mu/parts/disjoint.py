@@ -12,7 +12,7 @@ from mu.models.base import as_batch
 from mu.parts.part import Part
 
 
-class Seen:
+class Remembering:
     """Batches on their way through; afterwards it is known which samples they held.
 
     Args:

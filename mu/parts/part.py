@@ -14,17 +14,13 @@ from mu.data.base import Batch, Data, Ids, View
 class Part(Protocol):
     """A set of samples handed to a method."""
 
-    def batches(
-        self,
-        *,
-        batch_size: int | None = None,
-        train: bool = False,
-        shuffle: bool = False,
-        seed: int = 0,
-        augment: str | None = None,
-        by_class: bool = False,
-    ) -> Any:
-        """Re-iterable batches; see `mu.data.base.Data.loader`."""
+    def batches(self, **options: Any) -> Any:
+        """Re-iterable batches.
+
+        Args:
+            options: Those of `mu.data.base.Data.loader`; ``shuffle`` (another order, drawn once)
+                and ``by_class`` (class after class). A user's own loaders heed none.
+        """
         ...
 
 
@@ -39,27 +35,19 @@ class DataPart:
     def batches(
         self,
         *,
-        batch_size: int | None = None,
-        train: bool = False,
         shuffle: bool = False,
-        seed: int = 0,
-        augment: str | None = None,
         by_class: bool = False,
+        seed: int = 0,
+        **options: Any,
     ) -> Any:
-        """Batches of these ids in their order.
-
-        ``shuffle`` draws another one, once; ``by_class`` takes class after class; ``train`` draws
-        one each epoch.
-        """
+        """Batches of these ids in their order; see `Part`."""
         ids = self.ids
         if by_class:
             ids = ids[np.argsort(self.data.targets(ids), kind="stable")]
         if shuffle:
             generator = torch.Generator().manual_seed(seed)
             ids = ids[torch.randperm(len(ids), generator=generator).numpy()]
-        return self.data.loader(
-            ids, self.view, batch_size=batch_size, train=train, seed=seed, augment=augment
-        )
+        return self.data.loader(ids, self.view, seed=seed, **options)
 
 
 class Weights:

@@ -10,7 +10,7 @@ from torch import Tensor
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import as_batch
-from mu.parts.part import DataPart, LoaderPart, Part
+from mu.parts.part import DataPart, Part
 
 
 @dataclass(frozen=True)
@@ -106,34 +106,3 @@ class Shuffled:
             units = self.rows.units * len(rows)
             unknown = torch.full((len(rows),), -1)
             yield Batch(self.rows.read(rows), self.rows.y[rows], unknown, units=units)
-
-
-def class_share(labels: Tensor, share: float, seed: int) -> Tensor:
-    """(m,) rows of a share of each class, drawn without replacement, at least one of each, sorted.
-
-    Example:
-        >>> class_share(torch.tensor([0, 0, 1, 1, 1, 1]), 0.5, seed=0).shape
-        torch.Size([3])
-    """
-    generator = torch.Generator().manual_seed(seed)
-    drawn = []
-    for label in torch.unique(labels):
-        rows = (labels == label).nonzero()[:, 0]
-        count = max(1, round(share * len(rows)))
-        drawn.append(rows[torch.randperm(len(rows), generator=generator)[:count]])
-    return torch.cat(drawn).sort().values
-
-
-def balanced(part: Part, share: float, batch_size: int | None, seed: int) -> Part:
-    """A part cut down to a share of each of its classes; of a user's loaders held in memory."""
-    if share == 1:
-        return part
-    if isinstance(part, DataPart):
-        rows = class_share(torch.as_tensor(part.data.targets(part.ids)), share, seed)
-        return DataPart(part.data, part.ids[rows.numpy()], part.view)
-    x, y, index = gathered(part)
-    rows = class_share(y, share, seed)
-    batches = [
-        Batch(x[some], y[some], index[some]) for some in torch.split(rows, batch_size or len(rows))
-    ]
-    return LoaderPart((batches,))

@@ -1,15 +1,11 @@
-"""Requests to forget whole classes: which they are, and a few samples of the others."""
+"""Requests to forget whole classes: which they are."""
 
-from typing import Any
-
-import numpy as np
 import torch
 from torch import Tensor
 
-from mu.data.base import Batch
 from mu.errors import NotApplicable, UsageError
 from mu.models.base import as_batch
-from mu.parts.part import DataPart, LoaderPart, Part
+from mu.parts.part import DataPart, Part
 
 
 def labels_of(part: Part) -> Tensor:
@@ -42,6 +38,7 @@ def whole_classes(forget: Part, retain: Part, name: str) -> list[int]:
         NotApplicable: A class of D_f is in D_r as well: the request is not for whole classes.
 
     Example:
+        >>> from mu.parts.part import LoaderPart
         >>> x = torch.zeros(3, 1)
         >>> forget = LoaderPart(([(x, torch.tensor([2, 4, 2]))],))
         >>> whole_classes(forget, LoaderPart(([(x, torch.tensor([0, 1, 0]))],)), "UNSIR")
@@ -55,44 +52,3 @@ def whole_classes(forget: Part, retain: Part, name: str) -> list[int]:
             "has samples to forget and samples to retain"
         )
     return [int(label) for label in gone]
-
-
-def few_of_each(part: Part, count: int, batch_size: int, seed: int) -> Part:
-    """At most ``count`` samples of each class of a part, drawn without replacement.
-
-    Of a user's own loaders the first of each class are taken, held in memory and handed out in
-    shuffled batches of ``batch_size``.
-
-    Raises:
-        UsageError: ``count`` is below 1, or the inputs of a user's loader are no tensors.
-    """
-    if count < 1:
-        raise UsageError(f"{count} samples of each class are too few; take at least 1")
-    if isinstance(part, DataPart):
-        labels, rng = part.data.targets(part.ids), np.random.default_rng(seed)
-        drawn = [rng.permutation(part.ids[labels == label])[:count] for label in np.unique(labels)]
-        return DataPart(part.data, np.sort(np.concatenate(drawn)), part.view)
-    taken: dict[int, int] = {}
-    xs: list[Tensor] = []
-    ys: list[Tensor] = []
-    for item in part.batches():
-        batch: Any = as_batch(item)
-        if not isinstance(batch.x, Tensor):
-            raise UsageError("batches whose inputs are no tensors cannot be drawn from")
-        rows = _wanted(batch.y.tolist(), taken, count)
-        xs.append(batch.x[rows])
-        ys.append(batch.y[rows])
-    order = torch.randperm(len(torch.cat(ys)), generator=torch.Generator().manual_seed(seed))
-    mixed_up = [torch.split(torch.cat(rows)[order], batch_size) for rows in (xs, ys)]
-    both = zip(*mixed_up, strict=True)
-    return LoaderPart(([Batch(a, b, torch.full((len(b),), -1)) for a, b in both],))
-
-
-def _wanted(labels: list[int], taken: dict[int, int], count: int) -> list[int]:
-    """Rows of the labels that are among the first ``count`` of their class; counts them."""
-    rows = []
-    for row, label in enumerate(labels):
-        if taken.get(label, 0) < count:
-            taken[label] = taken.get(label, 0) + 1
-            rows.append(row)
-    return rows

@@ -1,12 +1,12 @@
 """What cards hold beside scores: vectors over classes and samples, read with nothing assumed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from mu.reporting.format import finite, printable
-from mu.reporting.section import REFERENCES, Record, Section, failure
+from mu.reporting.section import Section
+from mu.results.card import Card, Facts
+from mu.results.format import finite, printable
+from mu.results.words import ORACLE, ORIGINAL, REFERENCES
 
 Forgotten = tuple[int, ...]
 
@@ -22,8 +22,7 @@ class Details:
 
     def __init__(self, section: Section) -> None:
         self.section = section
-        cards = [card for card in section.cards if not failure(card)]
-        self._cards = {(_pair(card), str(card["method"])): card for card in cards}
+        self._cards = {(card.pair, card.method): card for card in section.cards if not card.error}
 
     @cached_property
     def pairs(self) -> list[int]:
@@ -34,15 +33,16 @@ class Details:
     def methods(self) -> list[str]:
         """Rows of pictures: the original, the oracle, then what was tried; no random weights."""
         tried = [m for m in self.section.methods if m not in REFERENCES]
-        return [m for m in ("original", "oracle") if m in self.section.methods] + tried
+        return [m for m in (ORIGINAL, ORACLE) if m in self.section.methods] + tried
 
-    def card(self, pair: int, method: str) -> Record:
-        """A card, empty where there is none."""
-        return self._cards.get((pair, method), {})
+    def card(self, pair: int, method: str) -> Card | None:
+        """A card, None where there is none or it failed."""
+        return self._cards.get((pair, method))
 
-    def of(self, pair: int, method: str, name: str) -> Record:
+    def of(self, pair: int, method: str, name: str) -> Facts:
         """One entry of a card's ``details``, empty where there is none."""
-        return mapping(mapping(self.card(pair, method).get("details")).get(name))
+        card = self.card(pair, method)
+        return mapping(card.details.get(name)) if card else {}
 
     def forgotten(self, pair: int) -> Forgotten:
         """Labels of the classes that one pair forgot entirely.
@@ -76,17 +76,12 @@ class Details:
         return ", ".join(map(self.class_name, labels))
 
 
-def _pair(card: Record) -> int:
-    found = finite(card.get("pair", card.get("seed")))
-    return int(found or 0)
-
-
-def mapping(value: object) -> Record:
+def mapping(value: object) -> Facts:
     """The value where it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
-def by_label(entry: Record, name: str) -> dict[int, float]:
+def by_label(entry: Facts, name: str) -> dict[int, float]:
     """Numbers of one vector of an entry by their label; labels without a number are left out.
 
     >>> by_label({"labels": [3, 5], "test": [0.5, None]}, "test")

@@ -1,42 +1,34 @@
 """Whether a set that was searched for is harder than a random one, and than that of one pass."""
 
-from __future__ import annotations
+from mu.reporting.scores import Table, difference
+from mu.results.comparisons import Contrast, contrasts
+from mu.results.format import printable
+from mu.results.results import Results
+from mu.results.words import ORACLE
 
-from collections.abc import Callable, Mapping
-from statistics import fmean
-from typing import Any
-
-from mu.reporting.format import finite, interval, number, printable
-from mu.reporting.layout import Results
-from mu.reporting.scores import Cell, Table
-from mu.reporting.section import REFERENCES, Record, failure
-
-LEVELS = ("loss_forget", "df_auc", "ua")  # the first that a panel has is what the oracle knows
-GAPS = ("avg_gap", "js_forget", "kl_forget")  # … and how far a method ends from it
-WORDS = {"oracle": ("lower", "higher"), "method": ("nearer", "farther")}
+WORDS = {ORACLE: ("lower", "higher")}  # below and above the baseline; of all others nearer …
 CAPTION = (
     "Against the set of {base}, pair by pair: {level} of the oracle, and {gap} of each method, "
     "each minus what it is on {base}. Lower: the oracle knows this set better, so it is hard to "
     "tell from one never forgotten; farther: the method ends farther from its oracle."
 )
-SIZES = 0.1  # sets whose sizes differ by a larger share are not compared
-Values = Mapping[int, float]  # by pair
 
 
 def harder(results: Results) -> list[Table]:
     """A table a block and baseline, where models select; a row for each of the other sets."""
-    found = []
-    for entry in results.get("overlaps") or ():
-        cards = [
-            card
-            for card in results["cards"]
-            if card["block"] == entry["block"] and card["request"] in entry["names"]
-        ]
-        for base in entry.get("baselines") or ():
-            alike = _of_size(base, entry["names"], cards)
-            table = _against(base, alike, [c for c in cards if not failure(c)], results)
-            found += [table] if table else []
-    return found
+    return [_table(one) for one in contrasts(results)]
+
+
+def _table(one: Contrast) -> Table:
+    words = [
+        ("lower", "higher") if name == ORACLE else ("nearer", "farther") for name in one.columns
+    ]
+    rows = [
+        (printable(name), [difference(*cell) for cell in zip(found, words, strict=True)])
+        for name, found in one.rows
+    ]
+    caption = CAPTION.format(base=printable(one.base), level=one.level, gap=one.gap)
+    return Table(caption, [printable(name) for name in one.columns], rows)
 
 
 def harder_grids(results: Results) -> list[tuple[str, list[list[str]]]]:
@@ -54,66 +46,3 @@ def harder_grids(results: Results) -> list[tuple[str, list[list[str]]]]:
         )
         for table in harder(results)
     ]
-
-
-def _of_size(base: str, names: list[str], cards: list[Record]) -> list[str]:
-    """The sets about as large as that of the baseline: a larger one is harder or easier anyway."""
-    sizes = {c["request"]: c["n_forget"] for c in cards}
-    wanted = sizes.get(base, 0)
-    return [n for n in names if abs(sizes.get(n, wanted) - wanted) <= SIZES * wanted]
-
-
-def _against(base: str, names: list[str], cards: list[Record], results: Results) -> Table | None:
-    known = {name for card in cards for name in card["values"]}
-    level = next((name for name in LEVELS if name in known), None)
-    gap = next((name for name in GAPS if name in known), None)
-    if level is None or gap is None:
-        return None
-    methods = [m for m in dict.fromkeys(c["method"] for c in cards) if m not in REFERENCES]
-    columns: dict[str, tuple[str, str, Callable[[Record], object]]] = {
-        "oracle": ("oracle", "oracle", lambda card: _mean(card["oracle"].get(level)))
-    } | {m: (m, "method", lambda card: card["values"].get(gap)) for m in methods}
-    rows = []
-    for name in names:
-        if name == base:
-            continue
-        cells = []
-        for row, kind, read in columns.values():
-            own, other = (
-                {
-                    int(c["pair"]): v
-                    for c in cards
-                    if c["method"] == row
-                    and c["request"] == request
-                    and (v := finite(read(c))) is not None
-                }
-                for request in (name, base)
-            )
-            cells.append(_cell(own, other, WORDS[kind]))
-        rows.append((printable(name), cells))
-    if not rows:
-        return None
-    panel = results["panel"].get(cards[0].get("panel")) or {}
-    scores: Any = panel.get("scores", {})
-    title = {one: scores.get(one, {}).get("title", one) for one in (level, gap)}
-    caption = CAPTION.format(base=printable(base), level=title[level], gap=title[gap])
-    return Table(caption, [printable(name) for name in columns], rows)
-
-
-def _mean(values: object) -> float | None:
-    known = [v for v in map(finite, values or ()) if v is not None]  # type: ignore[call-overload]
-    return fmean(known) if known else None
-
-
-def _cell(own: Values, base: Values, words: tuple[str, str]) -> Cell:
-    """Paired difference with its interval, and what it says."""
-    differences = [own[pair] - base[pair] for pair in sorted(own) if pair in base]
-    if not differences:
-        return Cell(number(None))
-    if len(differences) < 2:
-        return Cell(number(differences[0], sign=True))
-    from mu.evaluation.intervals import interval as t_interval  # SciPy, which few pages need
-
-    mean, low, high = t_interval(differences)
-    word = words[0] if high < 0 else words[1] if low > 0 else "undecided"
-    return Cell(number(mean, sign=True), interval(low, high, sign=True), word=word)

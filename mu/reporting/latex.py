@@ -1,12 +1,12 @@
 """The headline scores as LaTeX tables."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
-from mu.reporting.format import MINUS, NOTHING, plus_minus, printable, share
-from mu.reporting.layout import Results, sections
+from mu.reporting.layout import sections
 from mu.reporting.section import OTHER, Section
+from mu.results.format import MINUS, NOTHING, plus_minus, printable, share
+from mu.results.results import Results
+from mu.results.words import DIFFERS, LIKE, OPEN, ORACLE, Word
 
 ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -42,7 +42,7 @@ ESCAPES = {
 
 WIDE = 5  # scores in one table; of more, what sums them up goes into a second one below
 SHRINK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
-MARKS = {"differs": "≠", "like the oracle": "≈", "inconclusive": "?", "no power here": ""}
+MARKS: dict[Word, str] = {DIFFERS: "≠", LIKE: "≈", OPEN: "?"}
 LEGEND = (
     r"Mean $\pm$ half the 95\,\% interval over the pairs; passes relative to retraining. "
     r"$^{\neq}$ differs from the oracle, $^{\approx}$ like the oracle, $^{?}$ inconclusive; "
@@ -59,7 +59,7 @@ def latex_table(results: Results) -> str:
     Returns:
         The text of ``table.tex``, to be read with ``\input``.
     """
-    head = "% " + printable(results["title"]) + "\n% needs \\usepackage{booktabs,graphicx}\n\n"
+    head = "% " + printable(results.title) + "\n% needs \\usepackage{booktabs,graphicx}\n\n"
     return head + "\n".join(_latex_section(section) for section in sections(results))
 
 
@@ -106,14 +106,14 @@ def _latex_row(section: Section, method: str, scores: Sequence[str], columns: in
         return row if closing else ""
     cells = [_latex_cell(section, method, score) for score in scores]
     cost = section.row(method, "cost/passes")
-    last = [_tex(share(cost["mean"] if cost else None)), _tex(outcome.word)]
-    return _tex_row([name, *cells, *(last if closing else ())], bold=method == "oracle")
+    last = [_tex(share(cost.mean if cost else None)), _tex(outcome.word)]
+    return _tex_row([name, *cells, *(last if closing else ())], bold=method == ORACLE)
 
 
 def _latex_cell(section: Section, method: str, score: str) -> str:
     """``mean ± half-width`` with the mark of its verdict."""
     row = section.row(method, score)
-    mark = MARKS.get(str(row["verdict"]), "") if row and method != "oracle" else ""
+    mark = MARKS.get(row.verdict, "") if row and method != ORACLE else ""
     raised = _tex(mark).strip("$")
     return _tex(plus_minus(row, "±.")) + (f"$^{{{raised}}}$" if raised else "")
 

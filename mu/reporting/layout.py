@@ -1,16 +1,16 @@
 """Results as a reader meets them: one section per request and step, methods in a fixed order."""
 
-from __future__ import annotations
+from collections.abc import Iterable, Sequence
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from mu.reporting.section import Section
+from mu.results.card import Card
+from mu.results.format import printable
+from mu.results.place import Place
+from mu.results.results import Results
+from mu.results.rows import Row, Verdict
+from mu.results.words import NULL, REFERENCES
 
-from mu.reporting.format import printable
-from mu.reporting.section import REFERENCES, Record, Section
-
-FIRST = (*REFERENCES, "utu")
-
-Results = Mapping[str, Any]
+FIRST = (*REFERENCES, NULL)
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
@@ -21,50 +21,40 @@ def ordered(names: Iterable[str]) -> tuple[str, ...]:
 
 def all_methods(results: Results) -> tuple[str, ...]:
     """Every method of an experiment in the order of its tables."""
-    return ordered(record["method"] for part in ("cards", "rows") for record in results[part])
+    return _methods(results.cards, results.rows)
 
 
-def place(record: Record) -> tuple[int, str, int]:
-    """Block, request and step that a card, row or verdict belongs to."""
-    return int(record.get("block") or 0), str(record["request"]), int(record.get("step") or 0)
+def _methods(cards: Iterable[Card], rows: Iterable[Row]) -> tuple[str, ...]:
+    return ordered([*(card.method for card in cards), *(row.method for row in rows)])
 
 
 def sections(results: Results) -> list[Section]:
-    """The sections of an experiment: blocks in order, requests as they come, steps upwards.
+    """The sections of an experiment, one per block, request and step.
 
-    Args:
-        results: What ``results.json`` holds.
-
-    Returns:
-        One section per (block, request, step).
+    Blocks come in order, requests as they come, steps upwards.
     """
-    groups: dict[tuple[int, str, int], dict[str, list[Record]]] = {}
-    for part in ("cards", "rows", "verdicts"):
-        for record in results[part]:
-            group = groups.setdefault(place(record), {"cards": [], "rows": [], "verdicts": []})
-            group[part].append(record)
+    records: list[Card | Row | Verdict] = [*results.cards, *results.rows, *results.verdicts]
+    places = dict.fromkeys(one.place for one in records)
     arrival: dict[tuple[int, str], int] = {}
-    for block, request, _ in groups:
+    for block, request, _ in places:
         arrival.setdefault((block, request), len(arrival))
-    keys = sorted(groups, key=lambda key: (key[0], arrival[key[:2]], key[2]))
-    return [_section(results, key, groups[key]) for key in keys]
+    keys = sorted(places, key=lambda one: (one.block, arrival[one.block, one.request], one.step))
+    return [_section(results, place) for place in keys]
 
 
-def _section(
-    results: Results, key: tuple[int, str, int], group: Mapping[str, list[Record]]
-) -> Section:
-    names = [card["panel"] for card in group["cards"] if card.get("panel") in results["panel"]]
-    panel = results["panel"][names[0]] if names else {}
-    known = results.get("classes") or {}
-    classes = [known[card["data"]] for card in group["cards"] if known.get(card.get("data"))]
+def _section(results: Results, place: Place) -> Section:
+    cards = tuple(card for card in results.cards if card.place == place)
+    rows = [row for row in results.rows if row.place == place]
+    known = results.classes or {}
+    classes = next((names for card in cards if (names := known.get(card.data))), ())
     return Section(
-        *key,
-        methods=ordered(r["method"] for part in ("cards", "rows") for r in group[part]),
-        cards=tuple(group["cards"]),
-        rows={(row["method"], row["metric"]): row for row in group["rows"]},
-        verdicts={verdict["method"]: verdict for verdict in group["verdicts"]},
-        scores=panel.get("scores", {}),
-        classes=tuple(printable(name) for name in classes[0]) if classes else (),
+        *place,
+        methods=_methods(cards, rows),
+        cards=cards,
+        rows={(row.method, row.metric): row for row in rows},
+        verdicts={one.method: one for one in results.verdicts if one.place == place},
+        scores=results.scores(cards[0]) if cards else {},
+        classes=tuple(map(printable, classes)),
     )
 
 

@@ -1,10 +1,8 @@
 """How far selections agree, as a heat map and as a table."""
 
-from __future__ import annotations
-
-from mu.reporting.format import finite, printable
-from mu.reporting.layout import Results
 from mu.reporting.pictures.heat import Heat, shade
+from mu.results.format import finite, printable
+from mu.results.results import Results
 
 CAPTION = (
     "Overlap of the selected sets in per cent of the smaller one. With itself: over pairs of "
@@ -15,7 +13,7 @@ CAPTION = (
 def overlap_maps(results: Results) -> list[Heat]:
     """One heat map a block in which models select; the last column is what chance would give."""
     found = []
-    for entry in results.get("overlaps") or ():
+    for entry in results.overlaps or ():
         names = [printable(name) for name in entry["names"]]
         rows = [
             (name, [shade(finite(v)) for v in line], f"{100 * chance[place]:.0f}")

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from mu.reporting.format import printable
 from mu.reporting.harder import harder
-from mu.reporting.layout import Results, sections, shared_notes
+from mu.reporting.layout import sections, shared_notes
 from mu.reporting.layout import shown as abridged
 from mu.reporting.overlap import overlap_maps
 from mu.reporting.pictures import classes
@@ -18,8 +17,12 @@ from mu.reporting.pictures.gallery import gallery
 from mu.reporting.pictures.heat import destinations, matrices
 from mu.reporting.pictures.tuning import tuning
 from mu.reporting.scores import nearer, tables
-from mu.reporting.section import REFERENCES, Section
+from mu.reporting.section import Section
 from mu.reporting.setting import options, settings, versions
+from mu.results import words
+from mu.results.format import printable
+from mu.results.results import Results
+from mu.results.words import DIFFERS, LIKE, NULL, OPEN, REFERENCES
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -36,12 +39,12 @@ SPARED = {
     "commands": "recipes, options and the commands of single cells",
 }
 CLASSES = {
-    "differs": "bad",
+    DIFFERS: "bad",
     "failed": "bad",
-    "like the oracle": "good",
+    LIKE: "good",
     "nearer": "good",
     "farther": "bad",
-    "inconclusive": "open",
+    OPEN: "open",
 }
 
 
@@ -69,15 +72,16 @@ def html_page(results: Results) -> str:
     environment.filters["short"] = short
     environment.filters["breakable"] = breakable
     environment.filters["tone"] = lambda word: CLASSES.get(word, "none")
+    environment.globals["words"] = words
     template, shown = environment.get_template("page.html.j2"), context(results)
     spared: dict[str, str] = {}
     page = template.render(shown, spared=spared)
-    for name, words in SPARED.items():
+    for name, text in SPARED.items():
         if len(page.encode()) <= PAGE_LIMIT:
             break
-        smaller = template.render(shown, spared=spared | {name: words})
+        smaller = template.render(shown, spared=spared | {name: text})
         if len(smaller) < len(page):  # else there was nothing of that kind
-            page, spared = smaller, spared | {name: words}
+            page, spared = smaller, spared | {name: text}
     return page + "\n"
 
 
@@ -114,22 +118,20 @@ def context(results: Results) -> dict[str, Any]:
         "settings": settings(parts),
         "options": options(parts),
         "versions": versions(results),
-        "commands": list(
-            dict.fromkeys(printable(c["command"]) for c in results["cards"] if c.get("command"))
-        ),
+        "commands": list(dict.fromkeys(printable(c.command) for c in results.cards if c.command)),
     }
 
 
 def searched(results: Results) -> dict[str, Any] | None:
     """Seeds and picture of the search for options, where the results hold its record."""
-    record = results.get("tuning")
+    record = results.tuning
     picture = tuning(record) if record else ""
     return {"seeds": record["seeds"], "picture": picture} if record and picture else None
 
 
 def _tried(parts: Sequence[Section]) -> list[str]:
     names = dict.fromkeys(m for s in parts for m in s.methods if m not in REFERENCES)
-    return sorted(names, key="utu".__ne__)
+    return sorted(names, key=NULL.__ne__)
 
 
 def _part(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str, Any]:
@@ -153,11 +155,11 @@ def _failures(parts: Sequence[Section]) -> list[dict[str, Any]]:
     return [
         {
             "where": section.name,
-            "method": printable(card["method"]),
-            "pair": card.get("pair"),
-            "reason": printable(card["error"]),
+            "method": printable(card.method),
+            "pair": card.pair,
+            "reason": card.failure(),
         }
         for section in parts
         for card in section.cards
-        if card.get("error")
+        if card.error
     ]

@@ -1,46 +1,26 @@
-"""What an experiment leaves in its folder, and how it is read and shown again."""
+"""What an experiment leaves in its folder, and how it is shown."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mu.errors import UsageError
 from mu.reporting.latex import latex_table
-from mu.reporting.layout import Results
 from mu.reporting.table import csv_text, markdown_table
-from mu.reporting.write import write_text
+from mu.results.files import write_text
+from mu.results.results import Results, json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-SCHEMA = 1
 WIDTH = 80
-FIELDS: dict[str, type] = {
-    "experiment": str,
-    "title": str,
-    "panel": dict,
-    "cards": list,
-    "rows": list,
-    "verdicts": list,
-}
-
-
-class ResultsError(UsageError, ValueError):
-    """A folder holds no results that this version can read."""
 
 
 def write_report(results: Results, out: Path) -> list[Path]:
     """Write results.json, results.csv, table.md, table.tex and report.html, each all or nothing.
 
     Args:
-        results: ``schema``, ``experiment``, ``title``, ``description``, ``command``, ``panel`` (by
-            name), the lists ``cards``, ``rows`` and ``verdicts``, and, where they are known,
-            ``classes`` (names of classes by data set) and ``overlaps`` (of selected sets); numbers
-            may be nan.
+        results: With rows and verdicts; numbers may be nan.
         out: The folder, made where it is missing.
 
     Returns:
@@ -59,52 +39,6 @@ def write_report(results: Results, out: Path) -> list[Path]:
     for name, maker in makers.items():
         write_text(out / name, maker(results))
     return [out / name for name in makers]
-
-
-def json_text(results: Results) -> str:
-    """The results as strict JSON: what is not a finite number becomes null."""
-    return json.dumps(_strict(results), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _strict(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {str(key): _strict(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_strict(entry) for entry in value]
-    if hasattr(value, "tolist"):  # numpy, which need not be imported for that
-        return _strict(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def read_results(path: Path) -> dict[str, Any]:
-    """Read what `write_report` wrote.
-
-    Args:
-        path: The folder of an experiment, or its ``results.json``.
-
-    Returns:
-        The results; where there was no finite number, None.
-
-    Raises:
-        ResultsError: When there is no such file, it is not JSON, or its schema is unknown.
-    """
-    file = path / "results.json" if path.is_dir() or path.suffix != ".json" else path
-    try:
-        results: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        kind = "no results.json in" if path.is_dir() else "no such folder or file:"
-        raise ResultsError(f"{kind} {path}") from None
-    except OSError as error:
-        raise ResultsError(f"cannot read {file}: {error.strerror}") from None
-    except ValueError as error:
-        raise ResultsError(f"{file} is not JSON: {error}") from None
-    schema = results.get("schema") if isinstance(results, dict) else None
-    if schema != SCHEMA:
-        raise ResultsError(f"{file} has schema {schema!r}; this version reads schema {SCHEMA}")
-    for field, wanted in FIELDS.items():
-        if not isinstance(results.get(field), wanted):
-            raise ResultsError(f"{file} has no {field} ({wanted.__name__} expected)")
-    return results
 
 
 def print_report(results: Results, console: Console) -> None:

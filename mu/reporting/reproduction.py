@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mu.reporting.write import write_text
-from mu.verbs.comparison import COST, MISSING, OPEN, OUTSIDE, SAME, WORDS, Number
+from mu.results.files import write_text
+from mu.results.reproduced import COST, MISSING, OPEN, OUTSIDE, SAME, WORDS, Number
 
 WORST = 8
 

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from mu.reporting.format import (
-    finite,
+from mu.reporting.section import Section
+from mu.results.comparisons import gains, word
+from mu.results.estimate import Estimate
+from mu.results.format import (
     gap_interval,
     interval,
     number,
-    printable,
     share,
     shown_interval,
 )
-from mu.reporting.nearer import NULL, gains
-from mu.reporting.section import Section
+from mu.results.words import NULL, ORACLE
 
 ACROSS = 4  # columns of numbers, intervals and gaps that fit the page side by side
 MANY = 14  # scores all shown at once; of more, only the headline
@@ -71,22 +71,27 @@ def tables(section: Section) -> Tables:
 
 def nearer(section: Section) -> Table | None:
     """How much nearer to the oracle each method is than unlinking alone; None where nobody asks."""
-    found = gains(section)
+    found = gains(section.cards, section.headline, section.scores)
     if not found:
         return None
     metrics = [m for m in section.headline if any(m in own for own in found.values())]
-
-    def cell(method: str, metric: str) -> Cell:
-        gain = found[method].get(metric)
-        if gain is None:
-            return Cell(number(None))
-        return Cell(
-            number(gain.mean, sign=True), interval(gain.low, gain.high, sign=True), word=gain.word
-        )
-
-    rows = [(method, [cell(method, metric) for metric in metrics]) for method in found]
+    words = ("farther", "nearer")
+    rows = [
+        (method, [difference(own.get(metric), words) for metric in metrics])
+        for method, own in found.items()
+    ]
     caption = f"Nearer to the oracle than {NULL}: its distance minus the method's, pair by pair"
     return Table(caption, [section.title(metric) for metric in metrics], rows)
+
+
+def difference(found: Estimate | None, words: tuple[str, str]) -> Cell:
+    """A paired difference with its interval, and what it says below and above 0."""
+    if found is None or not found.n:
+        return Cell(number(None))
+    main = number(found.mean, sign=True)
+    if found.n < 2:
+        return Cell(main)
+    return Cell(main, interval(*found.interval(), sign=True), word=word(found, *words))
 
 
 def _by_family(section: Section, metrics: Sequence[str]) -> list[Table]:
@@ -108,11 +113,11 @@ def _table(section: Section, metrics: Sequence[str], caption: str) -> Table:
 
 def _cell(section: Section, method: str, metric: str) -> Cell:
     row = section.row(method, metric)
-    if row is None or finite(row["mean"]) is None:
+    if row is None or row.mean is None:
         return Cell(number(None))
     if metric.startswith("cost/passes"):
-        return Cell(share(row["mean"]))
+        return Cell(share(row.mean))
     bounds = interval(*shown_interval(row, section.limits(metric)))
-    if section.kind(metric) == "cost" or finite(row["gap"]) is None or method == "oracle":
-        return Cell(number(row["mean"]), bounds)
-    return Cell(number(row["mean"]), bounds, gap_interval(row), printable(row["verdict"] or ""))
+    if section.kind(metric) == "cost" or row.gap is None or method == ORACLE:
+        return Cell(number(row.mean), bounds)
+    return Cell(number(row.mean), bounds, gap_interval(row), row.verdict)

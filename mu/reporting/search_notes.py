@@ -1,27 +1,23 @@
 """What a search for a forget set found, beside what it has to beat."""
 
-from __future__ import annotations
+from collections.abc import Iterable, Sequence
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-from mu.reporting.format import finite, plural
-
-if TYPE_CHECKING:
-    from mu.evaluation.intervals import Estimate
+from mu.results.card import Card, Facts
+from mu.results.comparisons import search_gain
+from mu.results.format import finite, plural
 
 STARTS = ("one_pass", "random")
 NAMES = {"one_pass": "one pass", "random": "random set", "value": "search"}
 UNITS = {"kl": "nats of KL divergence", "loss": "difference of losses"}
 
 
-def searches(cards: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def searches(cards: Iterable[Card]) -> list[Facts]:
     """What the selections of the pairs report, one entry a pair, from the cards of a request."""
-    found = {card.get("pair"): card.get("search") for card in cards}
+    found = {card.pair: card.search for card in cards}
     return [one for _, one in sorted(found.items(), key=lambda item: str(item[0])) if one]
 
 
-def search_notes(cards: Iterable[Mapping[str, Any]]) -> list[str]:
+def search_notes(cards: Iterable[Card]) -> list[str]:
     """Sentences on the search, for the report and the terminal."""
     found = searches(cards)
     if not found:
@@ -46,7 +42,7 @@ def search_notes(cards: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def cost(found: Sequence[Mapping[str, Any]]) -> str:
+def cost(found: Sequence[Facts]) -> str:
     """What the search cost, in passes over the data it chose from."""
     spent = [one for one in found if one.get("passes") and one.get("look")]
     if not spent:
@@ -57,7 +53,7 @@ def cost(found: Sequence[Mapping[str, Any]]) -> str:
     return f"; it took {forward:.0f} forward and {backward:.0f} backward passes over the data"
 
 
-def distance_note(found: Sequence[Mapping[str, Any]]) -> str:
+def distance_note(found: Sequence[Facts]) -> str:
     """How far the method ends from models that never saw the samples, chosen and all."""
     chosen, every = mean(found, "distance_chosen"), mean(found, "distance_all")
     unit = UNITS.get(str(found[0].get("distance")), "")
@@ -67,23 +63,15 @@ def distance_note(found: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def mean(found: Sequence[Mapping[str, Any]], name: str) -> float | None:
+def mean(found: Sequence[Facts], name: str) -> float | None:
     """Mean of a number over the pairs that have it."""
     known = [v for one in found if (v := finite(one.get(name))) is not None]
     return sum(known) / len(known) if known else None
 
 
-def gain(found: Sequence[Mapping[str, Any]]) -> Estimate:
-    """Paired difference between the search and one pass: below 0, harder than one pass."""
-    from mu.evaluation.intervals import estimate
-
-    pairs = [(finite(one.get("value")), finite(one.get("value_one_pass"))) for one in found]
-    return estimate([a - b for a, b in pairs if a is not None and b is not None])
-
-
-def verdict(found: Sequence[Mapping[str, Any]]) -> str:
+def verdict(found: Sequence[Facts]) -> str:
     """Whether the search has beaten one pass, in words."""
-    paired = gain(found)
+    paired = search_gain(found)
     if paired.mean == 0 and paired.error in (0, 0.0):
         return "the search found nothing better than one pass and returned it"
     low, high = paired.interval()

@@ -7,30 +7,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from mu.reporting.format import Limits, finite, plural, printable
 from mu.reporting.search_notes import search_notes
+from mu.results.card import REFUSED, Card, Facts
+from mu.results.format import Limits, plural, printable
+from mu.results.rows import Row, Verdict
+from mu.results.words import ORACLE, REFERENCES
 
-REFERENCES = ("original", "random_weights", "oracle")
-DISTANCES = ("kl", "js", "agreement", "activation", "distance", "klom", "tow", "avg_gap")
-ATTACKS = (
-    *("mia", "lr_mia", "svc", "threshold", "mi_ratio", "rmia", "lira"),
-    *("loss_auc", "loss_cv", "entropy_auc", "feature_auc"),
-)
-SUMMARIES = ("avg_gap", "tow")  # one number for several scores
+TABLES = {"attack": "attacks", "summary": "distance"}  # families whose table has another name
 OTHER = "oracle (other recipe)"
 NUMBER = re.compile(r"\d[\d.e+-]*")
-COST_TITLES = {
-    "cost/passes": "passes",
-    "cost/passes_request": "passes, request",
-    "cost/passes_so_far": "passes so far",
-    "cost/flops_solve": "FLOPs of the solve",
-    "cost/seconds_setup": "seconds, set-up",
-    "cost/seconds_request": "seconds, request",
-}
-
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,16 +43,16 @@ class Section:
     request: str
     step: int
     methods: tuple[str, ...]
-    cards: tuple[Record, ...]
-    rows: Mapping[tuple[str, str], Record]
-    verdicts: Mapping[str, Record]
-    scores: Mapping[str, Record]
+    cards: tuple[Card, ...]
+    rows: Mapping[tuple[str, str], Row]
+    verdicts: Mapping[str, Verdict]
+    scores: Mapping[str, Facts]
     classes: tuple[str, ...] = ()
 
     @cached_property
     def steps(self) -> int:
         """Length of the sequence of requests this step belongs to."""
-        return max((int(card.get("steps") or 1) for card in self.cards), default=1)
+        return max((card.steps for card in self.cards), default=1)
 
     @property
     def name(self) -> str:
@@ -88,48 +74,51 @@ class Section:
 
     @property
     def size(self) -> str:
-        """Number of pairs and oracles and how much is forgotten."""
-        oracles = max((count_oracles(card) for card in self.cards), default=0)
-        return (
-            f"{plural(self.pairs, 'pair')}, {plural(oracles, 'oracle')} each, "
-            f"|D_f| = {self.fact('n_forget')} of {self.total}"
+        """Number of pairs and oracles and how much is forgotten; only what is known."""
+        oracles = max((card.oracles for card in self.cards), default=0)
+        return ", ".join(
+            [
+                plural(self.pairs, "pair"),
+                *([f"{plural(oracles, 'oracle')} each"] if self.pairs else []),
+                *([f"|D_f| = {self.fact('n_forget')} of {self.total}"] if self.total else []),
+            ]
         )
 
     @property
     def pairs(self) -> int:
         """Pairs (training seed, forget set) that gave a result."""
-        return len({card.get("pair", card.get("seed")) for card in self.cards if not failure(card)})
+        return len({card.pair for card in self.cards if not card.error})
 
     @property
     def total(self) -> str:
         """Samples, edges or nodes kept before this request."""
         return spread(
-            card["n_forget"] + card["n_retain"]
+            card.n_forget + card.n_retain
             for card in self.cards
-            if finite(card.get("n_forget")) is not None and finite(card.get("n_retain")) is not None
+            if card.n_forget is not None and card.n_retain is not None
         )
 
     def fact(self, field: str) -> str:
         """A field of the cards; the range of a number, the names of anything else."""
-        return spread(card[field] for card in self.cards if card.get(field) is not None)
+        return fact(self.cards, field)
 
     @cached_property
     def other_recipe(self) -> bool:
         """Whether the oracles were not trained as the original was, as far as is known."""
-        return any(card.get("oracle_recipe") == "other" for card in self.cards)
+        return any(card.oracle_recipe == "other" for card in self.cards)
 
     def label(self, method: str) -> str:
         """The name of a row; that of the oracle says when its recipe is not the original's."""
-        other = method == "oracle" and self.other_recipe
+        other = method == ORACLE and self.other_recipe
         return OTHER if other else printable(method)
 
-    def row(self, method: str, metric: str) -> Record | None:
+    def row(self, method: str, metric: str) -> Row | None:
         """The aggregate row of one method and score, None where there is none."""
         return self.rows.get((method, metric))
 
     def title(self, metric: str) -> str:
         """The column header of a score."""
-        known = self.scores.get(metric, {}).get("title") or COST_TITLES.get(metric)
+        known = self.scores.get(metric, {}).get("title")
         return printable(known or metric.removeprefix("cost/").replace("_", " "))
 
     def limits(self, metric: str) -> Limits:
@@ -139,9 +128,7 @@ class Section:
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """Scores with a value somewhere in this section, in the panel's order."""
-        found = {
-            metric for (_, metric), row in self.rows.items() if finite(row["mean"]) is not None
-        }
+        found = {metric for (_, metric), row in self.rows.items() if row.mean is not None}
         known = [name for name in self.scores if name in found]
         return (*known, *sorted(found.difference(known)))
 
@@ -154,8 +141,8 @@ class Section:
     @property
     def summary(self) -> tuple[str, ...]:
         """The headline, then the scores that sum up several others."""
-        sums = tuple(m for m in self.metrics if m.startswith(SUMMARIES) and m not in self.headline)
-        return (*self.headline, *sums)
+        sums = (m for m in self.metrics if self.scores.get(m, {}).get("family") == "summary")
+        return (*self.headline, *(m for m in sums if m not in self.headline))
 
     def kind(self, metric: str) -> str:
         """``forgetting``, ``utility`` or ``cost``."""
@@ -164,30 +151,26 @@ class Section:
         return str(self.scores.get(metric, {}).get("kind") or "forgetting")
 
     def family(self, metric: str) -> str:
-        """The kind of a score; distances to the oracle and attacks are families of their own."""
+        """The table of a score: of its kind; distances to the oracle and attacks have their own."""
         kind = self.kind(metric)
-        if kind == "cost":
-            return kind
-        if metric.startswith(DISTANCES):
-            return "distance"
-        return "attacks" if metric.startswith(ATTACKS) else kind
+        family = kind if kind == "cost" else self.scores.get(metric, {}).get("family", kind)
+        return TABLES.get(family, family)
 
     def error(self, method: str) -> str:
         """Why every cell of a method failed; empty when at least one gave a result."""
-        errors = [failure(card) for card in self.cards if card["method"] == method]
+        errors = [card.failure() for card in self.cards if card.method == method]
         return errors[0] if errors and all(errors) else ""
 
     def outcome(self, method: str) -> Outcome:
         """Verdict and reason of one method; references have none."""
         if reason := self.error(method):
-            kind, _, why = reason.partition(":")
-            if kind.casefold().replace(" ", "") == "notapplicable":
-                return Outcome("not applicable", why.strip())
+            if reason.startswith(REFUSED):
+                return Outcome(REFUSED, reason.partition(":")[2].strip())
             return Outcome("failed", reason)
         if method in REFERENCES or method not in self.verdicts:
             return Outcome("")
         verdict = self.verdicts[method]
-        return Outcome(printable(verdict["verdict"] or ""), printable(verdict.get("reason") or ""))
+        return Outcome(verdict.verdict, printable(verdict.reason))
 
     @property
     def _tried(self) -> tuple[str, ...]:
@@ -197,27 +180,27 @@ class Section:
     @property
     def untuned(self) -> tuple[str, ...]:
         """Methods that ran with their default settings."""
-        marked = {card["method"] for card in self.cards if card.get("defaults")}
+        marked = {card.method for card in self.cards if card.defaults}
         return tuple(m for m in self._tried if m in marked)
 
     @property
     def tuned(self) -> tuple[str, ...]:
         """Methods whose options a search on other forget sets has chosen."""
-        marked = {card["method"] for card in self.cards if card.get("tuned")}
+        marked = {card.method for card in self.cards if card.tuned}
         return tuple(m for m in self.methods if m in marked)
 
     @property
     def notes(self) -> list[str]:
         """What a reader must know beside the numbers: part failures, warnings, tuning, sharing."""
         failed = Counter(
-            (card["method"], failure(card))
+            (card.method, card.failure())
             for card in self.cards
-            if failure(card) and not self.error(card["method"])
+            if card.error and not self.error(card.method)
         )
         warned: dict[tuple[str, str], list[str]] = {}
         for card in self.cards:
-            for text in map(printable, card.get("warnings") or ()):
-                alike = (card["method"], NUMBER.sub("#", text))  # pairs may differ in numbers only
+            for text in map(printable, card.warnings):
+                alike = (card.method, NUMBER.sub("#", text))  # pairs may differ in numbers only
                 warned.setdefault(alike, []).append(text)
         notes = [
             f"{printable(name)}: failed on {plural(n, 'pair')}: {why}"
@@ -238,17 +221,21 @@ class Section:
                 f"{OTHER}: the original came from a file, the oracles were trained by "
                 f"this experiment's recipe ({self.fact('recipe')}), so a gap may be the recipe's"
             )
-        if any(card.get("set_shared") for card in self.cards):
-            notes.append("the pairs share one forget set")
         return notes
+
+    @cached_property
+    def set_shared(self) -> bool:
+        """Whether all pairs forget the very same set."""
+        digests = {card.pair: card.forget_digest for card in self.cards if card.forget_digest}
+        return len(digests) > 1 and len(set(digests.values())) == 1
 
     @property
     def exactness(self) -> list[str]:
         """What is known of each method whose head forgets exactly, or should."""
         found: dict[str, Counter[str]] = {}
         for card in self.cards:
-            if card["method"] in self._tried and card.get("exactness"):
-                found.setdefault(card["method"], Counter())[card["exactness"]] += 1
+            if card.method in self._tried and card.exactness:
+                found.setdefault(card.method, Counter())[card.exactness] += 1
         return [f"{printable(name)}: {exactly(counts)}" for name, counts in found.items()]
 
     def _untuned_names(self) -> str:
@@ -271,14 +258,9 @@ def exactly(counts: Counter[str]) -> str:
     )
 
 
-def failure(card: Record) -> str:
-    """The one-line reason of a failed card, or an empty string."""
-    return printable(card["error"]) if card.get("error") else ""
-
-
-def count_oracles(card: Record) -> int:
-    """How many oracles a card was compared with."""
-    return max((len(values or ()) for values in (card.get("oracle") or {}).values()), default=0)
+def fact(cards: Iterable[Card], field: str) -> str:
+    """A field of cards; the range of a number, the names of anything else."""
+    return spread(value for card in cards if (value := getattr(card, field)) is not None)
 
 
 def spread(values: Iterable[object]) -> str:

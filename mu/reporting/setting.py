@@ -1,15 +1,14 @@
 """Under which conditions results were made: data, model, seeds, versions, devices."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mu.reporting.format import printable
-from mu.reporting.layout import Results
-from mu.reporting.section import Record, Section, count_oracles, failure, spread
+from mu.reporting.section import Section, fact, spread
+from mu.results.card import Card
+from mu.results.format import printable
+from mu.results.results import Results
 
 
 @dataclass(frozen=True)
@@ -37,44 +36,44 @@ def settings(parts: Sequence[Section]) -> list[dict[str, str]]:
 
 def _block(group: Sequence[Section]) -> dict[str, str]:
     cards = [card for section in group for card in section.cards]
-
-    def fact(field: str) -> str:
-        return spread(card[field] for card in cards if card.get(field) is not None)
-
-    oracles = [count_oracles(card) for card in cards if not failure(card)]
-    data, title = fact("data"), fact("title_data")
+    oracles = [card.oracles for card in cards if not card.error]
+    data, title = fact(cards, "data"), fact(cards, "title_data")
     return {
         "data set": f"{title} ({data})" if title and title != data else data,
-        "model": fact("model"),
-        "recipe": fact("recipe"),
+        "model": fact(cards, "model"),
+        "recipe": fact(cards, "recipe"),
         "requests": ", ".join(dict.fromkeys(printable(section.request) for section in group)),
-        "of": fact("request_kind"),
+        "of": fact(cards, "request_kind"),
         **_seeds(cards),
         "pairs (training seed, forget set)": str(max(section.pairs for section in group)),
         "oracles per request": spread(n for n in oracles if n) or "0",
-        "forget sets": "shared between pairs"
-        if any(card.get("set_shared") for card in cards)
-        else "one per pair",
+        "forget sets": _sets(group),
         "oracles' recipe": "another than the original's, which came from a file"
         if any(section.other_recipe for section in group)
         else "",
-        "fingerprint of the data": _listed(cards, "fingerprint"),
-        "commit": ", ".join(dict.fromkeys(_commit(card) for card in cards if card.get("commit"))),
+        "fingerprint of the data": _listed(card.fingerprint for card in cards),
+        "commit": ", ".join(dict.fromkeys(_commit(card) for card in cards if card.commit)),
     }
 
 
-def _seeds(cards: Sequence[Record]) -> dict[str, str]:
+def _sets(group: Sequence[Section]) -> str:
+    """Whether pairs forget the same set, and on which requests where not on all."""
+    requests = dict.fromkeys(printable(section.request) for section in group)
+    shared = dict.fromkeys(printable(one.request) for one in group if one.set_shared)
+    if not shared:
+        return "one per pair"
+    some = "" if len(shared) == len(requests) else f" for {', '.join(shared)}; else one per pair"
+    return f"shared between pairs{some}"
+
+
+def _seeds(cards: Sequence[Card]) -> dict[str, str]:
     """Seeds of every kind that the cards name; old cards name that of training alone."""
-    labels = {"train": "seeds", "unlearn": "seeds of unlearning", "select": "seeds of selection"}
-    found: dict[str, set[int]] = {name: set() for name in (*labels, "oracles")}
-    for card in cards:
-        named = {"train": card.get("seed")} | (card.get("seeds") or {})
-        for name, seeds in named.items():
-            listed = seeds if isinstance(seeds, (list, tuple)) else [seeds]
-            found.setdefault(name, set()).update(seed for seed in listed if seed is not None)
+    named = [card.seeds for card in cards if card.seeds]
     return {
-        labels.get(name, f"seeds of {printable(name)}"): ranges(seeds)
-        for name, seeds in found.items()
+        "seeds": ranges([card.seed for card in cards]),
+        "seeds of unlearning": ranges(seeds.unlearn for seeds in named),
+        "seeds of selection": ranges(seeds.select for seeds in named),
+        "seeds of oracles": ranges(seed for seeds in named for seed in seeds.oracles),
     }
 
 
@@ -94,9 +93,9 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(texts)
 
 
-def _commit(card: Record) -> str:
-    changed = ", with changes that were not committed" if card.get("dirty") else ""
-    return printable(card["commit"]) + changed
+def _commit(card: Card) -> str:
+    changed = ", with changes that were not committed" if card.dirty else ""
+    return printable(card.commit) + changed
 
 
 def options(parts: Sequence[Section]) -> dict[str, str]:
@@ -111,30 +110,27 @@ def options(parts: Sequence[Section]) -> dict[str, str]:
     found: dict[str, str] = {}
     for card in (card for section in parts for card in section.cards):
         headings = {
-            f"recipe {printable(card.get('recipe'))}": card.get("recipe_config"),
-            f"method {printable(card['method'])}": card.get("method_config"),
+            f"recipe {printable(card.recipe)}": card.recipe_config,
+            f"method {printable(card.method)}": card.method_config,
         }
         for heading, config in headings.items():
             text = json.dumps(config, indent=1, sort_keys=True, default=str)
             if config and found.setdefault(heading, text) != text:
-                found.setdefault(f"{heading}, block {card.get('block', 0) + 1}", text)
+                found.setdefault(f"{heading}, block {card.block + 1}", text)
     return found
 
 
-def _listed(cards: Sequence[Record], field: str) -> str:
-    found = {card[field] for card in cards if card.get(field) is not None}
-    return ", ".join(map(printable, sorted(found, key=lambda value: (str(type(value)), value))))
+def _listed(values: Iterable[str | None]) -> str:
+    return ", ".join(map(printable, sorted({value for value in values if value is not None})))
 
 
 def versions(results: Results) -> Versions:
     """Versions and devices over all cards, with a count where cards differ."""
     counts: dict[str, Counter[str]] = {}
-    for card in results["cards"]:
-        found = {"device": card.get("device"), **(card.get("versions") or {})}
-        for name, value in found.items():
+    for card in results.cards:
+        for name, value in {"device": card.device, **card.versions}.items():
             if value is not None:
-                text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-                counts.setdefault(printable(name), Counter())[printable(text)] += 1
+                counts.setdefault(printable(name), Counter())[printable(value)] += 1
     values = {
         name: next(iter(count))
         if len(count) == 1

@@ -1,44 +1,25 @@
 """The results as Markdown and tidy CSV: pure functions of what ``results.json`` holds."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
-from mu.reporting.format import (
+from mu.reporting.harder import harder_grids
+from mu.reporting.layout import sections, shared_notes
+from mu.reporting.overlap import CAPTION, overlap_tables
+from mu.reporting.section import OTHER, Section
+from mu.results.format import (
     NOTHING,
-    finite,
     gap_interval,
     mean_interval,
     printable,
     share,
 )
-from mu.reporting.harder import harder_grids
-from mu.reporting.layout import Results, sections, shared_notes
-from mu.reporting.overlap import CAPTION, overlap_tables
-from mu.reporting.section import OTHER, REFERENCES, Section
-from mu.reporting.write import write_text
+from mu.results.results import Results
+from mu.results.rows import COLUMNS
+from mu.results.words import ORACLE, REFERENCES
 
-COLUMNS = (
-    "request",
-    "step",
-    "data",
-    "model",
-    "method",
-    "metric",
-    "mean",
-    "low",
-    "high",
-    "n",
-    "oracle",
-    "gap",
-    "gap_low",
-    "gap_high",
-    "verdict",
-)
 TOGETHER = 10  # scores in one table; more are grouped by family
 LEGEND = (
     "Values: mean [95 % interval over the pairs, shown as far as the score reaches, from 0 to 1 "
@@ -60,15 +41,9 @@ def csv_text(results: Results) -> str:
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row in results["rows"]:
-        cells = [row.get(column) for column in COLUMNS]
-        writer.writerow(["" if isinstance(c, float) and finite(c) is None else c for c in cells])
+    for row in results.rows:
+        writer.writerow([getattr(row, column) for column in COLUMNS])
     return sink.getvalue()
-
-
-def write_csv(results: Results, path: Path) -> None:
-    """Write `csv_text` to a file, all or nothing."""
-    write_text(path, csv_text(results))
 
 
 def markdown_table(results: Results) -> str:
@@ -82,15 +57,15 @@ def markdown_table(results: Results) -> str:
     """
     parts = sections(results)
     shared = shared_notes(parts)
-    blocks = [f"# {_md(results['title'])}"]
-    if results.get("description"):
-        blocks.append(_md(results["description"]))
+    blocks = [f"# {_md(results.title)}"]
+    if results.description:
+        blocks.append(_md(results.description))
     blocks += [_markdown_section(section, shared) for section in parts]
     blocks += [f"Everywhere: {_md(note)}." for note in shared]
     blocks += comparisons(results)
     blocks.append(_md(LEGEND))
-    if results.get("command"):
-        blocks.append("Made by `" + printable(results["command"]).replace("`", "'") + "`.")
+    if results.command:
+        blocks.append("Made by `" + printable(results.command).replace("`", "'") + "`.")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -103,7 +78,7 @@ def _markdown_section(section: Section, shared: Sequence[str]) -> str:
     if verdicts:
         blocks.append(_grid([["method", "verdict", "reason"], *verdicts]))
     for corner, metrics, cell in _grids(section):
-        methods = [m for m in alive if m != "oracle"] if cell is _gap else alive
+        methods = [m for m in alive if m != ORACLE] if cell is _gap else alive
         body = [
             [section.label(m), *(cell(section, m, metric) for metric in metrics)] for m in methods
         ]
@@ -136,13 +111,13 @@ def _value(section: Section, method: str, metric: str) -> str:
 def _gap(section: Section, method: str, metric: str) -> str:
     row = section.row(method, metric)
     text = gap_interval(row)
-    return f"{text} {row['verdict']}" if row and row["verdict"] and text != NOTHING else text
+    return f"{text} {row.verdict}" if row and row.verdict and text != NOTHING else text
 
 
 def _cost(section: Section, method: str, metric: str) -> str:
     row = section.row(method, metric)
     if metric.startswith("cost/passes"):
-        return share(row["mean"] if row else None)
+        return share(row.mean if row else None)
     return _value(section, method, metric)
 
 
@@ -157,7 +132,7 @@ def _grid(rows: list[list[str]]) -> str:
     lines = []
     for row in rows:
         cells = [_md(cell).replace("|", "\\|") for cell in row]
-        if row[0] in ("oracle", OTHER):
+        if row[0] in (ORACLE, OTHER):
             cells = [f"**{cell}**" if cell else "" for cell in cells]
         lines.append("| " + " | ".join(cells) + " |")
     lines.insert(1, "|" + " --- |" * len(rows[0]))

@@ -10,9 +10,11 @@ from rich.cells import cell_len, chop_cells
 from rich.console import Group
 from rich.text import Text
 
-from mu.reporting.format import finite, plural, plus_minus, printable, share
-from mu.reporting.layout import Results, sections, shared_notes, shown
-from mu.reporting.section import REFERENCES, Section
+from mu.reporting.layout import sections, shared_notes, shown
+from mu.reporting.section import Section
+from mu.results.format import plural, plus_minus, printable, share
+from mu.results.results import Results
+from mu.results.words import DIFFERS, LIKE, OPEN, ORACLE, REFERENCES
 
 LEGEND = (
     "± half the 95 % interval over the pairs. The target of every forgetting score is the "
@@ -21,9 +23,9 @@ LEGEND = (
 )
 STYLES = {
     "failed": "bold red",
-    "differs": "red",
-    "like the oracle": "green",
-    "inconclusive": "yellow",
+    DIFFERS: "red",
+    LIKE: "green",
+    OPEN: "yellow",
 }
 LABEL_WIDTH = 21
 BETWEEN = 2
@@ -44,7 +46,7 @@ def terminal_table(results: Results, width: int = 80) -> Group:
     """
     parts = sections(results)
     visible, shared = shown(parts), shared_notes(parts)
-    lines = _flow(printable(results["title"]), width, "bold")
+    lines = _flow(printable(results.title), width, "bold")
     for section in visible:
         lines += [Text(), *_heading(section, width), *_table(section, shared, width)]
     lines.append(Text())
@@ -131,8 +133,8 @@ def _columns(section: Section, scores: Sequence[str], sign: str) -> list[list[st
         cells = [plus_minus(section.row(method, score), sign) for method in methods]
         columns.append([section.title(score), *cells])
     passes = [section.row(method, "cost/passes") for method in methods]
-    if any(row and finite(row["mean"]) is not None for row in passes):
-        columns.append(["passes", *(share(row["mean"] if row else None) for row in passes)])
+    if any(row and row.mean is not None for row in passes):
+        columns.append(["passes", *(share(row.mean if row else None) for row in passes)])
     return columns
 
 
@@ -149,7 +151,7 @@ def _drawn(section: Section, grid: Grid, width: int) -> list[Text]:
             said, style = f"{outcome.word}: {outcome.reason}", STYLES.get(outcome.word, "dim")
             lines += _flow(said, width, style, label, label_width + BETWEEN)
             continue
-        style = "bold" if method == "oracle" else "dim" if method in REFERENCES else ""
+        style = "bold" if method == ORACLE else "dim" if method in REFERENCES else ""
         if cell_len(name) > label_width:
             lines += _flow(name, width, style)
             name = ""

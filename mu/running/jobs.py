@@ -79,9 +79,12 @@ def record(device: str) -> dict[str, Any]:
 
 
 def one_line(error: BaseException) -> str:
-    """The reason of a failure in one line."""
+    """The reason of a failure in one line, with the notes that say where it came from."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, MuError) else f"{type(error).__name__}: {text}"[:500]
+    if not isinstance(error, MuError):
+        text = f"{type(error).__name__}: {text}"[:500]
+    notes = (" ".join(note.split())[:200] for note in getattr(error, "__notes__", ()))
+    return " ".join([text, *(f"({note})" for note in notes)])
 
 
 def transferable(error: Exception) -> MuError:

@@ -8,7 +8,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from mu.reporting.write import write_text
+from mu.results.card import Card
+from mu.results.files import write_text
 
 IGNORED = ("command",)  # the same cell asked for in other words
 
@@ -28,17 +29,17 @@ class Ledger:
         except (OSError, ValueError):  # never written, or torn: then everything is sent
             self.sent = {}
 
-    def digest(self, card: Mapping[str, Any]) -> str:
+    def digest(self, card: Card) -> str:
         """Digest of a card's content and its destination."""
-        content = {key: value for key, value in card.items() if key not in IGNORED}
+        content = {key: value for key, value in card.plain().items() if key not in IGNORED}
         text = json.dumps([self.place, content], sort_keys=True, default=str)
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def has(self, run: str, card: Mapping[str, Any]) -> bool:
+    def has(self, run: str, card: Card) -> bool:
         """Whether this card was sent as it is."""
         return self.sent.get(run) == self.digest(card)
 
-    def note(self, run: str, card: Mapping[str, Any]) -> None:
+    def note(self, run: str, card: Card) -> None:
         """Remember that a card was sent."""
         self.sent[run] = self.digest(card)
 

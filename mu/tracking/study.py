@@ -8,20 +8,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from mu.reporting.format import finite
 from mu.reporting.layout import sections, shown
 from mu.reporting.section import Section
+from mu.results.judged import objective
+from mu.results.results import Results
 from mu.tracking import tables
-from mu.tracking.judged import objective
-from mu.tracking.rows import failure
 
-Results = Mapping[str, Any]
 MANY_CLASSES = 20  # more bars than that say nothing
 
 
 def headline(results: Results) -> dict[str, Any]:
     """Summary of the report run: the objective, and counts of cells."""
-    failures = [failure(c, results["panel"].get(c.get("panel"), {})) for c in results["cards"]]
+    failures = [card.failure(results.scores(card)) for card in results.cards]
     found = {
         "cells": len(failures),
         "cells_failed": sum(map(bool, failures)),
@@ -61,7 +59,7 @@ def class_bars(results: Results) -> Iterator[tuple[str, tables.Lines]]:
 def value(section: Section, method: str, score: str, column: str) -> float | None:
     """One number of an aggregate row."""
     row = section.row(method, score)
-    return finite(row[column]) if row else None
+    return getattr(row, column) if row else None
 
 
 def figures(results: Results) -> dict[str, str]:
@@ -138,7 +136,7 @@ def log_files(wandb: Any, run: Any, results: Results, folder: Path | None) -> No
     for kind, paths in files.items():
         present = [path for path in paths if path.is_file()]
         if present:
-            artifact = wandb.Artifact(f"{kind}-{results['experiment']}", type=kind)
+            artifact = wandb.Artifact(f"{kind}-{results.experiment}", type=kind)
             for path in present:
                 artifact.add_file(str(path), name=path.relative_to(folder).as_posix())
             run.log_artifact(artifact)

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mu.errors import UsageError
+from mu.results.card import Card
+from mu.results.judged import objective, over_forgetting
+from mu.results.results import Results, json_text
+from mu.results.words import ORACLE, ORIGINAL
 from mu.tracking import rows
-from mu.tracking.judged import objective, over_forgetting, place
 from mu.tracking.session import TrackError, checked, is_first, library, service, session
 
 __all__ = ["TrackError", "objective", "require", "send"]
@@ -33,7 +36,7 @@ def require(options: Mapping[str, Any] | None = None) -> None:
 
 
 def send(
-    results: Mapping[str, Any],
+    results: Results,
     options: Mapping[str, Any],
     folder: Path | None = None,
     again: bool = False,
@@ -57,26 +60,26 @@ def send(
         UsageError: An option does not have such a value.
         TrackError: wandb is not installed, or W&B refuses or does not answer.
     """
-    from mu.reporting.report import json_text
     from mu.tracking.ledger import Ledger
 
-    plain = json.loads(json_text(results))
-    to = checked(options, plain["experiment"], folder)
+    results = Results.read(json.loads(json_text(results)))  # as it is written: null for nan
+    to = checked(options, results.experiment, folder)
     if not is_first():
         return []
     wandb, ledger = library(), Ledger(to)
-    cards = {rows.run_id(card): card for card in plain["cards"]}
+    cards = {rows.run_id(card): card for card in results.cards}
     cached = {run: not again and ledger.has(run, card) for run, card in cards.items()}
-    models = weights(plain["cards"]) if to["artifacts"] == "models" else {}
-    sent, over = list[str](), over_forgetting(plain)
+    models = weights(results.cards) if to["artifacts"] == "models" else {}
+    sent, over = list[str](), over_forgetting(results)
     try:
         with service(wandb):
             for run, card in {} if trial() else cards.items():
                 if not cached[run]:
-                    _send_card(wandb, to, plain, card, place(card) in over, models)
+                    judged = (card.place, card.method) in over
+                    _send_card(wandb, to, results, card, judged, models)
                     ledger.note(run, card)
                     sent.append(run)
-            sent.append(_send_study(wandb, to, plain, cached, folder))
+            sent.append(_send_study(wandb, to, results, cached, folder))
     finally:
         if to["mode"] != "disabled":
             ledger.save()
@@ -91,46 +94,46 @@ def trial() -> str | None:
 def _send_card(
     wandb: Any,
     to: Mapping[str, Any],
-    results: Mapping[str, Any],
-    card: Mapping[str, Any],
+    results: Results,
+    card: Card,
     over: bool,
     models: dict[str, Path],
 ) -> None:
     """One run: configuration, curves, the flat row, and why there is none."""
-    panel = results["panel"].get(card.get("panel"), {})
-    reason = rows.failure(card, panel)
+    scores = results.scores(card)
+    reason = card.failure(scores)
     facts = {
         "id": rows.run_id(card),
         "name": rows.name(card),
         "group": rows.group(card),
         "job_type": rows.job_type(card),
-        "tags": rows.tags(card, panel, over),
-        "config": rows.config(card, results["experiment"]),
+        "tags": rows.tags(card, scores, over),
+        "config": rows.config(card, results.experiment),
     }
     with session(wandb, to, failed=bool(reason), **facts) as run:
-        for axis, points in rows.curves(card).items():
-            run.define_metric(axis)
-            run.define_metric(f"{axis.split('/')[0]}/*", step_metric=axis)
+        if points := rows.curve(card):
+            run.define_metric(rows.AXIS)
+            run.define_metric(f"{rows.AXIS.split('/')[0]}/*", step_metric=rows.AXIS)
             for point in points:
                 run.log(point)
-        run.summary.update(rows.summary(card) | ({"failure": reason} if reason else {}))
+        run.summary.update(rows.summary(card, scores) | ({"failure": reason} if reason else {}))
         for key in model_keys(card):
             if key in models:
-                artifact = wandb.Artifact(f"{card['method']}-{key[:12]}", type="model")
+                artifact = wandb.Artifact(f"{card.method}-{key[:12]}", type="model")
                 for path in sorted(models.pop(key).iterdir()):  # add_dir talks to the terminal
                     artifact.add_file(str(path))
                 run.log_artifact(artifact, aliases=[key])
 
 
-def model_keys(card: Mapping[str, Any]) -> list[str]:
+def model_keys(card: Card) -> list[str]:
     """Store keys of the models an original's or oracle's card stands for."""
-    if card.get("error") or card["method"] not in ("original", "oracle"):
+    if card.error or card.method not in (ORIGINAL, ORACLE):
         return []
-    listed = (card.get("keys") or {}).get("oracles") if card["method"] == "oracle" else None
-    return [key for key in listed or [card.get("learner")] if key]
+    oracles = card.keys.oracles if card.keys and card.method == ORACLE else ()
+    return list(oracles) or ([card.learner] if card.learner else [])
 
 
-def weights(cards: Sequence[Mapping[str, Any]]) -> dict[str, Path]:
+def weights(cards: Sequence[Card]) -> dict[str, Path]:
     """Folders of all originals and oracles in the store, by key.
 
     Raises:
@@ -152,25 +155,25 @@ def weights(cards: Sequence[Mapping[str, Any]]) -> dict[str, Path]:
 def _send_study(
     wandb: Any,
     to: Mapping[str, Any],
-    results: Mapping[str, Any],
+    results: Results,
     cached: Mapping[str, bool],
     folder: Path | None,
 ) -> str:
     """The report run; within a sweep it is the trial, which fails without an objective."""
     from mu.tracking.study import log_study
 
-    study = [results["experiment"], results.get("command")]
+    study = [results.experiment, results.command]
     own = f"report-{blake2b(repr(study).encode(), digest_size=8).hexdigest()}"
     facts = {
         "id": trial() or own,
-        "name": f"report/{results['experiment']}",
-        "group": results["experiment"],
+        "name": f"report/{results.experiment}",
+        "group": results.experiment,
         "job_type": "report",
         "tags": ["report"],
         "config": {
-            "experiment": results["experiment"],
-            "title": results["title"],
-            "command": results.get("command"),
+            "experiment": results.experiment,
+            "title": results.title,
+            "command": results.command,
             "runs": list(cached),
             "cached": [run for run, known in cached.items() if known],
         },

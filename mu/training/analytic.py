@@ -14,9 +14,9 @@ from mu.data.base import Data, Kept, removed_elements
 from mu.data.build import build_data
 from mu.errors import UsageError
 from mu.models.analytic import AnalyticNetwork, expanded
-from mu.models.base import Learner, build_learner
-from mu.models.weights import load_weights
-from mu.training.fit import MEMORY, Counted, Meter, Progress, use_channels_last
+from mu.models.base import Learner, Progress, build_learner
+from mu.models.weights import MEMORY, load_weights
+from mu.training.fit import Counted, Meter, use_channels_last
 
 TOGETHER = 2048  # rows that are learnt at once
 BACKBONE = "network.backbone."

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from mu.artifact import Artifact
-from mu.models.base import build_learner
+from mu.models.base import Progress, build_learner
 from mu.models.weights import load_weights, read_weights
-from mu.training.fit import Meter, Progress
+from mu.training.fit import Meter
 
 
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:

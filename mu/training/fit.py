@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,10 @@ import torch
 from mu.artifact import Artifact
 from mu.data.base import Batch, removed_elements
 from mu.data.build import build_data
-from mu.models.base import Learner, as_batch, build_learner
+from mu.models.base import Learner, Progress, as_batch, build_learner
 from mu.models.weights import load_weights, read_weights
 from mu.training.plateau import Plateau
 from mu.training.recipe import check_recipe, optimisation
-
-Progress = Callable[[int, int], None]
-MEMORY = "memory/"  # prefix of the tensors in a state that are a method's own, not weights
 
 
 class Meter:
@@ -185,11 +182,3 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     if meter.best_epoch is not None:
         facts["best_epoch"] = meter.best_epoch
     return Artifact(facts, tensors=learner.state_dict())
-
-
-def rebuild(model: dict[str, Any], artifact: Artifact) -> Learner:
-    """A learner from its configuration, or the one its method left, and a stored artifact."""
-    learner = build_learner(artifact.facts.get("model", model), download=False)
-    weights = {n: t for n, t in artifact.tensors.items() if not n.startswith(MEMORY)}
-    load_weights(learner, weights, "of the store")
-    return learner.eval()

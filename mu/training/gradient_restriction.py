@@ -8,12 +8,11 @@ from torch import Tensor, nn
 from mu.artifact import Artifact
 from mu.data.base import Batch
 from mu.errors import UsageError
-from mu.models.base import Learner, as_batch
+from mu.gradients.twice import is_cut_off
+from mu.models.base import Learner, Progress, as_batch
 from mu.training import fit
-from mu.training.fit import Progress
 
 Norm = Literal["tensor", "whole"]
-BLOCKED = "torch::autograd::Error"  # stands in the graph for what `once_differentiable` forbids
 
 
 def gradient_restriction_loss(
@@ -74,7 +73,7 @@ def check_second_derivative(penalty: Tensor, learner: Learner) -> None:
         UsageError: Naming the operation, or where PyTorch cannot name it, what it says.
     """
     hint = "take another network, for instance one without fused attention"
-    if BLOCKED in operations(penalty):  # autograd would pass it by and leave its part out
+    if is_cut_off(penalty):  # autograd would pass it by and leave its part out
         raise UsageError(
             "gradient restriction needs second derivatives, but the network has an operation that "
             f"is marked to be differentiated once only; {hint}"
@@ -86,17 +85,6 @@ def check_second_derivative(penalty: Tensor, learner: Learner) -> None:
         raise UsageError(
             f"gradient restriction needs second derivatives, but: {error}; {hint}"
         ) from error
-
-
-def operations(value: Tensor) -> set[str]:
-    """Names of the operations that a value was computed by, as autograd calls them."""
-    seen, queue = set(), [value.grad_fn]
-    while queue:
-        node = queue.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            queue += [following for following, _ in node.next_functions]
-    return {node.name() for node in seen}
 
 
 def _not_negative(alpha: float) -> float:

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mu.card import Card, refused
+from mu.configuration.compose import BlockChoices
 from mu.configuration.experiment import Block, Experiment
 from mu.configuration.rows import configured
 from mu.pipeline import Cell, run_cells
+from mu.results.card import Card
 from mu.running.runner import Runner
 from mu.tuning.study import WORST, Search, Tried
 
@@ -33,16 +34,15 @@ async def run_round(experiment: Experiment, searches: Sequence[Search], runner: 
     cards = await run_cells(cells)
     by_search: Mapping[tuple[str, ...], list[Card]] = defaultdict(list)
     for card in cards:
-        block = experiment.blocks[card["block"]]
-        kind = block.kinds[card["request"]]
-        by_search[card["method"], kind, card["data"], card["model"]].append(card)
+        kind = experiment.blocks[card.block].kinds[card.request]
+        by_search[card.method, kind, card.data, card.model].append(card)
     for search in open_:
         own_cards = by_search[search.method, search.kind, search.data, search.model]
-        outcome = tried(asked[id(search)], own_cards)
-        if outcome.error and refused(outcome.error):
-            search.refused = outcome.error
+        failed = next((card for card in own_cards if card.error), None)
+        if failed and failed.refused:
+            search.refused = failed.error
         else:
-            search.tell(outcome)
+            search.tell(tried(asked[id(search)], own_cards))
 
 
 def serves(search: Search, block: Block, request: str) -> bool:
@@ -53,14 +53,14 @@ def serves(search: Search, block: Block, request: str) -> bool:
 
 def trial_row(block: Block, method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a method with the options of a trial."""
-    row = (method, dict(options))
-    return configured(row, block.names, block.settings, block.kinds, set())
+    groups = BlockChoices(block.names, block.settings)
+    return configured((method, dict(options)), groups, block.kinds)
 
 
 def tried(options: dict[str, Any], cards: Sequence[Card]) -> Tried:
     """The objective: mean of the average gap over all requests and pairs."""
-    errors = [card["error"] for card in cards if card["error"]]
-    gaps = [card["values"].get("avg_gap") for card in cards]
-    if errors or not gaps or any(gap is None for gap in gaps):
+    errors = [card.error for card in cards if card.error]
+    gaps = [gap for card in cards if (gap := card.values.get("avg_gap")) is not None]
+    if errors or not gaps or len(gaps) < len(cards):
         return Tried(options, WORST, errors[0] if errors else "no score")
     return Tried(options, sum(gaps) / len(gaps))

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from mu.analytic.head import AnalyticHead
-from mu.analytic.intake import check_options
 from mu.analytic.memory import ABOUT, SOLVED, recalled, remembered
-from mu.errors import NotApplicable, UsageError
+from mu.errors import NotApplicable
 from mu.models.analytic import AnalyticNetwork, expanded, headless, representation
 from mu.models.base import as_batch
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, must_be, one_of, positive
 
 __all__ = ["ACU", "AnalyticHead"]
 
@@ -31,12 +31,13 @@ class ACU(Unlearner):
     was learnt; rows of a forgotten node's neighbours stay as they are.
 
     Args:
-        expansion: Random features d of a head that is made here.
-        gamma: Ridge of a head that is made here.
-        grid: Bits of the feature grid of a head that is made here; see
-            `mu.analytic.head.AnalyticHead`.
+        expansion: Random features d of a head that is made here; its sums take 4 d² bytes in every
+            stored state.
+        gamma: Ridge γ of a head that is made here, on a sum over rows.
+        grid: Bits of the grid that features are rounded to by a head that is made here; with None
+            equality holds up to rounding. See `mu.analytic.head.AnalyticHead`.
         limit: Size of features that has these bits.
-        batch_size: Samples a forward pass.
+        batch_size: Samples a forward pass; it does not change the result.
         form: "exact", or "column", a control that only clears the columns of classes that are gone:
             their rows still shape all other columns.
 
@@ -61,9 +62,11 @@ class ACU(Unlearner):
         form: str = "exact",
     ) -> None:
         super().__init__()
-        if form not in ("exact", "column"):
-            raise UsageError(f"form={form!r} is neither 'exact' nor 'column'")
-        check_options(expansion, gamma, grid, limit)
+        at_least(1, expansion=expansion, batch_size=batch_size)
+        positive(gamma=gamma)
+        positive(limit=limit, null="the largest seen")
+        must_be("2 to 24 bits", lambda value: 2 <= value <= 24, grid=grid, null="no grid")
+        one_of(form=(form, ("exact", "column")))
         self.options: dict[str, Any] = {"gamma": gamma, "grid": grid, "limit": limit}
         self.expansion, self.batch_size, self.form = expansion, batch_size, form
 
@@ -114,7 +117,7 @@ class ACU(Unlearner):
 
     def rows(self, part: str, network: AnalyticNetwork) -> Iterator[tuple[Tensor, Tensor]]:
         """Expanded features and labels of the batches of a part."""
-        for batch in self.looks(part, batch_size=self.batch_size):
+        for batch in self.forward_batches(part, batch_size=self.batch_size):
             yield expanded(network, batch)
 
     def model_of(self, model: dict[str, Any]) -> dict[str, Any]:

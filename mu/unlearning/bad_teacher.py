@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mu.errors import UsageError
 from mu.models.base import Learner
 from mu.models.teachers import divergence, teacher_of
 from mu.parts.mixed import mixed
 from mu.unlearning.base import Finetuning
 from mu.unlearning.heads.last_layers import layers, reinitialise
+from mu.unlearning.options import positive
 
 SEED = 7_919  # added to the request's, so that the bad teacher is not the original at its start
 
@@ -43,7 +43,7 @@ class BadTeacher(Finetuning):
         epochs: Passes over D_f and D_r.
         lr: Learning rate.
         temperature: T.
-        batch_size, momentum, weight_decay, optimizer: As for `Finetuning`.
+        training: As for `Finetuning`; batches of 64, Adam.
 
     Raises:
         UsageError: ``temperature`` ≤ 0, or a layer that cannot draw its weights anew.
@@ -54,14 +54,11 @@ class BadTeacher(Finetuning):
         epochs: int = 3,
         lr: float = 0.001,
         temperature: float = 1.0,
-        batch_size: int | None = 64,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "adam",
+        **training: Any,
     ) -> None:
-        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
-        if temperature <= 0:
-            raise UsageError(f"temperature={temperature} must be positive")
+        training = {"batch_size": 64, "optimizer": "adam", **training}
+        super().__init__(epochs, lr, **training)
+        positive(temperature=temperature)
         self.temperature = temperature
 
     def train_batches(self) -> Any:

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from mu.data.base import Batch
 from mu.errors import UsageError
-from mu.models.base import Learner, as_batch
+from mu.models.base import Learner, Progress, as_batch
 from mu.parts.part import DataPart, LoaderPart, Part, move
-from mu.training.fit import Counted, Meter, Progress, train, use_channels_last
+from mu.training.fit import Counted, Meter, train, use_channels_last
 from mu.training.sign_descent import SignDescent
+from mu.unlearning.options import at_least, no_other, not_negative, one_of, positive
 from mu.unlearning.probe import Probe
 
 if TYPE_CHECKING:
@@ -96,12 +97,12 @@ class Unlearner(pl.LightningModule):
             trained on, for stop rules). Nothing else is.
         requests: Kinds of elements the method can forget; empty means any.
         changes: What it may change, of ``weights``, ``architecture``.
-        architectures: What a network must be, as ``transformer``; empty means anything.
+        architectures: What a network must be, as ``transformer``; empty means anything. Tells the
+            tests on which tiny problem a method is run.
         weighted: Whether it honours ``Batch.weight``.
         gradient_view: The graph its gradients see: ``trained`` (with what is forgotten),
             ``retained``, or ``original`` (with all that was ever forgotten). Says nothing for
             images.
-        files: Options that name a file of the user's.
         stale: An option of some: whether what is stored with the original may serve later states.
     """
 
@@ -111,7 +112,6 @@ class Unlearner(pl.LightningModule):
     architectures: ClassVar[frozenset[str]] = frozenset()
     weighted: ClassVar[bool] = False
     gradient_view: ClassVar[str] = "trained"
-    files: ClassVar[frozenset[str]] = frozenset()
     epochs: int = 0
 
     learner: Learner
@@ -135,12 +135,12 @@ class Unlearner(pl.LightningModule):
         self.meter = Meter()
         self.upfront = {"forward": 0, "backward": 0}
         self.facts: dict[str, Any] = {}
-        self.said: list[str] = []
+        self.warnings: list[str] = []
         self.probe: Probe | None = None
 
     def warn(self, message: str) -> None:
         """Say something the reader of the result must know."""
-        self.said.append(message)
+        self.warnings.append(message)
         warnings.warn(message, stacklevel=2)
 
     @contextmanager
@@ -179,7 +179,7 @@ class Unlearner(pl.LightningModule):
         for batch in Counted(loader, self.meter, total, self.context.progress):
             yield move(batch, self.context.device)
 
-    def looks(self, part: str, **options: Any) -> Iterator[Batch]:
+    def forward_batches(self, part: str, **options: Any) -> Iterator[Batch]:
         """`batches` of which no gradient is taken: each counts as a forward pass only."""
         for batch in self.batches(part, **options):
             self.meter.backward -= batch.units
@@ -252,7 +252,7 @@ def apply(
     aside = method.meter.seconds["setup"] + (probe.seconds if probe else 0.0)
     method.meter.seconds["request"] = total - aside
     found, seen = method.result().eval(), probe.trajectory if probe else {}
-    left = method.memory, method.facts, method.said
+    left = method.memory, method.facts, method.warnings
     model_of = method.model_of if "architecture" in method.changes else None
     return Unlearned(found, method.meter, *left, seen, model_of, method.upfront)
 
@@ -260,14 +260,21 @@ def apply(
 class Finetuning(Unlearner):
     """Base of methods that train for a few epochs with one optimiser.
 
+    A method with options of its own takes these as ``**training`` and hands them on, with a default
+    of its own where it has one.
+
     Args:
         epochs: Passes over the training part.
-        lr: Learning rate.
-        batch_size: Samples a batch, where the part is not the user's own loader.
+        lr: Learning rate, constant.
+        batch_size: Samples a batch, where the part is not the user's own loader; None takes all
+            in one step.
         momentum: Momentum of SGD.
-        weight_decay: Weight decay.
+        weight_decay: Weight decay of SGD and Adam.
         optimizer: "sgd", "adam" or "sign" (`mu.training.sign_descent.SignDescent`; neither momentum
             nor weight decay).
+
+    Raises:
+        UsageError: A value out of range, or an option that the method does not have.
     """
 
     train_part: ClassVar[str] = "retain"
@@ -280,12 +287,15 @@ class Finetuning(Unlearner):
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         optimizer: str = "sgd",
+        **unknown: Any,
     ) -> None:
         super().__init__()
-        if epochs < 1 or lr <= 0:
-            raise UsageError(f"epochs={epochs}, lr={lr} must be positive")
-        if optimizer not in OPTIMIZERS:
-            raise UsageError(f"optimizer={optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
+        no_other(type(self), unknown)
+        at_least(1, epochs=epochs)
+        at_least(1, batch_size=batch_size, null="one batch")
+        positive(lr=lr)
+        not_negative(momentum=momentum, weight_decay=weight_decay)
+        one_of(optimizer=(optimizer, OPTIMIZERS))
         self.epochs, self.lr, self.batch_size = epochs, lr, batch_size
         self.momentum, self.weight_decay, self.optimizer_name = momentum, weight_decay, optimizer
 

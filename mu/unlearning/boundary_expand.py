@@ -62,7 +62,7 @@ class BoundaryExpand(Finetuning):
     Args:
         epochs: Passes over D_f.
         lr: Learning rate, also of the shadow class.
-        batch_size, momentum, weight_decay, optimizer: As for fine-tuning.
+        batch_size, momentum, weight_decay, optimizer: As for `Finetuning`.
 
     Raises:
         UsageError: The network does not end in one linear layer with a logit for each class.

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from mu.data.base import Batch
-from mu.errors import UsageError
 from mu.models.base import Learner, evaluation_mode
 from mu.parts.part import move
 from mu.unlearning.base import Finetuning
+from mu.unlearning.options import one_of, positive
 
 Neighbour = Literal["fgsm", "logit"]
 
@@ -93,7 +93,7 @@ class BoundaryShrink(Finetuning):
         lr: Learning rate.
         neighbour: "fgsm" (published) or "logit", which needs no attack.
         step: ε of the attack in units of the normalised input.
-        batch_size, momentum, weight_decay, optimizer: As for fine-tuning.
+        training: As for `Finetuning`; batches of 64.
 
     Raises:
         UsageError: An unknown ``neighbour``, or a ``step`` that is not positive.
@@ -108,16 +108,11 @@ class BoundaryShrink(Finetuning):
         lr: float = 0.0001,
         neighbour: Neighbour = "fgsm",
         step: float = 0.1,
-        batch_size: int | None = 64,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "sgd",
+        **training: Any,
     ) -> None:
-        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
-        if neighbour not in ("fgsm", "logit"):
-            raise UsageError(f"neighbour={neighbour!r} is neither 'fgsm' nor 'logit'")
-        if not step > 0:
-            raise UsageError(f"step={step} must be positive")
+        super().__init__(epochs, lr, **{"batch_size": 64} | training)
+        one_of(neighbour=(neighbour, ("fgsm", "logit")))
+        positive(step=step)
         self.neighbour, self.step = neighbour, step
 
     def train_batches(self) -> Any:

@@ -11,10 +11,12 @@ from mu.concepts.edit import EDITS, Edit, Places, edited
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.output_layer import head_inputs, output_layer
+from mu.parts.draw import drawn, torch_order
 from mu.parts.part import DataPart, Part, move
 from mu.parts.relabelling import LABELS, Labels, nearest_donor, poisoned_labels
-from mu.parts.rows import Rows, balanced, gathered, held, joined, rows_of
+from mu.parts.rows import Rows, gathered, held, joined, rows_of
 from mu.parts.whole_classes import labels_of, whole_classes
+from mu.unlearning import options
 from mu.unlearning.heads.frozen_trunk import FrozenTrunk, last_stage
 
 Trainable = Literal["head", "last_stage", "all"]
@@ -35,24 +37,25 @@ class ConceptPoisoning(FrozenTrunk):
     are classes with samples in D_r, so classes forgotten earlier are never among them.
 
     Args:
-        edit: "none", "localized" (needs ``concepts``), "center", "random_place" or "full"; see
+        edit: "none", "localized" (at the concept's peak; needs ``concepts``), "center",
+            "random_place" or "full" (the donor made smaller, in the middle); see
             `mu.concepts.edit.edited`.
-        labels: See `poisoned_labels`.
+        labels: "targeted", the donor's; "random", drawn from the kept classes; "keep", unchanged: a
+            control that must not forget. See `poisoned_labels`.
         donor: A class, "nearest" (the largest mean wrong logit before the request), or "concept"
             (of ``concepts``).
-        trainable: "head", "last_stage" (with the head) or "all".
+        trainable: "head", "last_stage" (the last child of the trunk with weights, and the head) or
+            "all".
         share: Of each class of D_r and of D_f that is trained on; published are 1 and 0.5.
-        window: Fraction of the image's sides that is pasted; None for the published one.
+        window: Fraction of the image's sides that is pasted; None for the published one: 64/224
+            localized, 96/224 center and random place, 160/224 full.
         concepts: File of `mu.concepts.concept_map.write_maps`, or such maps by class.
         epochs: Passes over D_r and the poisoned images.
-        lr: Learning rate of the head.
+        lr: Learning rate of the head; published for a ResNet-50: 0.001 for 15 to 30 epochs.
         trunk_lr: Learning rate of everything else; None for 0.3 ``lr``.
-        batch_size: Samples a batch.
         cached: With "head", whether features are computed once. Off, every epoch costs a pass
             through the trunk, for features that do not fit into memory.
-        momentum: Momentum of SGD.
-        weight_decay: Weight decay.
-        optimizer: "sgd" or "adam".
+        training: As for `Finetuning`; batches of 32.
 
     Raises:
         UsageError: An option out of range, or concepts that are needed and not given. When it is
@@ -75,23 +78,17 @@ class ConceptPoisoning(FrozenTrunk):
         epochs: int = 10,
         lr: float = 0.005,
         trunk_lr: float | None = None,
-        batch_size: int | None = 32,
         cached: bool = True,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "sgd",
+        **training: Any,
     ) -> None:
-        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
-        given = {"edit": edit, "labels": labels, "trainable": trainable}
-        for (name, value), known in zip(given.items(), (EDITS, LABELS, TRAINABLE), strict=True):
-            if value not in known:
-                raise UsageError(f"{name}={value!r} is not one of {', '.join(known)}")
+        super().__init__(epochs, lr, **{"batch_size": 32} | training)
+        options.one_of(edit=(edit, EDITS), labels=(labels, LABELS))
+        options.one_of(trainable=(trainable, TRAINABLE))
         if isinstance(donor, bool) or (isinstance(donor, str) and donor not in DONORS):
             raise UsageError(f"donor={donor!r} is neither a class nor one of {', '.join(DONORS)}")
-        sizes = {"share": share, "window": window, "trunk_lr": trunk_lr}
-        for name, size in sizes.items():
-            if size is not None and not 0 < size <= (float("inf") if name == "trunk_lr" else 1):
-                raise UsageError(f"{name}={size} is out of range: share and window are at most 1")
+        options.share(share=share)
+        options.share(window=window, null="the published one")
+        options.positive(trunk_lr=trunk_lr, null=f"{TRUNK} lr")
         if concepts is None and (edit == "localized" or donor == "concept"):
             raise UsageError(
                 f"edit={edit}, donor={donor} need concepts: a file of mu.concepts (write_maps)"
@@ -106,17 +103,21 @@ class ConceptPoisoning(FrozenTrunk):
         allowed = [int(label) for label in torch.unique(labels_of(self.parts["retain"]))]
         self.head = output_layer(self.learner.network)
         self.maps = self.read_concepts(gone)
-        forget, retain = (
-            balanced(self.parts[name], self.share, self.batch_size, self.context.seed)
-            for name in ("forget", "retain")
-        )
+        self.parts = {name: self.few(self.parts[name]) for name in ("forget", "retain")}
+        forget, retain = self.parts["forget"], self.parts["retain"]
         poison = self.poison(gone, allowed, forget, retain)
         if self.cached:
-            clean = self.features_of(self.forward_only(retain, batch_size=self.batch_size))
+            clean = self.features_of(self.forward_batches("retain", batch_size=self.batch_size))
             self.rows = joined(self.features_of(self.in_batches(poison)), clean)
         else:
             self.rows = joined(poison, rows_of(retain))
         self.choose(self.trained())
+
+    def few(self, part: Part) -> Part:
+        """A share of each class of a part."""
+        seed, size = self.context.seed, self.batch_size
+        order = torch_order(seed)
+        return drawn(part, seed, share=self.share, per_class=True, batch_size=size, order=order)
 
     def read_concepts(self, gone: Sequence[int]) -> Mapping[int, ConceptMap]:
         """The concept maps, one for each class to forget where they are used.

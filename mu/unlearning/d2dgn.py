@@ -3,19 +3,24 @@
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mu.data.base import Batch
-from mu.data.graphs import GraphInput
+from mu.data.graphs import GraphInput, adjacency
+from mu.data.links import draw_non_edges
 from mu.errors import StepFailed, UsageError
+from mu.models.base import Learner
 from mu.models.field import receptive_field
 from mu.models.graph import GraphNetwork, graph_network
 from mu.models.teachers import divergence
-from mu.parts.pair_sample import PairSample
+from mu.parts.pair_sample import PairSample, codes_of
+from mu.training.fit import Meter
 from mu.unlearning.bad_teacher import SEED, untrained
 from mu.unlearning.base import Unlearner
-from mu.unlearning.destroyer import softened, trained_on_non_edges, unseen_targets
+from mu.unlearning.options import at_least, must_be, one_of, positive
 
 TRANSFERS = ("response", "feature", "both")
 DESTROYERS = ("random", "negatives", "retain_free", "unseen")
@@ -46,6 +51,91 @@ def feature_loss(student: list[Tensor], teacher: list[Tensor], nodes: Tensor) ->
         return student[-1].new_zeros(())
     gaps = [s[nodes] - t[nodes] for s, t in zip(student, teacher, strict=True)]
     return torch.stack([gap.square().mean() for gap in gaps]).sum()
+
+
+def unseen_targets(forgotten: Tensor, unseen: Tensor) -> Tensor:
+    """(n, 1) quantiles of the logits of unseen edges, given to the forgotten ones rank for rank.
+
+    Args:
+        forgotten: (n, 1) logits of the forgotten edges; only their order counts.
+        unseen: (m, 1) logits of edges never trained on.
+
+    Example:
+        >>> seen = torch.tensor([[0.0], [1.0], [2.0]])
+        >>> unseen_targets(torch.tensor([[9.0], [5.0], [7.0]]), seen).flatten().tolist()
+        [2.0, 0.0, 1.0]
+    """
+    count = len(forgotten)
+    rank = forgotten.flatten().argsort().argsort()
+    share = (torch.arange(count, dtype=unseen.dtype, device=unseen.device) + 0.5) / count
+    places = share * len(unseen) - 0.5
+    ordered = unseen.flatten().sort().values
+    low = places.floor().clamp(0, len(ordered) - 1).long()
+    high = places.ceil().clamp(0, len(ordered) - 1).long()
+    values = torch.lerp(ordered[low], ordered[high], (places - low).clamp(0, 1))
+    return values[rank][:, None]
+
+
+def softened(logits: Tensor, unseen: Tensor, steps: int = 40) -> Tensor:
+    """(n, C) logits divided by the temperature that makes them as unsure as unseen ones.
+
+    As unsure: the mean probability of the predicted class is the same. Logits that are less sure
+    already stay as they are.
+
+    Args:
+        logits: (n, C) of what is forgotten.
+        unseen: (m, C) of what was never trained on.
+        steps: Halvings of the interval in which the temperature lies, 1 to 1000.
+
+    Example:
+        >>> sure = torch.tensor([[4.0, 0.0]])
+        >>> [round(z, 4) for z in softened(sure, sure / 2)[0].tolist()]
+        [2.0, 0.0]
+    """
+    wanted = unseen.softmax(-1).max(-1).values.mean()
+    low, high = 1.0, 1000.0
+    for _ in range(steps):
+        middle = (low * high) ** 0.5
+        sure = (logits / middle).softmax(-1).max(-1).values.mean()
+        low, high = (middle, high) if sure > wanted else (low, middle)
+    return logits / low
+
+
+def trained_on_non_edges(
+    learner: Learner, x: GraphInput, epochs: int, lr: float, seed: int, meter: Meter
+) -> None:
+    """Train a network, in place, to predict random pairs without an edge as if they were edges.
+
+    The graph its messages pass along is made of as many drawn pairs as ``x`` has edges; other pairs
+    without an edge, drawn once, are its negatives. So it knows the features and no edge.
+
+    Args:
+        learner: With fresh weights.
+        x: The retained view.
+        epochs: Steps of Adam.
+        lr: Its rate.
+        seed: Seed of the draws.
+        meter: Counts the passes.
+    """
+    known, size = codes_of(x), len(x.adjacency)
+    rng = np.random.default_rng([seed & 0xFFFFFFFF, 6])
+    drawn = draw_non_edges(known, size, 2 * len(known), rng)
+    edges = drawn[: len(known)]
+    edges = edges[np.lexsort((edges[:, 1], edges[:, 0]))]
+    pairs = np.concatenate([edges, drawn[len(known) :]])
+    view = GraphInput(x.features, adjacency(edges, size), pairs=torch.from_numpy(pairs.T.copy()))
+    labels = torch.zeros(len(pairs))
+    labels[: len(edges)] = 1
+    optimizer = torch.optim.Adam(learner.parameters(), lr=lr)
+    with torch.enable_grad():
+        for _ in range(epochs):
+            meter.forward += 1
+            meter.backward += 1
+            optimizer.zero_grad()
+            logits = learner(replace(view)).squeeze(-1)
+            loss = functional.binary_cross_entropy_with_logits(logits, labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
 
 
 @dataclass
@@ -126,25 +216,17 @@ class D2DGN(Unlearner):
         destroyer_epochs: int = 50,
     ) -> None:
         super().__init__()
-        words = {
-            "transfer": (transfer, TRANSFERS),
-            "destroyer": (destroyer, DESTROYERS),
-            "scope": (scope, ("graph", "field")),
-            "start": (start, ("trained", "scratch")),
-            "stop": (stop, (None, "unseen")),
-        }
-        for name, (value, known) in words.items():
-            if value not in known:
-                raise UsageError(f"{name}={value!r} is not one of {', '.join(map(str, known))}")
-        if alpha is not None and (isinstance(alpha, str) or not 0 <= alpha <= 1):
-            raise UsageError(f"alpha={alpha!r} is not in [0, 1]; null weighs elements alike")
-        if temperature <= 0 or epochs < 1 or lr <= 0 or destroyer_epochs < 1:
-            raise UsageError(
-                f"temperature={temperature}, epochs={epochs}, lr={lr}, "
-                f"destroyer_epochs={destroyer_epochs} must be positive"
-            )
-        if sample is not None and sample < 0:
-            raise UsageError(f"sample={sample} is not a number of pairs; null means all")
+        one_of(
+            transfer=(transfer, TRANSFERS),
+            destroyer=(destroyer, DESTROYERS),
+            scope=(scope, ("graph", "field")),
+            start=(start, ("trained", "scratch")),
+            stop=(stop, (None, "unseen")),
+        )
+        must_be("in [0, 1]", lambda v: 0 <= v <= 1, alpha=alpha, null="equal weights")
+        positive(temperature=temperature, lr=lr)
+        at_least(1, epochs=epochs, destroyer_epochs=destroyer_epochs)
+        at_least(0, sample=sample, null="all pairs")
         if scope == "field" and (transfer != "response" or sample is None):
             raise UsageError("scope=field needs transfer=response and a sample of pairs")
         self.transfer, self.alpha, self.destroyer = transfer, alpha, destroyer

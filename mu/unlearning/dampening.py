@@ -1,13 +1,78 @@
-"""Selection and dampening of parameters by two importances (SSD)."""
+"""Selection and dampening of parameters by two importances, on D and on D_f (SSD)."""
 
-from collections.abc import Mapping
-from math import inf, log
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite, log
 
 import torch
 from torch import Tensor, nn
 
 from mu.errors import UsageError
-from mu.unlearning.ratios import Importance, check_importance, pooled, ratios
+from mu.unlearning import options
+
+Importance = Mapping[str, Tensor]
+
+
+def check_importance(name: str, found: Importance, like: Importance | None = None) -> None:
+    """Refuse importances that cannot be dampened by.
+
+    Args:
+        name: What they are called in messages.
+        found: Parameter name → tensor.
+        like: Others, or the parameters themselves, that they must fit.
+
+    Raises:
+        UsageError: A value is negative or not finite, all are zero, or a name or shape differs.
+    """
+    if like is not None:
+        check_fit(name, found, like)
+    largest = 0.0
+    for key, tensor in found.items():
+        if not tensor.numel():
+            continue
+        low, high = (float(bound) for bound in tensor.aminmax())  # both are NaN if one value is
+        if not (isfinite(low) and isfinite(high)):
+            raise UsageError(f"{name} of {key} is not a finite number; is the loss finite there?")
+        if low < 0:
+            raise UsageError(f"{name} of {key} is negative")
+        largest = max(largest, high)
+    if largest == 0:
+        raise UsageError(f"{name} is zero everywhere: the loss has no gradient there")
+
+
+def check_fit(name: str, found: Importance, like: Importance) -> None:
+    """Refuse importances of other parameters.
+
+    Raises:
+        UsageError: A name or shape differs.
+    """
+    alone = sorted(set(found) ^ set(like))
+    if alone:
+        raise UsageError(f"{name} belongs to another model: only one of the two has {alone[0]}")
+    for key, tensor in found.items():
+        if tensor.shape != like[key].shape:
+            shapes = f"{tuple(tensor.shape)} and {tuple(like[key].shape)}"
+            raise UsageError(f"{name} belongs to another model: {key} has the shapes {shapes}")
+
+
+def ratios(importance_full: Importance, importance_forget: Importance) -> dict[str, Tensor]:
+    """I_Df / I_D in float64: 0 where I_Df is 0, infinite where only I_D is.
+
+    Example:
+        >>> full, forget = torch.tensor([2.0, 0.0, 0.0]), torch.tensor([4.0, 1.0, 0.0])
+        >>> ratios({"w": full}, {"w": forget})["w"].tolist()
+        [2.0, inf, 0.0]
+    """
+    names, forget = list(importance_forget), pooled(importance_forget).double()
+    full = pooled({name: importance_full[name] for name in names}).double()
+    ratio = torch.where(forget == 0, 0.0, forget / full)
+    shapes = [importance_forget[name].shape for name in names]
+    parts = torch.split(ratio, [shape.numel() for shape in shapes])
+    return {n: part.view(shape) for n, part, shape in zip(names, parts, shapes, strict=True)}
+
+
+def pooled(found: Importance) -> Tensor:
+    """All values of all parameters as one vector."""
+    return torch.cat([tensor.flatten() for tensor in found.values()])
 
 
 def alpha_of_share(
@@ -20,8 +85,7 @@ def alpha_of_share(
     Raises:
         UsageError: ``share`` is not in (0, 1].
     """
-    if not 0 < share <= 1:
-        raise UsageError(f"share={share} is not between 0 and 1")
+    options.share(share=share)
     pool = pooled(ratios(importance_full, importance_forget))
     wanted = round(share * len(pool))
     if wanted >= len(pool):
@@ -69,8 +133,7 @@ def check_constants(alpha: float, lam: float) -> None:
     """
     if not alpha >= 0:
         raise UsageError(f"alpha={alpha} must not be negative")
-    if not 0 <= lam < inf:
-        raise UsageError(f"lam={lam} must be finite and not negative")
+    options.not_negative(lam=lam)
 
 
 def parameters_of(
@@ -142,6 +205,70 @@ def dampen(
             parameters[name].copy_(dampened(parameters[name], full, forget, chosen, lam))
         selected += count
     return selected
+
+
+def sweep(
+    model: nn.Module,
+    importance_full: Importance,
+    importance_forget: Importance,
+    alphas: Sequence[float],
+    lams: Sequence[float] = (1.0,),
+) -> Iterator[tuple[float, float, int, dict[str, Tensor]]]:
+    """Every (α, λ) from two importances, without any further pass over data.
+
+    Args:
+        model: Not changed.
+        importance_full: From `importance` on D.
+        importance_forget: From `importance` on D_f.
+        alphas: Selection thresholds.
+        lams: Dampening constants.
+
+    Returns:
+        Iterator of α, λ, the number of selected parameters (all from one sort of the ratios), and
+        the state `dampen` would leave: ``model.load_state_dict`` takes it.
+
+    Raises:
+        UsageError: As `dampen` does, before the first state.
+
+    Example:
+        >>> model = nn.Linear(3, 1, bias=False)
+        >>> _ = model.weight.data.fill_(1.0)
+        >>> full = {"weight": torch.tensor([[1.0, 1.0, 1.0]])}
+        >>> forget = {"weight": torch.tensor([[1.0, 4.0, 8.0]])}
+        >>> [(a, n, s["weight"].tolist()) for a, _, n, s in sweep(model, full, forget, [2, 5])]
+        [(2, 2, [[1.0, 0.25, 0.125]]), (5, 1, [[1.0, 1.0, 0.125]])]
+    """
+    for alpha in alphas:
+        check_constants(alpha, 0.0)
+    for lam in lams:
+        check_constants(0.0, lam)
+    parameters_of(model, importance_full, importance_forget)
+    return _states(model, importance_full, importance_forget, alphas, lams)
+
+
+def _states(
+    model: nn.Module,
+    full: Importance,
+    forget: Importance,
+    alphas: Sequence[float],
+    lams: Sequence[float],
+) -> Iterator[tuple[float, float, int, dict[str, Tensor]]]:
+    found = ratios(full, forget)
+    ordered = pooled(found).sort().values
+    name_of = {id(parameter): name for name, parameter in model.named_parameters()}
+    held = model.state_dict(keep_vars=True)
+    state = {key: tensor.detach().clone() for key, tensor in held.items()}
+    keys = {key: name_of[id(tensor)] for key, tensor in held.items() if id(tensor) in name_of}
+    for alpha in alphas:
+        selected = len(ordered) - int(torch.searchsorted(ordered, float(alpha), right=True))
+        for lam in lams:
+            changed = {
+                name: dampened(state[name], full[name], forget[name], ratio > alpha, lam)
+                for name, ratio in found.items()
+            }
+            # A weight used in two places has two keys and one name.
+            shared = {key: changed[name] for key, name in keys.items() if name in changed}
+            yield alpha, lam, selected, state | shared
 
 
 def shares_by_tensor(found: Mapping[str, Tensor], alpha: float) -> dict[str, float]:

@@ -12,6 +12,12 @@ from mu.models.output_layer import head_inputs, output_layer
 from mu.parts.part import move
 from mu.parts.whole_classes import whole_classes
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import must_be
+
+
+def check_logit(logit: float) -> None:
+    """Refuse a logit that is not negative and finite."""
+    must_be("negative and finite", lambda value: value < 0, logit=logit)
 
 
 @torch.no_grad()
@@ -35,8 +41,7 @@ def drop_rows(head: nn.Linear, classes: Sequence[int], logit: float) -> None:
         >>> head(torch.tensor([[5.0, 7.0]]))[0, 1].item()
         -100.0
     """
-    if not -float("inf") < logit < 0:
-        raise UsageError(f"logit={logit} must be negative and finite")
+    check_logit(logit)
     rows = sorted(set(classes))
     if head.out_features < 2 or head.bias is None:
         raise NotApplicable(
@@ -73,8 +78,7 @@ class DropClass(Unlearner):
 
     def __init__(self, logit: float = -1e4) -> None:
         super().__init__()
-        if not -float("inf") < logit < 0:
-            raise UsageError(f"logit={logit} must be negative and finite")
+        check_logit(logit)
         self.logit = logit
 
     def solve(self) -> None:

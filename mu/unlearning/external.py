@@ -17,7 +17,9 @@ class External(Unlearner):
     another original or another forget set is scored all the same, and its numbers mean nothing.
 
     Args:
-        weights: A torch or safetensors file (see `mu.models.weights.read_weights`).
+        weights: A torch or safetensors file of the unlearned model (see
+            `mu.models.weights.read_weights`); in an experiment {pair}, {request} and {step} in its
+            name stand for what they say.
 
     Raises:
         UsageError: No file is named. When it is applied: the file cannot be read, does not fit the
@@ -25,7 +27,6 @@ class External(Unlearner):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
-    files: ClassVar[frozenset[str]] = frozenset({"weights"})  # options that name a file of yours
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()

@@ -14,9 +14,10 @@ from mu.errors import UsageError
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import trained
 from mu.models.base import as_batch, evaluation_mode
-from mu.parts.disjoint import Seen, distinct
+from mu.parts.disjoint import Remembering, distinct
 from mu.parts.relabelling import wrong_labels
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, one_of, positive
 
 Replacement = Literal["none", "random_labels", "zero_features"]
 REPLACEMENTS = ("none", "random_labels", "zero_features")
@@ -132,17 +133,14 @@ class FirstOrder(Unlearner):
         batch_size: int | None = 256,
     ) -> None:
         super().__init__()
-        if not 0 < tau < float("inf"):
-            raise UsageError(f"tau={tau} must be positive")
-        if replacement not in REPLACEMENTS:
-            raise UsageError(f"replacement={replacement!r} is not one of {', '.join(REPLACEMENTS)}")
-        if tensors is not None and tensors < 1:
-            raise UsageError(f"tensors={tensors} must be at least 1, or null for all")
+        positive(tau=tau)
+        one_of(replacement=(replacement, REPLACEMENTS))
+        at_least(1, tensors=tensors, batch_size=batch_size, null="all")
         self.tau, self.replacement, self.tensors = tau, replacement, tensors
         self.batch_size = batch_size
 
     def solve(self) -> None:
-        forget = Seen("forget", self._batches())
+        forget = Remembering("forget", self._batches())
         found = first_order_direction(self.learner, forget, self._replacing())
         distinct("forget", forget.ids)
         if not all(bool(torch.isfinite(d).all()) for d in found.values()):

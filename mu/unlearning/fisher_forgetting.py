@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from math import inf
 from typing import ClassVar, Literal
 
 import torch
@@ -11,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mu.data.base import Batch
-from mu.errors import UsageError
 from mu.gradients.per_sample import per_sample_sums
 from mu.models.base import Learner, as_batch
+from mu.parts.draw import drawn
 from mu.parts.part import move
-from mu.parts.sampled import sampled
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, one_of, positive
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Labels = Literal["all", "sampled"]
@@ -109,7 +108,7 @@ class FisherForgetting(Unlearner):
 
     Args:
         alpha: α, strength of forgetting.
-        clamp: Largest 1/F before α.
+        clamp: Largest 1/F before α: weights the data do not touch would get unbounded noise.
         power: 1 for variances ∝ 1/F (published code), 0.5 for 1/√F (published text).
         labels: "all" averages over all classes, "sampled" draws one label a sample.
         samples: Retained samples F is estimated from, or None for all.
@@ -132,23 +131,21 @@ class FisherForgetting(Unlearner):
         batch_size: int | None = 64,
     ) -> None:
         super().__init__()
-        for name, value in {"alpha": alpha, "clamp": clamp, "power": power}.items():
-            if not 0 < value < inf:
-                raise UsageError(f"{name}={value} must be positive and finite")
-        if labels not in ("all", "sampled"):
-            raise UsageError(f"labels={labels!r} is neither 'all' nor 'sampled'")
+        positive(alpha=alpha, clamp=clamp, power=power)
+        at_least(1, samples=samples, batch_size=batch_size, null="all")
+        one_of(labels=(labels, ("all", "sampled")))
         self.alpha, self.clamp, self.power, self.labels = alpha, clamp, power, labels
         self.samples, self.batch_size = samples, batch_size
 
     def fisher(self) -> dict[str, Tensor]:
         """Diagonal of the expected Fisher by parameter name: its mean over samples of D_r."""
-        few = sampled(self.parts["retain"], self.samples, self.context.seed)
+        few = drawn(self.parts["retain"], self.context.seed, count=self.samples)
         self.parts = {"retain": few}
         if self.labels == "sampled":
             generator = torch.Generator().manual_seed(self.context.seed)
-            drawn = with_drawn_labels(self.learner, self._counted_twice(), generator)
+            relabelled = with_drawn_labels(self.learner, self._counted_twice(), generator)
             own = partial(self.learner.loss, reduction="none")
-            sums = per_sample_sums(self.learner, drawn, own)
+            sums = per_sample_sums(self.learner, relabelled, own)
             return {name: value / sums.count for name, value in sums.total.items()}
         total: dict[str, Tensor] = {}
         for label in range(self.classes()):

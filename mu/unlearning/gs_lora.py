@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,12 +18,13 @@ from mu.evaluation.continual import h_mean
 from mu.lora.adapters import KINDS, Adapters
 from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_group_ratio
 from mu.lora.prototypes import apart, class_means, prototype_loss
+from mu.lora.replay import Replay
 from mu.lora.stages import Stages
 from mu.models.output_layer import output_layer
-from mu.parts.few_shot import few_shot
-from mu.parts.part import Part
+from mu.parts.draw import drawn
+from mu.parts.part import DataPart, Part
+from mu.unlearning import options
 from mu.unlearning.base import Unlearner
-from mu.unlearning.replay import Replay
 
 __all__ = [
     "GSLoRA",
@@ -72,8 +74,8 @@ class GSLoRA(Unlearner):
         lr: Learning rate of AdamW, down to a thousandth of it by a cosine over the epochs.
         rank: r.
         scale: s of W + s B A; 1/r where None.
-        groups: What is to vanish together: "block", "lora" or "matrix".
-        alpha: Weight of Ω.
+        groups: What is to vanish together: "block", "lora" (one layer) or "matrix".
+        alpha: Weight of Ω; 0.01 as published.
         warmup: Share of the epochs in which α is 0.
         proximal: Whether Ω is minimised by `proximal_step`, which reaches zero, or, as published,
             by gradients, which do not.
@@ -83,7 +85,8 @@ class GSLoRA(Unlearner):
         share: Share of each class that is read.
         missing: Classes that are kept but never replayed.
         w_forget: Weight of the push from prototypes.
-        w_retain: Weight of the pull to prototypes.
+        w_retain: Weight of the pull to prototypes; in the paper, zero in all but one released
+            command.
         bound_prototype: b_p; the mean divergence between prototypes where None.
         prototypes: "original": of the model before the first request; "current": made anew.
         ema: Decay of a running mean of the adapters over epochs after the warm-up, which is what
@@ -139,23 +142,21 @@ class GSLoRA(Unlearner):
         keep_adapter: bool = False,
     ) -> None:
         super().__init__()
-        if epochs < 1 or lr <= 0 or rank < 1:
-            raise UsageError(f"epochs={epochs}, lr={lr} and rank={rank} must be positive")
-        for name, value in {
-            **{"alpha": alpha, "beta": beta, "w_forget": w_forget, "w_retain": w_retain},
-            **{"weight_decay": weight_decay, "bound": bound or 0.0, "settle": settle},
-        }.items():
-            if value < 0:
-                raise UsageError(f"{name}={value} must not be negative")
-        for name, given, known in (
-            ("groups", groups, KINDS),
-            ("prototypes", prototypes, ("original", "current")),
-            ("keep", keep, ("last", "best")),
-        ):
-            if given not in known:
-                raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
-        if not 0 <= warmup < 1 or (ema is not None and not 0 <= ema < 1):
-            raise UsageError(f"warmup={warmup} and ema={ema} must be in [0, 1)")
+        options.at_least(1, epochs=epochs, rank=rank)
+        options.at_least(0, settle=settle)
+        options.at_least(1, batch_size=batch_size, shots=shots, null="all")
+        options.share(share=share, null="all")
+        if shots is not None and share is not None:
+            raise UsageError(f"shots={shots} and share={share}: give one of them")
+        options.positive(lr=lr)
+        options.not_negative(alpha=alpha, beta=beta, weight_decay=weight_decay)
+        options.not_negative(w_forget=w_forget, w_retain=w_retain)
+        options.not_negative(bound=bound, null="three times ln C")
+        options.one_of(groups=(groups, KINDS), keep=(keep, ("last", "best")))
+        options.one_of(prototypes=(prototypes, ("original", "current")))
+        options.must_be("in [0, 1)", lambda value: 0 <= value < 1, warmup=warmup)
+        options.must_be("in [0, 1)", lambda value: 0 <= value < 1, ema=ema, null="the last epoch")
+        options.must_be("a finite number", lambda _: True, stop=stop, null="all epochs")
         self.passes, self.lr, self.rank, self.scale = epochs, lr, rank, scale
         self.kind, self.alpha, self.proximal = groups, alpha, proximal
         self.quiet = round(warmup * epochs)
@@ -175,8 +176,8 @@ class GSLoRA(Unlearner):
         number = len(self.memory.get("norms", ()))
         seed = self.context.seed + number
         few: dict[str, Part] = {
-            "forget": few_shot(self.parts["forget"], self.shots, self.share, seed),
-            "retain": few_shot(self.parts["retain"], self.shots, self.share, seed, self.missing),
+            "forget": self.few(self.parts["forget"], seed),
+            "retain": self.few(self.parts["retain"], seed, self.missing),
         }
         self.parts = {**self.parts, **few}
         self.table = self.prototypes_of() if self.w_forget or self.w_retain else None
@@ -185,9 +186,11 @@ class GSLoRA(Unlearner):
         width = LATER if number and self.narrow else 1.0
         self.adapters = Adapters(network, self.rank, self.scale, seed, width, self.blocks)
         self.sets = self.adapters.groups(self.kind)
-        staged = Stages.fits(network) and self.context.augment is None
+        augment = self.context.augment
+        staged = Stages.fits(network) and augment is None
         stages = Stages(network, min(self.blocks or [0])) if staged else None
-        self.replay = Replay(self, self.batch_size, stages)
+        given = self.parts, self.batches, self.meter
+        self.replay = Replay(*given, self.batch_size, stages, augment)
         self.described(network)
         self.train_adapters()
         self.pruned()
@@ -199,6 +202,24 @@ class GSLoRA(Unlearner):
         self.adapters.merge()
         for parameter, was in required:
             parameter.requires_grad_(was)
+
+    def few(self, part: Part, seed: int, missing: Collection[int] = ()) -> Part:
+        """The same number of samples of every class, or the same share.
+
+        A user's own loaders are taken as they are.
+        """
+        if not isinstance(part, DataPart):
+            return part
+        order = np.random.default_rng([seed, 7]).permutation
+        return drawn(
+            part,
+            seed,
+            count=self.shots,
+            share=self.share,
+            per_class=True,
+            missing=missing,
+            order=order,
+        )
 
     def described(self, network: nn.Module) -> None:
         """Bounds, and what share of the network is trained."""
@@ -220,7 +241,7 @@ class GSLoRA(Unlearner):
         batches = (
             batch
             for part in ("forget", "retain")
-            for batch in self.looks(part, batch_size=self.batch_size)
+            for batch in self.forward_batches(part, batch_size=self.batch_size)
         )
         made = class_means(self.learner, batches, self.head, self.head.out_features)
         if self.prototypes == "original":
@@ -329,7 +350,7 @@ class GSLoRA(Unlearner):
         stay = self.replay.labels("retain") | set(self.missing)
         sides = {"forget": self.replay.labels("forget") - stay, "retain": stay}
         right, count = Counter[str](), Counter[str]()
-        for batch in self.looks("validation"):
+        for batch in self.forward_batches("validation"):
             hits = self.learner.outputs(batch)[0].argmax(1) == batch.y
             for side, labels in sides.items():
                 own = torch.isin(batch.y, torch.tensor([*labels], device=batch.y.device))

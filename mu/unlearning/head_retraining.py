@@ -1,12 +1,12 @@
 """Retraining the last linear layer alone: a control for every method that edits the head."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 
-from mu.errors import UsageError
 from mu.models.output_layer import output_layer
 from mu.unlearning.heads.frozen_trunk import FrozenTrunk
+from mu.unlearning.options import one_of
 
 Start = Literal["zero", "original"]
 
@@ -25,10 +25,7 @@ class HeadRetraining(FrozenTrunk):
         start: "zero", or "original" for the head as it is.
         epochs: Passes over the features of D_r.
         lr: Learning rate.
-        batch_size: Samples a batch.
-        momentum: Momentum of SGD.
-        weight_decay: Weight decay.
-        optimizer: "sgd" or "adam".
+        training: As for `Finetuning`; batches of 32.
 
     Raises:
         UsageError: An unknown ``start``; when it is applied: a network that does not end in one
@@ -43,20 +40,15 @@ class HeadRetraining(FrozenTrunk):
         start: Start = "zero",
         epochs: int = 10,
         lr: float = 0.005,
-        batch_size: int | None = 32,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "sgd",
+        **training: Any,
     ) -> None:
-        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
-        if start not in ("zero", "original"):
-            raise UsageError(f"start={start!r} is neither 'zero' nor 'original'")
+        super().__init__(epochs, lr, **{"batch_size": 32} | training)
+        one_of(start=(start, ("zero", "original")))
         self.start = start
 
     def solve(self) -> None:
         self.head = output_layer(self.learner.network)
-        options = {"batch_size": self.batch_size}
-        self.rows = self.features_of(self.forward_only(self.parts["retain"], **options))
+        self.rows = self.features_of(self.forward_batches("retain", batch_size=self.batch_size))
         self.choose([([self.head], self.lr)])
         if self.start == "zero":
             with torch.no_grad():

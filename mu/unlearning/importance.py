@@ -9,15 +9,55 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.gradients.per_sample import Power, per_sample_sums
-from mu.models.base import Learner
-from mu.unlearning.curvature import Loss, mean_over_batches
-from mu.unlearning.ratios import Importance, check_fit
+from mu.models.base import Learner, as_batch, evaluation_mode
+from mu.unlearning.dampening import Importance, check_fit
+from mu.unlearning.options import at_least, one_of, positive
 from mu.unlearning.stored import Read
 
+Loss = Callable[[Tensor, Tensor], Tensor]
 Fisher = Literal["batch", "per_sample"]
 ImportanceLoss = Literal["cross_entropy", "logit_norm"]
 Order = Literal["shuffled", "ids", "classes"]
 POWERS: dict[str, Callable[[Tensor], Tensor]] = {"square": torch.square, "abs": torch.abs}
+
+
+def mean_over_batches(
+    model: nn.Module,
+    batches: Iterable[Any],
+    transform: Callable[[Tensor], Tensor],
+    loss: Loss,
+) -> dict[str, Tensor]:
+    """Mean over batches of ``transform(gradient of the batch's mean loss)``.
+
+    Args:
+        model: A Learner or any module that returns logits; put in evaluation mode and restored.
+        batches: ``(x, y)`` or `Batch`; read once.
+        transform: Element-wise function of a gradient.
+        loss: (logits, targets) → (n,) losses.
+
+    Returns:
+        A tensor for each parameter that requires a gradient.
+
+    Raises:
+        UsageError: There are no batches.
+    """
+    learner = model if isinstance(model, Learner) else Learner(model)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    total = {name: torch.zeros_like(p) for name, p in trained.items()}
+    count = 0
+    with evaluation_mode(model), torch.enable_grad():
+        for item in batches:
+            count += 1
+            value = loss(*learner.outputs(as_batch(item))).mean()
+            if not value.requires_grad:
+                continue
+            gradients = torch.autograd.grad(value, list(trained.values()), allow_unused=True)
+            for sum_, gradient in zip(total.values(), gradients, strict=True):
+                if gradient is not None:
+                    sum_ += transform(gradient)
+    if count == 0:
+        raise UsageError("there are no batches to take gradients of")
+    return {name: value / count for name, value in total.items()}
 
 
 def importance(
@@ -52,8 +92,7 @@ def importance(
         Name → tensor of the parameter's shape; frozen parameters are absent.
 
     Raises:
-        UsageError: Unknown ``fisher`` or ``loss``.
-        ValueError: There are no batches.
+        UsageError: Unknown ``fisher`` or ``loss``, or there are no batches.
 
     Example:
         >>> model = nn.Linear(1, 1, bias=False)
@@ -68,7 +107,7 @@ def importance(
         return mean_over_batches(model, batches, POWERS[power], losses)
     sums = per_sample_sums(learner, batches, losses, power=power, memory_mb=memory_mb)
     if sums.count == 0:
-        raise ValueError("there are no batches to take gradients of")
+        raise UsageError("there are no batches to take gradients of")
     # A Learner made here around a bare model names parameters by its own attribute.
     prefix = "" if learner is model else "network."
     return {n.removeprefix(prefix): total / sums.count for n, total in sums.total.items()}
@@ -129,10 +168,7 @@ def check_form(fisher: str, loss: str) -> None:
     Raises:
         UsageError: Unknown ``fisher`` or ``loss``.
     """
-    if fisher not in ("batch", "per_sample"):
-        raise UsageError(f"fisher={fisher!r} is neither 'batch' nor 'per_sample'")
-    if loss not in ("cross_entropy", "logit_norm"):
-        raise UsageError(f"loss={loss!r} is neither 'cross_entropy' nor 'logit_norm'")
+    one_of(fisher=(fisher, ("batch", "per_sample")), loss=(loss, ("cross_entropy", "logit_norm")))
 
 
 def reading(order: str, batch_size: int | None) -> dict[str, Any]:
@@ -141,10 +177,8 @@ def reading(order: str, batch_size: int | None) -> dict[str, Any]:
     Raises:
         UsageError: Unknown order, or a batch without samples.
     """
-    if batch_size is not None and batch_size < 1:
-        raise UsageError(f"batch_size={batch_size} must be positive, or null for one batch")
-    if order not in ("shuffled", "ids", "classes"):
-        raise UsageError(f"order={order!r} is not one of shuffled, ids, classes")
+    at_least(1, batch_size=batch_size, null="one batch")
+    one_of(order=(order, ("shuffled", "ids", "classes")))
     options: dict[str, Any] = {"batch_size": batch_size}
     if order == "shuffled":
         return options | {"shuffle": True}
@@ -211,8 +245,7 @@ class FullImportance:
     ) -> None:
         check_form(fisher, loss)
         self.reading = reading(order, batch_size)
-        if not memory_mb > 0:
-            raise UsageError(f"memory_mb={memory_mb} must be positive")
+        positive(memory_mb=memory_mb)
         self.fisher, self.loss, self.batch_size = fisher, loss, batch_size
         self.order, self.memory_mb = order, memory_mb
 

@@ -16,11 +16,12 @@ from mu.gradients.lissa import lissa
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import add, to_vector
 from mu.gradients.woodbury import gradient_rows, published_woodfisher, single_gradients, woodbury
-from mu.parts.disjoint import Seen, check_disjoint
+from mu.parts.disjoint import Remembering, check_disjoint
+from mu.parts.draw import drawn
 from mu.parts.part import move
-from mu.parts.sampled import sampled
 from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, must_be, not_negative, one_of, positive
 
 CURVATURES = ("cg", "identity", "lissa", "woodfisher", "woodfisher_published")
 MATRICES = ("gauss_newton", "hessian")
@@ -78,10 +79,10 @@ class Influence(Unlearner):
             "identity": C = I and λ = 0; "woodfisher_published": what the published code computes.
         matrix: "hessian", or "gauss_newton", its part that is never negative. The Hessian of a deep
             network has negative eigenvalues, and λ must be larger than those.
-        damping: λ.
+        damping: λ; where gradients of D_r are small the step is v/λ.
         scale: α; 1 is Newton's step.
         samples: Samples of D_r that make up C, drawn with the seed; None takes all. Curvature
-            "woodfisher" holds a gradient of each in memory.
+            "woodfisher" holds a gradient of each in memory (at most 4 GiB).
         iterations: Most products with the matrix: steps of "cg" and "lissa".
         tolerance: Relative residual at which "cg" stops early.
         lissa_scale: σ of "lissa", above half of the largest eigenvalue of the matrix.
@@ -110,19 +111,14 @@ class Influence(Unlearner):
         batch_size: int | None = 256,
     ) -> None:
         super().__init__()
-        if curvature not in CURVATURES:
-            raise UsageError(f"curvature={curvature!r} is not one of {', '.join(CURVATURES)}")
-        if matrix not in MATRICES:
-            raise UsageError(f"matrix={matrix!r} is not one of {', '.join(MATRICES)}")
-        if damping < 0 or (damping == 0 and curvature == "woodfisher"):
-            raise UsageError(f"damping={damping} must be positive (0 only for cg and lissa)")
-        if samples is not None and samples < 1:
-            raise UsageError(f"samples={samples} must be at least 1, or null for all")
-        if iterations < 1 or tolerance <= 0 or lissa_scale <= 0:
-            raise UsageError(
-                f"iterations={iterations}, tolerance={tolerance}, lissa_scale={lissa_scale} "
-                "must be positive"
-            )
+        one_of(curvature=(curvature, CURVATURES), matrix=(matrix, MATRICES))
+        if curvature == "woodfisher":
+            positive(damping=damping)
+        not_negative(damping=damping)
+        at_least(1, samples=samples, batch_size=batch_size, null="all")
+        at_least(1, iterations=iterations)
+        must_be("a finite number", lambda _: True, scale=scale)
+        positive(tolerance=tolerance, lissa_scale=lissa_scale)
         self.curvature, self.matrix, self.samples = curvature, matrix, samples
         self.damping, self.scale = damping, scale
         self.iterations, self.tolerance = iterations, tolerance
@@ -146,7 +142,7 @@ class Influence(Unlearner):
         }
 
     def _direction(self) -> Tensor:
-        seen = {part: Seen(part, self.batches(part, **self._reading())) for part in PARTS}
+        seen = {part: Remembering(part, self.batches(part, **self._reading())) for part in PARTS}
         (forget, n_f), (retain, n_r) = (gradient_sum(self.learner, one) for one in seen.values())
         check_disjoint(seen["forget"].ids, seen["retain"].ids)
         v = influence_direction(to_vector(forget), n_f, to_vector(retain), n_r)
@@ -166,7 +162,7 @@ class Influence(Unlearner):
             ordered = self._counted(self.parts["retain"].batches(batch_size=self.batch_size))
             gradients = single_gradients(self.learner, ordered)
             return published_woodfisher(islice(gradients, PUBLISHED_SAMPLES), v)
-        part = sampled(self.parts["retain"], self.samples, self.context.seed)
+        part = drawn(self.parts["retain"], self.context.seed, count=self.samples)
         self.facts |= {"damping": self.damping}
         if self.curvature == "woodfisher":
             batches = self._counted(part.batches(**self._reading()))

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from mu.data.base import Batch
-from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.unlearning.base import Finetuning
+from mu.unlearning.options import not_negative
 
 
 def l1_norm(learner: Learner) -> Tensor:
@@ -29,8 +29,8 @@ class L1Sparse(Finetuning):
     Args:
         epochs: Passes over D_r.
         lr: Learning rate.
-        alpha: Penalty at the first step.
-        batch_size, momentum, weight_decay, optimizer: As for `Finetuning`.
+        alpha: Penalty at the first step, on all trained parameters.
+        training: As for `Finetuning`; batches of 64.
 
     Raises:
         UsageError: ``alpha`` is negative.
@@ -45,14 +45,10 @@ class L1Sparse(Finetuning):
         epochs: int = 5,
         lr: float = 0.01,
         alpha: float = 0.0005,
-        batch_size: int | None = 64,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "sgd",
+        **training: Any,
     ) -> None:
-        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
-        if not alpha >= 0:
-            raise UsageError(f"alpha={alpha} must not be negative")
+        super().__init__(epochs, lr, **{"batch_size": 64} | training)
+        not_negative(alpha=alpha)
         self.alpha = alpha
 
     def train_batches(self) -> Any:

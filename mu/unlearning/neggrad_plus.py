@@ -11,6 +11,7 @@ from mu.errors import UsageError
 from mu.models.base import Learner, as_batch, evaluation_mode
 from mu.parts.part import Part, move
 from mu.unlearning.base import Finetuning
+from mu.unlearning.options import share
 
 
 def joint_loss(learner: Learner, retain: Batch, forget: Batch, beta: float) -> Tensor:
@@ -80,9 +81,8 @@ class NegGradPlus(Finetuning):
     Args:
         epochs: Passes over D_r.
         lr: Learning rate.
-        beta: β, weight of the retained loss.
-        batch_size: Samples a batch of either set.
-        momentum, weight_decay, optimizer: As for fine-tuning.
+        beta: β, weight of the retained loss; 1 is fine-tuning.
+        training: As for `Finetuning`; batches of 64, of either set.
 
     Raises:
         UsageError: ``beta`` outside (0, 1], or D_f is empty.
@@ -95,14 +95,10 @@ class NegGradPlus(Finetuning):
         epochs: int = 3,
         lr: float = 0.01,
         beta: float = 0.95,
-        batch_size: int | None = 64,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "sgd",
+        **training: Any,
     ) -> None:
-        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
-        if not 0 < beta <= 1:
-            raise UsageError(f"beta={beta} must be above 0 and at most 1 (1 is fine-tuning)")
+        super().__init__(epochs, lr, **{"batch_size": 64} | training)
+        share(beta=beta)
         self.beta = beta
 
     def train_batches(self) -> Any:

@@ -65,22 +65,15 @@ class RandomLabels(Finetuning):
         epochs: Passes over D_f and D_r.
         lr: Learning rate.
         redraw: Draw labels anew in each epoch, not once.
-        batch_size, momentum, weight_decay, optimizer: As for `Finetuning`.
+        training: As for `Finetuning`; batches of 64.
     """
 
     weighted: ClassVar[bool] = True
 
     def __init__(
-        self,
-        epochs: int = 3,
-        lr: float = 0.005,
-        redraw: bool = False,
-        batch_size: int | None = 64,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "sgd",
+        self, epochs: int = 3, lr: float = 0.005, redraw: bool = False, **training: Any
     ) -> None:
-        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
+        super().__init__(epochs, lr, **{"batch_size": 64} | training)
         self.redraw = redraw
 
     def train_batches(self) -> Any:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mu.errors import UsageError
 from mu.gradients.mean_gradient import gradient_sum
+from mu.unlearning import options
 from mu.unlearning.random_labels import RandomLabels
 
 
@@ -56,8 +57,8 @@ class SalUn(RandomLabels):
     weight decay and momentum. Running statistics are no parameters and follow the mixed batches.
 
     Args:
-        share: Share of the parameters that may change.
-        epochs, lr, redraw, batch_size, momentum, weight_decay, optimizer: As for `RandomLabels`.
+        share: Share of the parameters that may change, over the whole network.
+        epochs, lr, training: As for `RandomLabels`.
 
     Raises:
         UsageError: ``share`` outside (0, 1].
@@ -66,19 +67,10 @@ class SalUn(RandomLabels):
     weighted: ClassVar[bool] = False  # what is salient is asked of whole samples
 
     def __init__(
-        self,
-        share: float = 0.5,
-        epochs: int = 3,
-        lr: float = 0.01,
-        redraw: bool = False,
-        batch_size: int | None = 64,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "sgd",
+        self, share: float = 0.5, epochs: int = 3, lr: float = 0.01, **training: Any
     ) -> None:
-        super().__init__(epochs, lr, redraw, batch_size, momentum, weight_decay, optimizer)
-        if not 0 < share <= 1:
-            raise UsageError(f"share={share} must be in (0, 1]")
+        super().__init__(epochs, lr, **training)
+        options.share(share=share)
         self.share = share
 
     def solve(self) -> None:

@@ -1,13 +1,15 @@
 """SCRUB: stay near the original on D_r and leave it on D_f."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from mu.data.base import Batch
-from mu.errors import UsageError
 from mu.models.base import Learner
 from mu.models.teachers import divergence, teacher_of
 from mu.unlearning.base import Finetuning
+from mu.unlearning.options import at_least, not_negative, positive
 
 
 def min_loss(
@@ -47,9 +49,8 @@ class SCRUB(Finetuning):
         alpha: Weight of the divergence in min steps.
         gamma: Weight of the loss in min steps.
         temperature: T of both.
-        batch_size: Samples a batch of min steps.
-        forget_batch_size: Samples a batch of max steps.
-        momentum, weight_decay, optimizer: As for `Finetuning`.
+        forget_batch_size: Samples a batch of max steps: the smaller, the more of them.
+        training: As for `Finetuning`; Adam, and batches of 64 in min steps.
 
     Raises:
         UsageError: A negative weight, a negative ``max_epochs``, or ``temperature`` ≤ 0.
@@ -63,20 +64,15 @@ class SCRUB(Finetuning):
         alpha: float = 0.001,
         gamma: float = 0.99,
         temperature: float = 4.0,
-        batch_size: int | None = 64,
         forget_batch_size: int | None = 64,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "adam",
+        **training: Any,
     ) -> None:
-        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
-        if alpha < 0 or gamma < 0 or temperature <= 0:
-            raise UsageError(
-                f"alpha={alpha} and gamma={gamma} must not be negative, and "
-                f"temperature={temperature} must be positive"
-            )
-        if max_epochs < 0:
-            raise UsageError(f"max_epochs={max_epochs} must not be negative")
+        training = {"batch_size": 64, "optimizer": "adam", **training}
+        super().__init__(epochs, lr, **training)
+        not_negative(alpha=alpha, gamma=gamma)
+        positive(temperature=temperature)
+        at_least(0, max_epochs=max_epochs)
+        at_least(1, forget_batch_size=forget_batch_size, null="one batch")
         self.passes, self.epochs = epochs, 0  # `solve` trains, not the Trainer
         self.max_epochs, self.alpha, self.gamma = max_epochs, alpha, gamma
         self.temperature, self.forget_batch_size = temperature, forget_batch_size

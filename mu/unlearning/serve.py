@@ -10,9 +10,10 @@ from mu.artifact import Artifact
 from mu.data.base import Batch, Data, View, removed_elements
 from mu.data.build import build, build_data
 from mu.errors import NotApplicable, StepFailed
-from mu.training.fit import MEMORY, Progress, rebuild
+from mu.models.base import Progress
+from mu.models.weights import MEMORY, rebuild
 from mu.unlearning.base import Context, DataPart, Unlearner, apply
-from mu.unlearning.failing import failing_the_row
+from mu.unlearning.stored import failing_the_row
 
 
 def parts_for(

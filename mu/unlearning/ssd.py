@@ -10,13 +10,19 @@ from torch import Tensor
 from mu.data.base import Batch, Ids
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
+from mu.unlearning import options
 from mu.unlearning.base import Unlearner
 from mu.unlearning.dampening import (
+    Importance,
     adaptive_alpha,
     alpha_of_share,
     check_constants,
+    check_importance,
     dampen,
+    pooled,
+    ratios,
     shares_by_tensor,
+    sweep,
 )
 from mu.unlearning.importance import (
     Fisher,
@@ -27,9 +33,7 @@ from mu.unlearning.importance import (
     importance,
     importances,
 )
-from mu.unlearning.ratios import Importance, check_importance, pooled, ratios
 from mu.unlearning.stored import Read
-from mu.unlearning.sweep import sweep
 
 __all__ = [
     "SSD",
@@ -56,12 +60,13 @@ class SSD(Unlearner):
     Args:
         alpha: Selection threshold α, or None to choose it by ``rule``. No single α works from class
             to class on balanced data.
-        share: Share of parameters to select with ``rule="share"``.
+        share: Share of parameters to select with ``rule="share"``: those with the largest ratio
+            I_f / I_D.
         rule: "share", or "assd" for the percentile of arXiv 2402.10098.
-        lam: Dampening constant λ.
+        lam: Dampening constant λ; the bound 1 acts only where λ > α.
         fisher: "batch" (published code) or "per_sample" (paper); never share an α between them.
         loss: "cross_entropy", or "logit_norm" for the label-free variant.
-        batch_size: Part of the method in the batch form.
+        batch_size: Part of the method in the batch form; without effect on the other.
         order: Part of the method in the batch form: "shuffled" (once, seeded), "ids", or "classes"
             (class after class, as the published code reads its class and sub-class tasks).
         stale: Reuse the importances of the original at later requests of a sequence: an
@@ -91,10 +96,8 @@ class SSD(Unlearner):
     ) -> None:
         super().__init__()
         check_constants(0.0 if alpha is None else alpha, lam)
-        if not 0 < share <= 1:
-            raise UsageError(f"share={share} is not between 0 and 1")
-        if rule not in ("share", "assd"):
-            raise UsageError(f"rule={rule!r} is neither 'share' nor 'assd'")
+        options.share(share=share)
+        options.one_of(rule=(rule, ("share", "assd")))
         self.alpha, self.share, self.rule, self.lam = alpha, share, rule, lam
         self.stale = stale
         self.full = FullImportance(fisher, loss, batch_size, order, memory_mb)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -13,11 +14,11 @@ from torch import Tensor, nn
 from mu.artifact import Artifact
 from mu.data.base import Batch, removed_elements
 from mu.data.build import build, build_data
-from mu.errors import UsageError
-from mu.models.base import Learner, evaluation_mode
+from mu.errors import StepFailed, UsageError
+from mu.models.base import Learner, Progress, evaluation_mode
+from mu.models.weights import rebuild
 from mu.parts.part import DataPart, Part, move
-from mu.training.fit import Counted, Meter, Progress, rebuild, use_channels_last
-from mu.unlearning.failing import failing_the_row
+from mu.training.fit import Counted, Meter, use_channels_last
 
 Read = Callable[..., Iterator[Batch]]
 SEAL = "seal/"  # tensors that say what a stored result belongs to
@@ -122,6 +123,26 @@ def unsealed(
     if sealed and ids is not None and not torch.equal(ids.cpu(), seal_of_ids(np.asarray(known))):
         raise UsageError(f"the stored {name} belongs to other samples; prepare it of these")
     return {n: t for n, t in tensors.items() if not n.startswith(SEAL)}
+
+
+@contextmanager
+def failing_the_row() -> Iterator[None]:
+    """Turn a usage error into the failure of one cell.
+
+    Options are checked when a method is built, and a wrong one ends a run at once. What is refused
+    later depends on the pair: a model that diverged has no finite importances, and the other pairs
+    may be well.
+
+    Example:
+        >>> with failing_the_row():
+        ...     raise UsageError("no finite gradient")
+        Traceback (most recent call last):
+        mu.errors.StepFailed: no finite gradient
+    """
+    try:
+        yield
+    except UsageError as error:
+        raise StepFailed(str(error)) from error
 
 
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from mu.data.base import Batch
-from mu.errors import UsageError
 from mu.models.base import Learner, evaluation_mode
-from mu.parts.whole_classes import few_of_each, whole_classes
+from mu.parts.draw import drawn
+from mu.parts.whole_classes import whole_classes
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, not_negative, positive
 
 
 def noise_loss(learner: Learner, noise: Tensor, labels: Tensor, penalty: float) -> Tensor:
@@ -115,17 +116,11 @@ class UNSIR(Unlearner):
         batch_size: int = 64,
     ) -> None:
         super().__init__()
-        positive = {"noise_size": noise_size, "noise_steps": noise_steps, "noise_lr": noise_lr}
-        positive |= {"noise_ratio": noise_ratio, "samples_per_class": samples_per_class}
-        positive |= {"batch_size": batch_size}
-        for name, value in positive.items():
-            if not value > 0:
-                raise UsageError(f"{name}={value} must be positive")
-        others = {"impair_lr": impair_lr, "repair_lr": repair_lr, "noise_penalty": noise_penalty}
-        others |= {"impair_epochs": impair_epochs, "repair_epochs": repair_epochs}
-        for name, value in others.items():
-            if not value >= 0:
-                raise UsageError(f"{name}={value} must not be negative")
+        at_least(1, noise_size=noise_size, noise_steps=noise_steps, batch_size=batch_size)
+        at_least(1, samples_per_class=samples_per_class)
+        at_least(0, impair_epochs=impair_epochs, repair_epochs=repair_epochs)
+        positive(noise_lr=noise_lr, noise_ratio=noise_ratio)
+        not_negative(impair_lr=impair_lr, repair_lr=repair_lr, noise_penalty=noise_penalty)
         self.noise_size, self.noise_steps, self.noise_lr = noise_size, noise_steps, noise_lr
         self.noise_penalty, self.noise_ratio = noise_penalty, noise_ratio
         self.samples_per_class, self.batch_size = samples_per_class, batch_size
@@ -168,8 +163,12 @@ class UNSIR(Unlearner):
 
     def solve(self) -> None:
         classes = whole_classes(self.parts["forget"], self.parts["retain"], "UNSIR")
-        few = few_of_each(
-            self.parts["retain"], self.samples_per_class, self.batch_size, self.context.seed
+        few = drawn(
+            self.parts["retain"],
+            self.context.seed,
+            count=self.samples_per_class,
+            per_class=True,
+            batch_size=self.batch_size,
         )
         self.parts = {**self.parts, "retain": few}
         noise, labels = self.make_noise(classes)

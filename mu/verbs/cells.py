@@ -1,19 +1,19 @@
 """From the words of the command line to an experiment and its cells."""
 
 from pathlib import Path
-from typing import Any
 
 from mu.configuration.choices import choices
 from mu.configuration.experiment import Experiment, load_experiment
 from mu.configuration.words import parse_words
+from mu.data.facts import without_pretrained
 from mu.errors import UsageError
-from mu.evaluation.panel import describe_panel
 from mu.pipeline import Cell
+from mu.results.panel import describe_panel
 from mu.running.runner import Runner
 
 
 def experiment_of(words: list[str]) -> tuple[Experiment, Path]:
-    """The experiment the words describe, and where its results go.
+    """The experiment that words, all spelled out, describe, and where its results go.
 
     Raises:
         UsageError: No experiment named, or a word is wrong.
@@ -21,11 +21,13 @@ def experiment_of(words: list[str]) -> tuple[Experiment, Path]:
     given = parse_words(words)
     if "experiment" not in given:
         names = ", ".join(choices("experiment"))
-        raise UsageError(f"name an experiment: experiment=NAME; there are: {names}")
+        raise UsageError(f"name an experiment, as in mu run quickstart; there are: {names}")
     others = [w for w in words if w.partition("=")[0] not in ("experiment", "out")]
     experiment = load_experiment(given["experiment"], others)
-    for block in experiment.blocks:  # a wrong score must not come out after the training
-        describe_panel(block.config["evaluation"])
+    panels = [block.config["evaluation"] for block in experiment.blocks]
+    for place, panel in enumerate(panels):  # a wrong score must not come out after the training
+        if panel not in panels[:place]:
+            describe_panel(panel)
     return experiment, Path(given.get("out") or Path("results") / experiment.name)
 
 
@@ -41,34 +43,28 @@ def cells_of(experiment: Experiment, runner: Runner) -> list[Cell]:
 
 def warnings_of(experiment: Experiment) -> list[str]:
     """What the configuration itself makes doubtful."""
-    said = []
+    warnings = []
     if any(block.config["recipe"].get("checkpoint") for block in experiment.blocks):
-        said.append(
+        warnings.append(
             "recipe.checkpoint starts the oracles too: they are oracles only if what the "
             "checkpoint was trained on holds none of the forgotten data"
         )
-    if any(pretrained(block.config["model"]) for block in experiment.blocks):
-        said.append(
+    models = [block.config["model"] for block in experiment.blocks]
+    if any(without_pretrained(model) != model for model in models):
+        warnings.append(
             "pretrained weights start the oracles too: they are oracles only if what those weights "
             "were trained on holds none of the forgotten data"
         )
     for block in experiment.blocks:
         if block.original is None:
             continue
-        said.append(
+        warnings.append(
             f"the original comes from {block.original}: oracles are retrained with another recipe, "
             f"{block.names['recipe']}, and differ from it for that reason too"
         )
         if len(block.seeds) > 1 and "{pair}" not in block.original:
-            said.append(
+            warnings.append(
                 "all pairs share one original: the intervals speak of other forget sets, not of "
                 "other training runs"
             )
-    return said
-
-
-def pretrained(model: Any) -> bool:
-    """Whether a model configuration asks for weights that somebody else trained."""
-    if not isinstance(model, dict):
-        return False
-    return bool(model.get("pretrained")) or any(pretrained(value) for value in model.values())
+    return warnings

@@ -48,7 +48,12 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: A word is wrong.
     """
-    parser = Parser(prog="mu doctor")
+    parser = Parser(
+        prog="mu doctor",
+        description="Say which versions, devices, configurations, data and store there are, and "
+        "the way out of what is wrong. Exit code 1 when a run cannot work.",
+        epilog="example: mu doctor --json",
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     as_json = parser.parse_args(words).json
     found = Findings()
@@ -64,7 +69,7 @@ def command(words: list[str]) -> int:
     if as_json:
         print(json.dumps(report | {"errors": found.errors, "warnings": found.warnings}, indent=1))
     else:
-        show(report, found)
+        show_findings(report, found)
     return 1 if found.errors else 0
 
 
@@ -198,12 +203,12 @@ def tracking(found: Findings) -> Section:
     return {"WANDB_MODE": mode, "WANDB_DIR": os.environ.get("WANDB_DIR")}
 
 
-def show(report: dict[str, Section], found: Findings) -> None:
+def show_findings(report: dict[str, Section], found: Findings) -> None:
     """Print it all, at most 80 columns."""
     for name, section in report.items():
         print(name)
         for key, value in section.items():
-            text = words_of(key, value)
+            text = text_of(key, value)
             lines = textwrap.wrap(text, WIDTH - 22, break_on_hyphens=False) or ["-"]
             print(f"  {key:<18}  {lines[0]}")
             for line in lines[1:]:
@@ -215,7 +220,7 @@ def show(report: dict[str, Section], found: Findings) -> None:
         print("a run can work" + (", with the warnings above" if found.warnings else ""))
 
 
-def words_of(key: str, value: object) -> str:
+def text_of(key: str, value: object) -> str:
     """A value for people."""
     if value is None:
         return f"not installed; only for {OPTIONAL[key]}" if key in OPTIONAL else "not set"

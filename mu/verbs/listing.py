@@ -21,8 +21,12 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: Not something that can be listed.
     """
-    parser = Parser(prog="mu list")
-    parser.add_argument("what", nargs="?", default="")
+    parser = Parser(
+        prog="mu list",
+        description="Say what there is to choose from, a line each; your own are among them.",
+        epilog="example: mu list methods",
+    )
+    parser.add_argument("what", nargs="?", default="", metavar="WHAT", help=", ".join(KINDS))
     what = parser.parse_args(words).what
     if what not in KINDS:
         raise unknown("list", what, KINDS)
@@ -38,7 +42,7 @@ def command(words: list[str]) -> int:
 
 def list_metrics() -> int:
     """The scores of each panel, with what they are called in tables."""
-    from mu.evaluation.panel import describe_panel
+    from mu.results.panel import describe_panel
 
     for panel, path in choices("evaluation").items():
         print(f"{panel}: {summary(path)}")

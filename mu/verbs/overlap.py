@@ -5,9 +5,10 @@ from itertools import combinations
 from statistics import mean
 from typing import Any
 
-from mu.card import Card
 from mu.configuration.experiment import Block
 from mu.forget_sets.wants import wants
+from mu.results.card import Card
+from mu.results.words import ORIGINAL
 from mu.storing.store import Store
 
 # What a set that was searched for has to beat: the lowest losses of another model, and chance.
@@ -33,15 +34,16 @@ def overlaps(blocks: Sequence[Block], store: Store, cards: Sequence[Card]) -> li
         names = [n for n, parts in block.requests.items() if len(parts) == 1]
         if not any(wants(block.requests[name][0]) for name in names):
             continue
-        own = [c for c in cards if c["block"] == number and c["request"] in names]
-        made = [c for c in own if c["method"] == "original" and c["keys"]["selection"]]
+        own = [c for c in cards if c.block == number and c.request in names]
         sets: dict[tuple[str, int], frozenset[int]] = {}
         share: dict[str, float] = {}
-        for card in made:
-            selection = store.load("select", card["keys"]["selection"])
-            elements = frozenset(selection.arrays["elements"].tolist())
-            sets[card["request"], card["pair"]] = elements
-            share[card["request"]] = card["n_forget"] / (card["n_forget"] + card["n_retain"])
+        for card in own:
+            key = card.keys.selection if card.keys else None
+            if card.method != ORIGINAL or not key or not card.n_forget:
+                continue
+            selection = store.load("select", key)
+            sets[card.request, card.pair] = frozenset(selection.arrays["elements"].tolist())
+            share[card.request] = card.n_forget / (card.n_forget + (card.n_retain or 0))
         names = [name for name in names if name in share]
         values = [[agreement(sets, one, other) for other in names] for one in names]
         chance = [[max(share[one], share[other]) for other in names] for one in names]

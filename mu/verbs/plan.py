@@ -6,6 +6,7 @@ from statistics import median
 
 from rich.console import Console
 
+from mu.configuration.words import spelled_out
 from mu.running.jobs import Job
 from mu.running.pool import check_compute
 from mu.running.runner import Runner, Waiting
@@ -14,7 +15,7 @@ from mu.verbs.cells import cells_of, experiment_of
 
 STEPS = [
     "describe",
-    "part",
+    "holdout",
     "select",
     "load",
     "fit",
@@ -24,12 +25,12 @@ STEPS = [
     "score",
     "gallery",
 ]
-RARE = ("part", "load", "prepare", "gallery")
+RARE = ("holdout", "load", "prepare", "gallery")
 
 
 def command(words: list[str]) -> int:
     """``mu plan``: what is cached, what is to run, what waits for a selection."""
-    experiment, _ = experiment_of(words)
+    experiment, _ = experiment_of(spelled_out(words))
     check_compute(experiment.compute)
     runner = Runner(Store(default_root()), None)
     waiting = Counter[str]()

@@ -4,10 +4,11 @@ import asyncio
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from mu.errors import MuError, UsageError
+from mu.results.results import Results, read_results
 from mu.storing.inventory import KEY, Entry
 from mu.storing.store import Store
 
@@ -25,17 +26,15 @@ def needed(store: Store, folder: Path) -> set[str]:
         UsageError: The folder holds no results, or neither its cards nor its command lead to the
             models they were made with.
     """
-    from mu.reporting.report import read_results
-
     results = read_results(folder)
-    cards = [card for card in results["cards"] if not card.get("error")]
-    found = {key for card in cards for key in _keys([card.get("keys"), card.get("learner")])}
-    planned = planned_keys(store, results)
-    silent = {card["learner"] for card in cards if not card.get("keys") and card.get("learner")}
+    cards = [card for card in results.cards if not card.error]
+    plain = [[asdict(card.keys) if card.keys else None, card.learner] for card in cards]
+    planned, found = planned_keys(store, results), set(_keys(plain))
+    silent = {card.learner for card in cards if card.learner and not card.keys}
     if silent - planned:
         raise UsageError(
             f"the cards of {folder} name neither their oracles nor their signals, and "
-            f"{results.get('command')!r} leads to other models now; run it again"
+            f"{results.command!r} leads to other models now; run it again"
         )
     return closure(found | planned, list(store.entries()))
 
@@ -51,14 +50,14 @@ def _keys(value: object) -> Iterator[str]:
             yield from _keys(one)
 
 
-def words_of_command(results: dict[str, Any]) -> list[str]:
+def words_of_command(results: Results) -> list[str]:
     """The words after ``mu run`` in the command that results were made by.
 
     Raises:
         UsageError: They do not say how they were made.
     """
     try:
-        words = shlex.split(str(results.get("command") or ""))
+        words = shlex.split(str(results.command or ""))
     except ValueError:
         words = []
     if words[:2] != ["mu", "run"]:
@@ -66,7 +65,7 @@ def words_of_command(results: dict[str, Any]) -> list[str]:
     return [word for word in words[2:] if not word.startswith("out=")]
 
 
-def planned_keys(store: Store, results: dict[str, Any]) -> set[str]:
+def planned_keys(store: Store, results: Results) -> set[str]:
     """Keys of the finished steps of the command of results; none where it cannot be followed."""
     from mu.running.runner import Runner, Waiting
     from mu.verbs.cells import cells_of, experiment_of

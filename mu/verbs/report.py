@@ -15,11 +15,16 @@ def command(words: list[str]) -> int:
         UsageError: No folder named, or it holds no results.
     """
     from mu.reporting.pictures.tuning import with_tuning
-    from mu.reporting.report import print_report, read_results, write_report
-    from mu.reporting.results import tabulated
+    from mu.reporting.report import print_report, write_report
+    from mu.results.results import read_results, tabulated
 
-    parser = Parser(prog="mu report")
-    parser.add_argument("folder", nargs="?", default="")
+    parser = Parser(
+        prog="mu report",
+        description="Write tables and page (report.html) of a run anew from its cards, and print "
+        "the tables; nothing is computed.",
+        epilog="example: mu report results/quickstart",
+    )
+    parser.add_argument("folder", nargs="?", default="", metavar="DIR", help="results of a run")
     folder = parser.parse_args(words).folder
     if not folder:
         raise UsageError("name the folder of a run: mu report DIR")

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from mu.errors import UsageError
-from mu.verbs.comparison import MISSING, OUTSIDE, compare, notes, score_names
+from mu.results.reproduced import MISSING, OUTSIDE, compare, notes, score_names
+from mu.results.results import Results
+from mu.results.tolerance import Tolerance, read_tolerances
 from mu.verbs.parser import Parser
 from mu.verbs.reachable import words_of_command
-from mu.verbs.tolerance import Tolerance, read_tolerances
 
 ELSEWHERE = ("compute", "track")  # keys that change no number: dropped, or given anew
 
@@ -22,18 +22,28 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: A word is wrong, DIR holds no results, or they do not say how they were made.
     """
-    from mu.reporting.report import read_results
     from mu.reporting.reproduction import print_comparison, write_comparison
-    from mu.reporting.results import tabulated
+    from mu.results.results import read_results, tabulated
 
-    parser = Parser(prog="mu reproduce")
+    parser = Parser(
+        prog="mu reproduce",
+        description="Run an experiment again and compare every number with the results in DIR. "
+        "Exit code 1 when one is outside its tolerance or missing.",
+        epilog="example: mu reproduce experiments/quickstart --out /tmp/again --elsewhere",
+    )
     parser.add_argument("folder", type=Path, metavar="DIR", help="results of a run")
     parser.add_argument("--out", type=Path, help="where the new results go (DIR/reproduced)")
     parser.add_argument("--against", type=Path, help="compare with these results, run nothing")
-    parser.add_argument("--tolerance", action="append", default=[], metavar="[SCORE=]NUMBER")
+    parser.add_argument(
+        "--tolerance",
+        action="append",
+        default=[],
+        metavar="[SCORE=]NUMBER",
+        help="what may differ, of one score or of all; may be repeated",
+    )
     parser.add_argument("--elsewhere", action="store_true", help="do not expect the same bits")
     parser.add_argument("--fresh", action="store_true", help="take nothing from the store")
-    parser.add_argument("words", nargs="*", metavar="compute.KEY=VALUE")
+    parser.add_argument("words", nargs="*", metavar="compute.KEY=VALUE", help="where it runs")
     options = parser.parse_intermixed_args(words)
     old = tabulated(read_results(options.folder))
     folder = options.folder if options.folder.is_dir() else options.folder.parent
@@ -46,16 +56,16 @@ def command(words: list[str]) -> int:
         repeat(old, folder, out, options.words, fresh=options.fresh)
         new = tabulated(read_results(out))
     numbers = compare(old, new, tolerance)
-    said = notes(old, new)
+    remarks = notes(old, new)
     if out is not None:
-        write_comparison(numbers, said, out)
-    print_comparison(numbers, said)
+        write_comparison(numbers, remarks, out)
+    print_comparison(numbers, remarks)
     if out is not None:
         print(f"every number: {out / 'reproduction.csv'}")
     return 1 if any(number.word in (OUTSIDE, MISSING) for number in numbers) else 0
 
 
-def check_scores(tolerance: Tolerance, results: dict[str, Any]) -> None:
+def check_scores(tolerance: Tolerance, results: Results) -> None:
     """Refuse a tolerance for a score that the results do not have.
 
     Raises:
@@ -69,9 +79,7 @@ def check_scores(tolerance: Tolerance, results: dict[str, Any]) -> None:
             raise unknown("score", score, known)
 
 
-def repeat(
-    results: dict[str, Any], folder: Path, out: Path, words: Sequence[str], fresh: bool
-) -> None:
+def repeat(results: Results, folder: Path, out: Path, words: Sequence[str], fresh: bool) -> None:
     """Run the command of results again, into another folder.
 
     Args:

@@ -5,18 +5,23 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from subprocess import run as run_process
 from typing import Any
 
 from rich.console import Console
 
-from mu.card import Card, refused
 from mu.configuration.experiment import Experiment
+from mu.configuration.words import spelled_out
 from mu.errors import UsageError
 from mu.forget_sets.files import export
 from mu.pipeline import run_cells
 from mu.reporting.progress import Display
+from mu.results.card import Card
+from mu.results.panel import describe_panel
+from mu.results.results import Results, tabulated
+from mu.results.words import ORIGINAL
 from mu.running.pool import make_pool
 from mu.running.runner import Runner
 from mu.storing.request_log import NAME, RequestLog
@@ -29,8 +34,8 @@ def command(words: list[str]) -> int:
     """``mu run``: every step, the table, the report; 1 when a cell failed."""
     from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, write_report
-    from mu.reporting.results import collect
 
+    words = spelled_out(words)
     experiment, out = experiment_of(words)
     command = "mu run " + shlex.join(w for w in words if not w.startswith(("out=", "compute")))
     errors = Console(stderr=True)
@@ -44,27 +49,42 @@ def command(words: list[str]) -> int:
                 cards = asyncio.run(run_cells(cells_of(experiment, runner)))
         finally:
             pool.close()
-    made_by = commit()
-    for card in cards:
-        card.update(command=command, **made_by)
-    results = collect(experiment, cards, command) | {"classes": classes_of(store, cards)}
-    results["overlaps"] = overlaps(experiment.blocks, store, cards)
-    results = with_tuning(results, out)
+    made_by = {"command": command, **commit()}
+    cards = [replace(card, **made_by) for card in cards]
+    results = with_tuning(collect(experiment, cards, command, store), out)
     write_forget_sets(store, cards, out / "forget_sets")
     write_report(results, out)
     print_report(results, Console())
-    said = [*warnings_of(experiment), *(w for card in cards for w in card["warnings"])]
-    for message in dict.fromkeys(said):
+    warnings = [*warnings_of(experiment), *(w for card in cards for w in card.warnings)]
+    for message in dict.fromkeys(warnings):
         errors.print(f"warning: {message}", style="yellow", highlight=False, soft_wrap=True)
     if sender is not None:
         ids = sender(results, experiment.track, out)
         print(f"{len(ids)} W&B runs written")
     ran, cached = (sum(runner.counts[name].values()) for name in ("run", "cached"))
     print(f"{ran} steps run, {cached} found in the store; report: {out / 'report.html'}")
-    failed = [card for card in cards if card["error"] and not refused(card["error"])]
+    failed = [card for card in cards if card.error and not card.refused]
     if failed:
         print(f"mu: {len(failed)} of {len(cards)} rows failed", file=sys.stderr)
     return 1 if failed else 0
+
+
+def collect(experiment: Experiment, cards: Sequence[Card], command: str, store: Store) -> Results:
+    """The content of results.json: an experiment's cards, its panels, rows and verdicts."""
+    found = Results(
+        experiment=experiment.name,
+        title=experiment.title,
+        description=experiment.description,
+        command=command,
+        panels={
+            block.names["evaluation"]: describe_panel(block.config["evaluation"])
+            for block in experiment.blocks
+        },
+        cards=cards,
+        classes=classes_of(store, cards),
+        overlaps=overlaps(experiment.blocks, store, cards),
+    )
+    return tabulated(found)
 
 
 def sender_of(experiment: Experiment) -> Callable[..., list[str]] | None:
@@ -103,7 +123,7 @@ def commit() -> dict[str, Any]:
 
 def classes_of(store: Store, cards: Sequence[Card]) -> dict[str, list[str] | None]:
     """Names of the classes of each data set, where it has names."""
-    described = {card["data"]: card["keys"]["data"] for card in cards if card["keys"]["data"]}
+    described = {card.data: card.keys.data for card in cards if card.keys and card.keys.data}
     return {
         name: store.facts("describe", key).get("class_names") for name, key in described.items()
     }
@@ -111,15 +131,15 @@ def classes_of(store: Store, cards: Sequence[Card]) -> dict[str, list[str] | Non
 
 def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None:
     """One text file of ids for each selection, to be requested again or handed to others."""
-    several = len({card["block"] for card in cards}) > 1
+    several = len({card.block for card in cards}) > 1
     for card in cards:
-        key = card["keys"]["selection"]
-        if card["method"] != "original" or key is None:
+        key = card.keys.selection if card.keys else None
+        if card.method != ORIGINAL or key is None:
             continue
-        block = f"{card['block']}_" if several else ""
-        step = f"_{card['step'] + 1}" if card["steps"] > 1 else ""
-        path = folder / f"{block}{card['request']}_{card['pair']}{step}.txt"
-        export(store.load("select", key), card["fingerprint"], path)
+        block = f"{card.block}_" if several else ""
+        step = f"_{card.step + 1}" if card.steps > 1 else ""
+        path = folder / f"{block}{card.request}_{card.pair}{step}.txt"
+        export(store.load("select", key), card.fingerprint or "", path)
 
 
 @contextmanager

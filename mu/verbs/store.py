@@ -41,12 +41,21 @@ def command(words: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="mu store")
-    verbs = parser.add_subparsers(dest="verb")
-    listing = verbs.add_parser("ls", help="what is in the store")
+    parser = Parser(
+        prog="mu store",
+        description="What is in the store (MU_STORE), is it whole, what can go; and taking it "
+        "elsewhere. mu store VERB --help says more.",
+        epilog="example: mu store gc --older-than 30 --yes",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+
+    def verb(name: str, about: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+
+    listing = verb("ls", "what is in the store")
     listing.add_argument("--step", nargs="+", action="extend", help="only these steps")
     listing.add_argument("--sort", choices=("size", "age"), help="the largest, or oldest, first")
-    cleaning = verbs.add_parser("gc", help="what can go; removes it with --yes")
+    cleaning = verb("gc", "what can go; removes it with --yes")
     cleaning.add_argument("--older-than", type=float, metavar="DAYS", help="only what is older")
     cleaning.add_argument(
         "--keep-results", nargs="+", action="extend", type=Path, metavar="DIR",
@@ -55,16 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     how = cleaning.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="only say what would go (default)")
     how.add_argument("--yes", action="store_true", help="remove it")
-    verbs.add_parser("verify", help="compute every digest anew")
-    leaving = verbs.add_parser("export", help="artifacts as one .tar or .tar.gz")
-    leaving.add_argument("file", type=Path)
+    verb("verify", "compute every digest anew")
+    leaving = verb("export", "artifacts as one .tar or .tar.gz")
+    leaving.add_argument("file", type=Path, metavar="FILE")
     leaving.add_argument("keys", nargs="*", metavar="KEY", help="beginning of a key")
     leaving.add_argument("--step", nargs="+", action="extend", help="only these steps")
     leaving.add_argument(
         "--results", nargs="+", action="extend", type=Path, metavar="DIR",
         help="what these results rest on",
     )  # fmt: skip
-    verbs.add_parser("import", help="take in what export wrote").add_argument("file", type=Path)
+    verb("import", "take in what export wrote").add_argument("file", type=Path, metavar="FILE")
     return parser
 
 

@@ -11,14 +11,17 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: No folder named, it holds no results, or an option is wrong.
     """
-    from mu.reporting.report import read_results
-    from mu.reporting.results import tabulated
+    from mu.results.results import read_results, tabulated
     from mu.tracking.session import checked
     from mu.tracking.track import send
     from mu.verbs.parser import Parser
 
-    parser = Parser(prog="mu track", description="Mirror the cards of a run to W&B.")
-    parser.add_argument("folder", nargs="?", help="folder of a run")
+    parser = Parser(
+        prog="mu track",
+        description="Mirror the cards of a run to Weights & Biases.",
+        epilog="example: mu track results/quickstart --resend --project mine",
+    )
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="results of a run")
     parser.add_argument("--resend", action="store_true", help="also what was sent before")
     for key in ("project", "entity", "mode", "artifacts", "directory"):
         parser.add_argument(f"--{key}", help=f"as track.{key} of mu run")
@@ -27,7 +30,7 @@ def command(words: list[str]) -> int:
         raise UsageError("name the folder of a run: mu track DIR --resend")
     folder, again = Path(given.pop("folder")), given.pop("resend")
     results = tabulated(read_results(folder))
-    to = checked(given, results["experiment"], folder)
+    to = checked(given, results.experiment, folder)
     sent = send(results, given, folder if folder.is_dir() else folder.parent, again)
     print(f"{len(sent)} runs sent to project {to['project']} ({to['mode']})")
     if to["mode"] == "offline":

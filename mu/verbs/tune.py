@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mu.configuration.choices import choices, read_yaml
 from mu.configuration.experiment import Experiment, load_experiment
-from mu.configuration.words import count_of, parse_words
+from mu.configuration.words import count_of, parse_words, spelled_out
 from mu.errors import UsageError
 from mu.reporting.progress import Display
 from mu.running.pool import make_pool
@@ -25,25 +25,14 @@ from mu.tuning.trial import run_round
 from mu.verbs.run import commit, folder_for
 
 OWN = ("experiment", "out", "trials", "write")
-HELP = """\
-usage: mu tune experiment=NAME [methods=a,b] [trials=20] [write=true] [out=DIR]
-               [key=value ...]
-
-Tries options of each method that has a section 'search' in its YAML, on the
-seeds and forget sets under 'tuning' of the experiment, and writes the best for
-each data set, model and kind of request into the method's YAML (section
-'tuned', which mu run then uses) and every trial into DIR/tuning.json.
-"""
 
 
 def command(words: list[str]) -> int:
     """``mu tune``: search, the table, the record; 1 when nothing could be tuned."""
-    if {"-h", "--help"} & set(words):
-        print(HELP, end="")
-        return 0
+    words = spelled_out(words)
     given = parse_words(words)
     if "experiment" not in given:
-        raise UsageError("name an experiment: mu tune experiment=NAME")
+        raise UsageError("name an experiment, as in mu tune baselines_cifar10")
     trials = count_of("trials", given.get("trials", 20))
     if trials < 1:
         raise UsageError("trials=0: at least one is needed")
@@ -65,7 +54,7 @@ def command(words: list[str]) -> int:
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     for search in done if write else []:
         write_best(search, about)
-    show(searches)
+    show_best(searches)
     print(f"every trial: {path}")
     return 0 if done else 1
 
@@ -81,7 +70,7 @@ def searches_of(experiment: Experiment) -> list[Search]:
         for name in dict.fromkeys(entry["base"] for entry in block.methods.values()):
             config = read_yaml(choices("method")[name])
             space = check_space(name, config)
-            fixed = [key for key in space if f"method.{key}" in block.settings]
+            fixed = [key for key in space if f"method.{key}" in block.settings.values]
             space = {key: given for key, given in space.items() if key not in fixed}
             for kind in dict.fromkeys(block.kinds.values()) if space else ():
                 place = (name, kind, block.names["data"], block.names["model"])
@@ -123,19 +112,19 @@ def run(experiment: Experiment, searches: Sequence[Search], trials: int) -> None
         pool.close()
 
 
-def show(searches: Sequence[Search]) -> None:
+def show_best(searches: Sequence[Search]) -> None:
     """The table: default and best objective, and the options behind the best."""
     table = Table("method", "request", "default", "best", "options", box=None, pad_edge=False)
     for search in searches:
         if search.tried:
             numbers = [f"{one.objective:.3f}" for one in (search.tried[0], search.best)]
-            options = ", ".join(f"{k}={short(v)}" for k, v in search.best.options.items())
+            options = ", ".join(f"{k}={short_value(v)}" for k, v in search.best.options.items())
         else:
             numbers, options = ["–", "–"], search.refused or ""
         table.add_row(search.method, search.kind, *numbers, options)
     Console(highlight=False).print("Average gap to the oracles on the tuning forget sets", table)
 
 
-def short(value: Any) -> str:
+def short_value(value: Any) -> str:
     """A value in few characters."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)

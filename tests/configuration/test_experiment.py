@@ -7,14 +7,15 @@ import pytest
 import yaml
 
 from mu.configuration.choices import choices, options_of, summary, unknown
-from mu.configuration.experiment import TRIED, load_experiment, tried
-from mu.configuration.rows import rows_of
+from mu.configuration.experiment import load_experiment
+from mu.configuration.requests import TRIED, tried_method
+from mu.configuration.rows import listed_rows
 from mu.configuration.words import parse_words
 from mu.data.build import build
 from mu.data.facts import data_files, data_root, resolved
 from mu.errors import UsageError
-from mu.evaluation.panel import describe_panel
 from mu.models.base import Learner, build_learner
+from mu.results.panel import describe_panel
 from mu.running.pool import LocalPool, make_pool
 from mu.storing.store import Store
 
@@ -96,7 +97,7 @@ def test_every_request_is_built(path):
     config = plain(path)
     given = REQUIRED.get(path.stem, {})
     assert set(given) <= set(config)
-    config |= given | {n: tried(n, config[n]) for n in TRIED & set(config)}
+    config |= given | {n: tried_method(n, config[n]) for n in TRIED & set(config)}
     config.pop("surrogate", None)
     assert build(config).kind
 
@@ -131,7 +132,7 @@ def test_every_experiment_composes(path):
     raw = plain(path)
     assert len(experiment.blocks) == len(raw["blocks"])
     for block, written in zip(experiment.blocks, raw["blocks"], strict=True):
-        assert list(block.methods) == list(rows_of(written["methods"]))
+        assert list(block.methods) == list(listed_rows(written["methods"]))
         assert list(block.requests) == list(written["requests"])
         assert block.seeds == list(range(written["seeds"]))
         assert block.config["data"]["_target_"]

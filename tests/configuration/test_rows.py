@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mu.configuration.experiment import load_experiment
-from mu.configuration.rows import rows_of
+from mu.configuration.rows import listed_rows
 from mu.errors import UsageError
 
 BLOCK = {
@@ -91,7 +91,7 @@ def test_tuning_takes_other_seeds_and_forget_sets(blocks):
 )
 def test_wrong_rows_are_named(entries, message):
     with pytest.raises(UsageError, match=message):
-        rows_of(entries)
+        listed_rows(entries)
 
 
 def test_an_option_that_the_method_lacks_is_named(blocks):

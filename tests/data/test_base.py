@@ -1,7 +1,11 @@
 """Ids, batches and draws of data held in memory."""
 
+import copy
+
+import cases
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +15,7 @@ from mu.data.base import Batch, Kept, TensorData, View, draws, removed_elements
 from mu.data.build import build, build_data
 from mu.errors import MuError, UsageError
 from mu.forget_sets.request import Request
+from mu.models.predict import predict
 
 
 class Noisy(TensorData):
@@ -219,3 +224,35 @@ def test_what_cannot_be_built_is_named(config, named):
 def test_what_a_constructor_raises_comes_through():
     with pytest.raises(ValueError, match="got 2"):
         build({"_target_": "torch.nn.Dropout", "p": 2})
+
+
+@pytest.mark.parametrize("problem", ["images", "links"])
+def test_a_users_own_trainer_takes_data_as_its_data_module(problem):
+    case = cases.CASES[problem]()
+    data, learner = case.data, copy.deepcopy(case.learner).train()
+    before = {name: tensor.clone() for name, tensor in learner.state_dict().items()}
+    learner.training_plan = lambda own: torch.optim.SGD(own.parameters(), lr=0.1)
+    data.reading = {"batch_size": 8, "seed": 3}
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = pl.Trainer(max_epochs=2, accelerator="cpu", enable_model_summary=False, **quiet)
+    trainer.fit(learner, datamodule=data)
+    steps = 1 if problem == "links" else -(-len(data.parts["train"]) // 8)
+    assert trainer.global_step == 2 * steps
+    found = trainer.predict(learner, datamodule=data)
+    # Two epochs, in another order each, after the one that Lightning begins to see if it can.
+    other = copy.deepcopy(case.learner).train()
+    plan = torch.optim.SGD(other.parameters(), lr=0.1)
+    loader = data.loader(data.parts["train"], train=True, batch_size=8, seed=3)
+    iter(loader)
+    for batch in [*loader, *loader]:
+        plan.zero_grad()
+        other.batch_loss(batch).backward()
+        plan.step()
+    assert any(not torch.equal(t, before[n]) for n, t in learner.state_dict().items())
+    for own, same in zip(learner.parameters(), other.parameters(), strict=True):
+        assert torch.equal(own, same)
+    logits = predict(learner, data.loader(data.universe(), batch_size=8)).logits
+    assert torch.allclose(torch.cat(found), torch.from_numpy(logits), atol=1e-5)
+    parts = (data.val_dataloader(), "validation"), (data.test_dataloader(), "test")
+    for batches, part in parts:
+        assert torch.cat([b.index for b in batches]).tolist() == data.parts[part].tolist()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.errors import UsageError
+from mu.evaluation import derived
 from mu.evaluation.derived import AvgGap, ToW, build_derived, derived_values, oracle_mean
 
 NAMES = ("ua", "ra", "ta", "mia")
@@ -82,6 +83,17 @@ def test_by_hand() -> None:
     assert ToW()(accuracy, [{**first, "ua": 0.5}]) == pytest.approx(ToW()(model, [first]))
 
 
+def test_the_scores_of_a_panel_are_made_once(monkeypatch) -> None:
+    made = []
+    real = derived.build_derived
+    monkeypatch.setattr(derived, "build_derived", lambda panel: made.append(1) or real(panel))
+    panel = {"scores": {"ua": {}}, "derived": {"gap": PANEL["derived"]["gap"] | {"of": ["ua"]}}}
+    values = [derived_values(panel, {"ua": x}, [{"ua": 0.5}])["gap"] for x in (0.5, 0.75)]
+    panel["derived"]["gap"]["of"] = []
+    assert [*values, derived_values(panel, {"ua": 0.5}, [{"ua": 0.5}])["gap"]] == [0, 0.25, None]
+    assert len(made) == 2
+
+
 def test_what_is_missing_gives_none() -> None:
     whole = dict.fromkeys(NAMES, 0.5)
     lacking = {**whole, "ta": None}
@@ -95,16 +107,16 @@ def test_what_is_missing_gives_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("derived", "word"),
+    ("configs", "word"),
     [
         ({"gap": {"_target_": "mu.evaluation.derived.AvgGap", "of": ["uaa"]}}, "'uaa'"),
         ({"ua": {"_target_": "mu.evaluation.derived.ToW"}}, "derived score ua"),
         ({"gap": {"_target_": "mu.evaluation.derived.ToW", "no": 1}}, "derived score gap"),
     ],
 )
-def test_what_cannot_be_made_is_a_usage_error(derived, word) -> None:
+def test_what_cannot_be_made_is_a_usage_error(configs, word) -> None:
     with pytest.raises(UsageError, match=word):
-        build_derived({"scores": PANEL["scores"], "derived": derived})
+        build_derived({"scores": PANEL["scores"], "derived": configs})
 
 
 def test_a_panel_without_derived_scores() -> None:

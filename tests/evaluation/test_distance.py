@@ -1,4 +1,4 @@
-"""Divergences: by hand, by SciPy, and their bounds."""
+"""Divergences: by hand, by SciPy, and their bounds; scores over many models: published numbers."""
 
 import math
 
@@ -19,8 +19,11 @@ from mu.evaluation.distance import (
     KLToOracle,
     activation_distance,
     agreement,
+    forgetting_quality,
     js,
     kl,
+    klom,
+    margins,
 )
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals
@@ -102,3 +105,48 @@ def test_regression_gives_nan_and_titles_name_the_part(split) -> None:
     regression = Signals(np.arange(100), np.zeros((100, 1)), np.zeros(100))
     assert math.isnan(KLToOracle("forget")(regression, split, Peers([regression])))
     assert (KLToOracle("forget").title, KLToOracle("test").kind) == ("KL f", "utility")
+
+
+def test_margins(golden) -> None:
+    for side in ("unlearned", "oracle"):
+        found = margins(golden[f"klom/logits_{side}"], golden["klom/labels"])
+        np.testing.assert_allclose(found, golden[f"klom/margins_{side}"], atol=1e-9)
+    for side in ("unlearned", "retrained"):
+        found = margins(golden[f"challenge/logits_{side}"], golden["challenge/labels"])
+        np.testing.assert_allclose(found, golden[f"challenge/conf_{side}"], atol=1e-6)
+    np.testing.assert_allclose(margins([[2.0], [-1.0]], [1, 0]), [2.0, 1.0])
+
+
+def test_klom(golden) -> None:
+    sides = golden["klom/margins_unlearned"], golden["klom/margins_oracle"]
+    found = klom(*sides, variant="historical")
+    np.testing.assert_allclose(found, golden["klom/value"], atol=1e-9)
+    corrected = klom(*sides)
+    assert np.all(corrected >= 0) and not np.allclose(corrected, found)
+
+
+def test_klom_degenerate() -> None:
+    same = np.ones((6, 2))
+    np.testing.assert_array_equal(klom(same, same), [0.0, 0.0])
+    ramp = np.linspace(-3, 3, 40)[:, None]
+    np.testing.assert_allclose(klom(ramp, ramp[::-1]), [0.0], atol=1e-12)
+    with pytest.raises(ValueError, match="variant"):
+        klom(same, same, variant="new")
+    with pytest.raises(ValueError, match="models, samples"):
+        klom(same, np.ones((6, 3)))
+
+
+def test_forgetting_quality(golden) -> None:
+    sides = golden["challenge/conf_unlearned"], golden["challenge/conf_retrained"]
+    score, epsilons = forgetting_quality(*sides)
+    np.testing.assert_allclose(epsilons, golden["challenge/epsilon"], atol=1e-5)
+    assert score == pytest.approx(float(golden["challenge/forget_score"]), abs=1e-9)
+
+
+def test_forgetting_quality_of_separated_sides_is_zero() -> None:
+    generator = np.random.default_rng(0)
+    sides = generator.normal(size=(2, 16, 3))
+    score, epsilons = forgetting_quality(sides[0] + 20, sides[1])
+    assert score == 0 and np.all(epsilons == 50)
+    with pytest.raises(ValueError, match="3 or more"):
+        forgetting_quality(sides[0][:2], sides[1][:2])

@@ -9,10 +9,10 @@ from mu.evaluation.attacks.cross_validated import LossCV
 from mu.evaluation.attacks.entropy import EntropyMIA
 from mu.evaluation.attacks.ranking_attack import FeatureAUC, LossAUC
 from mu.evaluation.attacks.threshold import ThresholdMIA
-from mu.evaluation.intervals import interval
 from mu.evaluation.membership import SVCMIA
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
+from mu.results.intervals import estimate
 
 TRAIN, FORGET, NOISE = 300, 100, 0.3
 
@@ -59,7 +59,7 @@ def test_an_overfitted_model_is_caught(score, pairs) -> None:
 
 @pytest.mark.parametrize("score", [LossAUC(), FeatureAUC("entropy"), LossCV(), LossCV("interval")])
 def test_an_oracle_of_a_random_forget_set_is_at_chance(score, pairs) -> None:
-    _, low, high = interval(values(score, pairs, 1))
+    low, high = estimate(values(score, pairs, 1)).interval()
     assert low <= 0.5 <= high
 
 
@@ -76,7 +76,7 @@ def test_an_oracle_of_a_random_forget_set_is_at_chance(score, pairs) -> None:
 )
 def test_attacks_with_a_shadow_tell_the_original_from_the_oracle(score, sign, pairs) -> None:
     original, oracle = (np.array(values(score, pairs, which)) for which in (0, 1))
-    assert interval(sign * (oracle - original))[1] > 0.1
+    assert estimate(sign * (oracle - original)).interval()[0] > 0.1
 
 
 def test_shuffled_membership_is_at_chance(pairs) -> None:

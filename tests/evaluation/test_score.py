@@ -11,11 +11,15 @@ from mu.evaluation.accuracy import UnlearningAccuracy
 from mu.evaluation.distance import KLToOracle, kl
 from mu.evaluation.score import OwnScore, Peers, oracle_values, panel_values
 from mu.evaluation.signals import Signals
+from mu.running.jobs import one_line
 
 
 @dataclass(frozen=True)
 class Broken(OwnScore):
     """A score that always fails."""
+
+    family = "forgetting"
+    reads = frozenset({"forget"})
 
     def of(self, signals, split) -> float:
         """Fail."""
@@ -43,7 +47,7 @@ def test_oracles_are_scored_against_the_others(make, split) -> None:
 def test_an_error_is_raised_with_the_name_of_the_score(make, split) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         panel_values({"broken": Broken()}, make(), split, Peers())
-    assert "'broken'" in caught.value.__notes__[0]
+    assert one_line(caught.value) == "ZeroDivisionError: no (while computing the score 'broken')"
 
 
 def test_a_diverged_model_is_refused_and_a_masked_class_is_not(make, split) -> None:

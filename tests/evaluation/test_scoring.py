@@ -8,9 +8,9 @@ from mu.artifact import Artifact
 from mu.configuration.choices import choices
 from mu.errors import UsageError
 from mu.evaluation.details.detail import detail_values
-from mu.evaluation.panel import describe_panel
 from mu.evaluation.score import Peers, panel_values
 from mu.evaluation.scoring import build_scores, step
+from mu.results.panel import describe_panel
 
 FILES = choices("evaluation")
 
@@ -66,7 +66,8 @@ def test_a_panel_describes_scores_then_derived_then_costs() -> None:
     assert names.index("zrf") < names.index("avg_gap") < names.index("weight_distance")
     assert facts["avg_gap"] == {
         "title": "Avg. gap", "kind": "forgetting", "better": "lower", "range": [0.0, 1.0],
-        "headline": False, "margin": 0.02,
+        "headline": False, "margin": 0.02, "family": "summary", "public": "score/avg_gap",
+        "complement": False, "reads": ["forget", "before", "retain", "test"],
     }  # fmt: skip
     assert (facts["tow"]["better"], facts["tow_mia"]["title"]) == ("higher", "ToW-MIA")
     assert facts["kl_forget"]["range"] == [0.0, None]

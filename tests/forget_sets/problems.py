@@ -7,7 +7,7 @@ from mu.data.base import Data, TensorData
 from mu.data.graphs import NodeData
 from mu.data.links import LinkData
 from mu.evaluation.signals import Signals
-from mu.forget_sets.seen import Seen
+from mu.forget_sets.helper_model import HelperModel
 
 NODES = 30
 
@@ -41,7 +41,7 @@ def links() -> LinkData:
     return LinkData(*graph(), validation=0.1, test=0.1)
 
 
-def model(data: Data, losses: dict[int, float] | float, trained=None) -> Seen:
+def model(data: Data, losses: dict[int, float] | float, trained=None) -> HelperModel:
     """A model whose loss on each sample is the one given; binary for links, two classes else.
 
     ``losses`` maps ids to losses (the rest has 1.0), or is the loss of all.
@@ -55,4 +55,4 @@ def model(data: Data, losses: dict[int, float] | float, trained=None) -> Seen:
     z = np.where(targets == 1, right, -right)
     logits = z[:, None] if isinstance(data, LinkData) else np.stack([np.zeros_like(z), z], axis=1)
     ids = data.parts["train"] if trained is None else np.asarray(trained, np.int64)
-    return Seen(Signals(index, logits, targets), ids)
+    return HelperModel(Signals(index, logits, targets), ids)

@@ -9,7 +9,7 @@ from mu.artifact import Artifact
 from mu.data.base import TensorData
 from mu.errors import UsageError
 from mu.forget_sets.by_class import ClassSet
-from mu.forget_sets.request import groups_of, select
+from mu.forget_sets.select import groups_of, select
 
 NAMES = ["cat", "dog", "eel"]
 

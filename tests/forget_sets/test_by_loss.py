@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.errors import CellFailed, UsageError
+from mu.forget_sets.budget import extremes
 from mu.forget_sets.by_loss import LossSet
-from mu.forget_sets.extremes import extremes
-from mu.forget_sets.request import select
+from mu.forget_sets.select import select
 
 DATA = table()
 TRAIN = DATA.parts["train"]

@@ -4,7 +4,7 @@ import numpy as np
 from forget_sets.problems import links, model, table
 
 from mu.forget_sets.el2n import EL2NSet
-from mu.forget_sets.request import select
+from mu.forget_sets.select import select
 
 DATA = table()
 

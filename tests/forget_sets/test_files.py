@@ -11,7 +11,8 @@ from mu.errors import UsageError
 from mu.forget_sets.files import Request, export, read_ids, write_ids
 from mu.forget_sets.ids import IdSet
 from mu.forget_sets.random import RandomSet
-from mu.forget_sets.request import select, selection
+from mu.forget_sets.request import selection
+from mu.forget_sets.select import select
 
 DATA = {"table": table(), "links": links()}
 

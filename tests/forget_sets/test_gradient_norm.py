@@ -11,8 +11,8 @@ from torch import nn
 from mu.data.base import TensorData
 from mu.errors import UsageError
 from mu.forget_sets.gradient_norm import CHUNK, GradientNormSet, norms
-from mu.forget_sets.request import select
-from mu.forget_sets.seen import Seen
+from mu.forget_sets.helper_model import HelperModel
+from mu.forget_sets.search.step import search
 from mu.models.base import Learner
 from mu.models.graph import GCN
 from mu.models.predict import predict
@@ -31,7 +31,7 @@ def problem():
     )
     learner = Learner(network).eval()
     signals = predict(learner, data.loader(data.universe(), batch_size=64))
-    return data, Seen(signals, data.parts["train"], learner)
+    return data, HelperModel(signals, data.parts["train"], learner)
 
 
 def one_by_one(learner, data, ids):
@@ -56,18 +56,18 @@ def test_the_longest_and_the_shortest(problem):
     ids = data.parts["train"]
     order = ids[np.argsort(one_by_one(seen.learner, data, ids))]
     for kind, wanted in (("lowest", order[:5]), ("highest", order[-5:])):
-        found = select(GradientNormSet(kind, count=5), data, {}, 0, [seen]).ids
+        found = search(GradientNormSet(kind, count=5), data, {}, 0, [seen]).ids
         assert found.tolist() == sorted(wanted)
 
 
 def test_a_selector_of_learners_refuses_signals_alone(problem):
     data, seen = problem
     with pytest.raises(UsageError, match="learners: 1"):
-        select(GradientNormSet(count=1), data, {}, 0, [replace(seen, learner=None)])
+        search(GradientNormSet(count=1), data, {}, 0, [replace(seen, learner=None)])
 
 
 def test_pairs_of_a_graph_have_no_tensor_each():
     data = links()
     seen = replace(model(data, 1.0), learner=Learner(GCN(3, 3, hidden=4)))
     with pytest.raises(UsageError, match="samples that are tensors"):
-        select(GradientNormSet(count=1, kind="edges"), data, {}, 0, [seen])
+        search(GradientNormSet(count=1, kind="edges"), data, {}, 0, [seen])

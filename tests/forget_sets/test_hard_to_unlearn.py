@@ -9,9 +9,9 @@ from torch import nn
 from mu.data.base import TensorData
 from mu.errors import UsageError
 from mu.forget_sets.hard_to_unlearn import HardToUnlearnSet, distances
+from mu.forget_sets.helper_model import HelperModel
 from mu.forget_sets.partition import fold
-from mu.forget_sets.request import select
-from mu.forget_sets.seen import Seen
+from mu.forget_sets.search.step import search
 from mu.models.base import Learner
 from mu.models.graph import GCN
 from mu.models.predict import predict
@@ -29,7 +29,9 @@ class Nothing(Unlearner):
 def seen(data, learner, without=None):
     signals = predict(learner, data.loader(data.universe(), batch_size=64))
     trained = data.parts["train"]
-    return Seen(signals, trained if without is None else np.setdiff1d(trained, without), learner)
+    return HelperModel(
+        signals, trained if without is None else np.setdiff1d(trained, without), learner
+    )
 
 
 @pytest.fixture
@@ -58,10 +60,10 @@ def test_samples_on_which_the_oracles_differ_are_found(problem):
     data, models = problem
     for distance in ("kl", "loss"):
         chosen = HardToUnlearnSet(Nothing(), count=2, folds=4, distance=distance)
-        assert select(chosen, data, {}, 0, models).ids.tolist() == HARD
+        assert search(chosen, data, {}, 0, models).ids.tolist() == HARD
         assert chosen.facts["distance_chosen"] > 2 * chosen.facts["distance_all"] > 0
     easy = HardToUnlearnSet(Nothing(), "lowest", count=20, folds=4)
-    assert not set(select(easy, data, {}, 0, models).ids.tolist()) & set(HARD)
+    assert not set(search(easy, data, {}, 0, models).ids.tolist()) & set(HARD)
 
 
 def test_each_fold_is_forgotten_by_the_method(problem, monkeypatch):
@@ -72,7 +74,7 @@ def test_each_fold_is_forgotten_by_the_method(problem, monkeypatch):
         def solve(self):
             read.append(len(self.parts["retain"].ids))
 
-    select(HardToUnlearnSet(Spy(1, 0.01), count=2, folds=4), data, {}, 0, models)
+    search(HardToUnlearnSet(Spy(1, 0.01), count=2, folds=4), data, {}, 0, models)
     assert read == [30, 30, 30, 30]
 
 
@@ -83,7 +85,7 @@ def test_edges_through_the_graph_without_them():
     parts = [fold(data, {}, k, 2, 0).ids for k in range(2)]
     models = [seen(data, learner, part) for part in parts] + [seen(data, learner)]
     chosen = HardToUnlearnSet(UtU(), count=3, kind="edges", folds=2)
-    assert len(select(chosen, data, {}, 0, models).ids) == 3
+    assert len(search(chosen, data, {}, 0, models).ids) == 3
 
 
 def test_distances_of_equal_models_are_0():
@@ -110,5 +112,5 @@ def test_options_out_of_range(make, named):
 def test_models_that_are_missing_are_named(problem):
     data, models = problem
     with pytest.raises(UsageError, match=r"reads 6 models .* folds: 5, learners: 1"):
-        select(HardToUnlearnSet(Nothing(), count=1), data, {}, 0, models[:2])
+        search(HardToUnlearnSet(Nothing(), count=1), data, {}, 0, models[:2])
     assert model(data, 1.0).learner is None

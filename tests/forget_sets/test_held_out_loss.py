@@ -7,7 +7,7 @@ from forget_sets.problems import links, model, table
 from mu.errors import UsageError
 from mu.forget_sets.held_out_loss import HeldOutLossSet, held_out
 from mu.forget_sets.partition import fold
-from mu.forget_sets.request import select
+from mu.forget_sets.select import select
 
 DATA = table()
 TRAIN = DATA.parts["train"]

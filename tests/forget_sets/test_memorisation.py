@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from mu.data.base import TensorData
 from mu.errors import UsageError
 from mu.evaluation.signals import Signals
+from mu.forget_sets.helper_model import HelperModel
 from mu.forget_sets.memorisation import MemorisationSet, memorisation
 from mu.forget_sets.partition import other_half
-from mu.forget_sets.request import select
-from mu.forget_sets.seen import Seen
+from mu.forget_sets.select import select
 
 ODD = 7  # the mislabelled sample of the clusters
 
@@ -51,13 +51,13 @@ def clusters(seed: int = 0) -> TensorData:
     )
 
 
-def recalling_model(data: TensorData, trained: np.ndarray) -> Seen:
+def recalling_model(data: TensorData, trained: np.ndarray) -> HelperModel:
     """A model that recalls what it was trained on and else says the label of the nearest centre."""
     x, y = data.x.numpy(), data.y.numpy()
     centres = np.stack([np.median(x[trained][y[trained] == c], axis=0) for c in (0, 1)])
     logits = -np.linalg.norm(x[:, None] - centres[None], axis=2)
     logits[trained, y[trained]] = 9.0
-    return Seen(Signals(np.arange(len(x)), logits, y), trained)
+    return HelperModel(Signals(np.arange(len(x)), logits, y), trained)
 
 
 @pytest.mark.parametrize("measure", ["probability", "correctness"])

@@ -11,7 +11,7 @@ from mu.errors import UsageError
 from mu.forget_sets.by_class import ClassSet
 from mu.forget_sets.ids import IdSet
 from mu.forget_sets.near_test import NearTest, near_edges
-from mu.forget_sets.request import select
+from mu.forget_sets.select import select
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "graph_official_small.npz")
 

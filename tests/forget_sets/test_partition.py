@@ -12,11 +12,12 @@ from mu.artifact import Artifact
 from mu.data.base import removed_elements
 from mu.data.build import build_data
 from mu.errors import UsageError
-from mu.forget_sets import partition, request
+from mu.forget_sets import partition, select
 from mu.forget_sets.partition import fold, other_half, sample_kind
 
 DATA = {"table": table(), "nodes": nodes(), "links": links()}
 KIND = {"table": "samples", "nodes": "nodes", "links": "edges"}
+NOTHING: dict = {"removed": [], "signals": [], "holdouts": []}
 DIGITS = {"_target_": "mu.data.digits_graph.DigitsLinks"}
 
 
@@ -85,7 +86,7 @@ def test_a_half_is_a_selection():
     """The step's artifact has what steps read of a selection, and what they derive agrees."""
     data, config = build_data(DIGITS), {"data": DIGITS, "seed": 5}
     chooser = {"_target_": "mu.forget_sets.random.RandomSet", "kind": "edges", "count": 40}
-    first = request.step(config | {"request": chooser}, {"removed": []}, None)
+    first = select.step(config | {"request": chooser}, NOTHING, None)
     half = partition.step(config | {"half": 1}, {"removed": [first]}, None)
     assert set(half.facts) == set(first.facts) and set(half.arrays) == set(first.arrays)
     kept = data.without(removed_elements([first, half]))
@@ -108,9 +109,9 @@ def test_the_steps_hand_models_of_halves_to_a_selector():
         "_target_": "mu.forget_sets.memorisation.MemorisationSet",
         **{"kind": "edges", "count": 1, "halves": 2},
     }
-    inputs = {"removed": [], "signals": signals, "parts": drawn}
-    found = request.step(config | {"request": chooser}, inputs, None)
+    inputs = {"removed": [], "signals": signals, "holdouts": drawn}
+    found = select.step(config | {"request": chooser}, inputs, None)
     assert found.arrays["elements"].tolist() == [recalled]
     loss = {"_target_": "mu.forget_sets.by_loss.LossSet", "kind": "edges", "count": 1, "models": 2}
-    hardest = request.step(config | {"request": loss}, {"removed": [], "signals": signals}, None)
+    hardest = select.step(config | {"request": loss}, NOTHING | {"signals": signals}, None)
     assert hardest.arrays["elements"].tolist() == [recalled]

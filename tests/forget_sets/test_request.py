@@ -12,7 +12,8 @@ from mu.forget_sets.by_class import ClassSet
 from mu.forget_sets.files import Request
 from mu.forget_sets.ids import IdSet
 from mu.forget_sets.random import RandomSet
-from mu.forget_sets.request import check, select, split
+from mu.forget_sets.request import check, split
+from mu.forget_sets.select import select
 
 DATA = {"table": table(), "nodes": nodes(), "links": links()}
 KINDS = [(name, kind) for name, data in DATA.items() for kind in sorted(data.kinds)]

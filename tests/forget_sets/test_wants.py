@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mu.configuration.choices import choices
-from mu.configuration.experiment import TRIED, tried
+from mu.configuration.requests import TRIED, tried_method
 from mu.data.build import build
 from mu.errors import UsageError
 from mu.forget_sets.wants import wants
@@ -16,9 +16,9 @@ REQUIRED = {"label": 0, "ids": [1], "share": 0.1}
 def test_every_request_says_in_its_yaml_what_its_class_wants(path):
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     config |= {k: v for k, v in REQUIRED.items() if k in config}
-    config |= {name: tried(name, config[name]) for name in TRIED & set(config)}
+    config |= {name: tried_method(name, config[name]) for name in TRIED & set(config)}
     config.pop("surrogate", None)
-    assert wants(config) == getattr(build(config), "asks", {})
+    assert wants(config) == getattr(build(config), "asked", {})
 
 
 @pytest.mark.parametrize(

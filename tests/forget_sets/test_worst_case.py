@@ -11,11 +11,12 @@ from torch import nn
 
 from mu.data.base import Batch, TensorData
 from mu.errors import CellFailed, UsageError
-from mu.forget_sets.request import select
-from mu.forget_sets.search.bilevel import Found, Lower, bilevel, overlap, scale
+from mu.forget_sets.helper_model import HelperModel
+from mu.forget_sets.search.bilevel import Found, LowerLosses, bilevel, overlap, scale
 from mu.forget_sets.search.hypergradient import one_step
 from mu.forget_sets.search.lower import LowerLevel, sample_losses
-from mu.forget_sets.seen import Seen, Setting
+from mu.forget_sets.search.setting import Setting
+from mu.forget_sets.search.step import search
 from mu.forget_sets.worst_case import WorstCaseSelector
 from mu.models.base import Learner
 from mu.models.graph import GCN
@@ -64,7 +65,7 @@ def test_published_iterates():
     def lower(w):
         learner, losses = golden_lower(w)
         seen.append((learner, losses))
-        return Lower(losses)
+        return LowerLosses(losses)
 
     found = bilevel(
         lower,
@@ -128,7 +129,7 @@ def test_the_best_set_is_kept_and_a_tie_ends_the_search():
         losses = np.array([0.5, 0.4, 0.3, 0.2, 0.1])
         if w[0] == w[4] == 1:
             losses[[0, 4]] = 0.0
-        return Lower(losses)
+        return LowerLosses(losses)
 
     start = np.array([1.0, 0, 0, 0, 1.0])
     found = bilevel(lower, start, 2, step=100.0)
@@ -149,7 +150,7 @@ def test_the_mean_over_iterations_finds_what_one_noisy_look_does_not():
         noise = np.random.default_rng(1)
         options = {"step": 100.0, "steps": 30, "stable": None, "patience": None}
         return bilevel(
-            lambda w: Lower(true + 0.3 * noise.standard_normal(200)),
+            lambda w: LowerLosses(true + 0.3 * noise.standard_normal(200)),
             start,
             20,
             average=average,
@@ -175,7 +176,7 @@ def test_gamma_does_not_throw_out_what_is_chosen_where_losses_are_tiny():
     losses = 1e-6 * np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     start = np.array([1.0, 1.0, 0, 0, 0, 0])
     found = bilevel(
-        lambda w: Lower(losses), start, 2, gamma=1e-4, steps=6, stable=None, patience=None
+        lambda w: LowerLosses(losses), start, 2, gamma=1e-4, steps=6, stable=None, patience=None
     )
     assert all(step["overlap_start"] == 1 for step in found.history)
 
@@ -184,7 +185,7 @@ def test_a_search_ends_when_nothing_gets_better():
     values = iter([4.0, 3.0, 2.99, 2.98, 1.0])
 
     def lower(w):
-        return Lower(next(values) + 1e-9 * np.arange(4))
+        return LowerLosses(next(values) + 1e-9 * np.arange(4))
 
     start = np.array([1.0, 0, 0, 0])
     found = bilevel(lower, start, 1, stable=None)
@@ -199,12 +200,14 @@ def test_a_search_ends_when_nothing_gets_better():
 
 def test_a_search_without_patience_is_refused():
     with pytest.raises(UsageError, match="patience=0"):
-        bilevel(lambda w: Lower(w), np.array([1.0, 0]), 1, patience=0)
+        bilevel(lambda w: LowerLosses(w), np.array([1.0, 0]), 1, patience=0)
 
 
 def test_the_easiest_set_is_where_losses_are_largest():
     losses = np.array([0.1, 3.0, 0.2, 2.0])
-    found = bilevel(lambda w: Lower(losses), np.array([1.0, 0, 0, 1.0]), 2, step=50.0, sign=-1)
+    found = bilevel(
+        lambda w: LowerLosses(losses), np.array([1.0, 0, 0, 1.0]), 2, step=50.0, sign=-1
+    )
     assert found.chosen.tolist() == [1, 3]
 
 
@@ -214,10 +217,10 @@ def test_a_relative_step_moves_where_most_losses_are_tiny():
     losses = np.concatenate([10 ** rng.uniform(-6, -3, 95), rng.uniform(1, 9, 5)])
     start = np.zeros(100)
     start[40:50] = 1
-    found = bilevel(lambda w: Lower(losses), start, 10, steps=5)
+    found = bilevel(lambda w: LowerLosses(losses), start, 10, steps=5)
     assert overlap(found.chosen, np.argsort(losses)[:10]) >= 0.9
     spread = bilevel(
-        lambda w: Lower(losses), start, 10, steps=5, step=1 / losses.std(), kind="absolute"
+        lambda w: LowerLosses(losses), start, 10, steps=5, step=1 / losses.std(), kind="absolute"
     )
     assert overlap(spread.chosen, np.argsort(losses)[:10]) < 0.5
 
@@ -238,12 +241,12 @@ def test_equal_losses_have_a_scale():
 )
 def test_options_out_of_range(options, named):
     with pytest.raises(UsageError, match=named):
-        bilevel(lambda w: Lower(w), np.array([1.0, 0.0]), 1, **options)
+        bilevel(lambda w: LowerLosses(w), np.array([1.0, 0.0]), 1, **options)
 
 
 def test_losses_that_are_no_numbers_are_named():
     with pytest.raises(UsageError, match="nan"):
-        bilevel(lambda w: Lower(np.array([np.nan, 1.0])), np.array([1.0, 0.0]), 1)
+        bilevel(lambda w: LowerLosses(np.array([np.nan, 1.0])), np.array([1.0, 0.0]), 1)
 
 
 # The selector on data that anyone can judge.
@@ -272,7 +275,7 @@ def easy():
 
 def seen(data, learner):
     signals = predict(learner, data.loader(data.universe(), batch_size=64))
-    return Seen(signals, data.parts["train"], learner)
+    return HelperModel(signals, data.parts["train"], learner)
 
 
 def lower():
@@ -281,7 +284,7 @@ def lower():
 
 def chosen(easy, selector, before=None, seed=0):
     data, model = easy
-    return select(selector, data, before or {}, seed, [model]).ids.tolist()
+    return search(selector, data, before or {}, seed, [model]).ids.tolist()
 
 
 def test_the_hardest_are_redundant_and_the_easiest_have_wrong_labels(easy):
@@ -326,7 +329,7 @@ def test_the_search_says_what_it_did(easy):
     facts = selector.facts
     assert facts["iterations"] == len(facts["history"]) == 4
     assert facts["overlap_chance"] == pytest.approx(0.1)
-    assert facts["history"][-1]["overlap_start"] < 0.9 and not selector.said
+    assert facts["history"][-1]["overlap_start"] < 0.9 and not selector.warnings
     # Seven lower levels of two epochs (four iterations, then one for each set that has a value)
     # and a look after each; what weighs nothing is not read.
     forward, backward = facts["passes"]
@@ -347,8 +350,8 @@ def lower_seeds(easy, monkeypatch, **options):
     monkeypatch.setattr(LowerLevel, "__call__", noted)
     selector = WorstCaseSelector(lower(), count=9, upper_steps=3, stable=None, **options)
     data, model = easy
-    others = [seen(data, copy.deepcopy(model.learner)) for _ in range(selector.asks["learners"])]
-    select(selector, data, {}, 7, others)
+    others = [seen(data, copy.deepcopy(model.learner)) for _ in range(selector.asked["learners"])]
+    search(selector, data, {}, 7, others)
     models = [other.learner for other in others]
     return [models.index(learner) for learner, _ in used], [seed for _, seed in used]
 
@@ -379,7 +382,7 @@ def test_a_search_that_a_random_set_beats_says_so(direction, beaten):
     selector = WorstCaseSelector(lower(), count=9, direction=direction)
     found = Found(np.arange(9), np.zeros(90), [{"value": 0.3, "overlap_start": 1.0}])
     selector.report(found, {"one_pass": 0.3, "random": 0.2, "": 0.3}, 1.0, 0.1)
-    assert any("a random set beats" in text for text in selector.said) == beaten
+    assert any("a random set beats" in text for text in selector.warnings) == beaten
 
 
 def test_progress_is_that_of_the_search(easy):
@@ -388,7 +391,7 @@ def test_progress_is_that_of_the_search(easy):
     context = Context(progress=lambda done, total: said.append((done, total)))
     options = {"upper_steps": 3, "stable": None, "patience": None}
     selector = WorstCaseSelector(lower(), count=9, start="random", **options)
-    select(selector, data, {}, 0, [model], context)
+    search(selector, data, {}, 0, [model], context)
     assert said == [(k, 6) for k in range(1, 7)]
 
 
@@ -398,7 +401,7 @@ def test_the_published_step_stays_at_its_random_start_and_says_so(easy):
     )
     chosen(easy, selector)
     assert selector.facts["history"][-1]["overlap_start"] == 1
-    assert "never left its random start" in selector.said[0]
+    assert "never left its random start" in selector.warnings[0]
 
 
 def test_the_seed_decides_the_random_start(easy):
@@ -443,8 +446,8 @@ def test_classes_and_groups_go_as_a_whole(easy):
 def test_what_was_forgotten_before_is_neither_chosen_nor_trained_on(easy):
     data, model = easy
     before = {"samples": np.arange(0, 30)}
-    left = Seen(model.signals, np.arange(30, 90), model.learner)
-    found = select(WorstCaseSelector(lower(), count=6, upper_steps=2), data, before, 0, [left])
+    left = HelperModel(model.signals, np.arange(30, 90), model.learner)
+    found = search(WorstCaseSelector(lower(), count=6, upper_steps=2), data, before, 0, [left])
     assert found.ids.min() >= 30
 
 
@@ -548,7 +551,7 @@ def test_edges_and_nodes_are_weighed_too(make, kind, membership):
     selector = WorstCaseSelector(
         FineTune(2, 0.01), count=3, kind=kind, upper_steps=2, membership=membership
     )
-    found = select(selector, data, {}, 0, [model])
+    found = search(selector, data, {}, 0, [model])
     assert found.kind == kind and len(found.ids) == 3
 
 
@@ -557,7 +560,7 @@ def test_a_method_that_only_takes_edges_away_serves_edges():
     torch.manual_seed(0)
     model = seen(data, Learner(GCN(3, 3, hidden=8)).eval())
     selector = WorstCaseSelector(UtU(), count=3, kind="edges", upper_steps=2, membership="binary")
-    assert len(select(selector, data, {}, 0, [model]).ids) == 3
+    assert len(search(selector, data, {}, 0, [model]).ids) == 3
 
 
 # What is refused.

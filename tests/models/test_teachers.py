@@ -1,13 +1,12 @@
 """Divergence from a teacher against PyTorch's distributions."""
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Categorical, kl_divergence
 
 from mu.models.base import Learner
-from mu.models.teachers import divergence, teacher_of, weighted_mean
+from mu.models.teachers import divergence, teacher_of
 
 
 @given(st.integers(0, 1000), st.floats(0.5, 8.0), st.integers(1, 6))
@@ -20,12 +19,6 @@ def test_it_is_the_divergence_of_the_softened_distributions(seed, temperature, c
     found = divergence(student, teacher, temperature)
     torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
     assert (found >= -1e-12).all()
-
-
-def test_weights_make_a_weighted_mean():
-    values = torch.tensor([1.0, 3.0])
-    assert weighted_mean(values, None) == 2
-    assert weighted_mean(values, torch.tensor([3.0, 1.0])) == pytest.approx(1.5)
 
 
 def test_a_teacher_is_a_frozen_copy():

@@ -126,6 +126,6 @@ def test_networks_of_any_size_ask_for_their_channels_only():
         network(torch.zeros(1, 1, 32, 32))
 
 
-def test_a_network_that_implements_nothing_says_so():
-    with pytest.raises(NotImplementedError):
+def test_a_network_without_a_body_says_so():
+    with pytest.raises(AttributeError, match="'ImageNetwork' object has no attribute 'body'"):
         ImageNetwork(1, 2)(torch.zeros(1, 1, 2, 2))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mu.data.base import TensorData
 from mu.errors import UsageError
 from mu.parts.part import DataPart, LoaderPart
-from mu.parts.rows import Shuffled, balanced, class_share, gathered, held, joined, rows_of
+from mu.parts.rows import Shuffled, gathered, held, joined, rows_of
 
 X, Y = torch.arange(24.0).view(12, 2), torch.arange(12) % 3
 IDS = np.array([1, 2, 4, 7, 8, 11])
@@ -52,22 +52,6 @@ def test_every_epoch_reads_all_rows_once_in_another_order():
     assert torch.equal(torch.cat([b.x for b in again]), seen[0])
     assert sum(b.units for b in epochs[0]) == 12
     assert sum(b.units for b in Shuffled(held(X, Y, units=0), 5, seed=3)) == 0
-
-
-def test_a_share_is_of_each_class():
-    labels = torch.tensor([0] * 10 + [1] * 4 + [5])
-    rows = class_share(labels, 0.5, seed=0)
-    assert labels[rows].bincount().tolist() == [5, 2, 0, 0, 0, 1]
-    assert len(rows.unique()) == len(rows)
-    assert torch.equal(class_share(labels, 1.0, seed=0), torch.arange(15))
-
-
-@pytest.mark.parametrize("part", parts(), ids=["data", "loader"])
-def test_a_part_cut_down_keeps_a_share_of_each_class(part):
-    assert balanced(part, 1, 4, seed=0) is part
-    x, y, _ = gathered(balanced(part, 0.5, 4, seed=0))
-    assert y.bincount().tolist() == [0, 2, 2]
-    assert all(any(torch.equal(one, own) for own in X[IDS]) for one in x)
 
 
 def test_nothing_to_read_is_refused():

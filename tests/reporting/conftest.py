@@ -14,29 +14,47 @@ T_HALF = 4.303 / math.sqrt(3)
 PAIRS = 3
 
 
-def _score(title: str, kind: str, headline: bool = False, margin: float | None = None) -> dict:
-    return {"title": title, "kind": kind, "headline": headline, "margin": margin, "better": None}
+def _score(
+    title: str,
+    kind: str,
+    headline: bool = False,
+    margin: float | None = None,
+    *reads: str,
+    family: str = "",
+    public: str = "",
+    complement: bool = False,
+) -> dict:
+    facts = {"title": title, "kind": kind, "headline": headline, "margin": margin, "better": None}
+    facts |= {"family": family or kind, "public": public, "reads": list(reads)}
+    return facts | {"complement": complement}
 
 
+COSTS = {
+    "cost/passes": _score("passes", "cost"),
+    "cost/seconds_setup": _score("seconds, set-up", "cost"),
+    "cost/seconds_request": _score("seconds, request", "cost"),
+}
 IMAGES = {
-    "ua": _score("UA", "forgetting", True, 0.05),
-    "ra": _score("RA", "utility", True, 0.02),
-    "ta": _score("TA", "utility", True, 0.02),
-    "mia": _score("MIA", "forgetting", True, 0.05),
-    "before": _score("acc. before", "forgetting"),
-    "loss_auc": _score("loss AUC", "forgetting"),
-    "kl_forget": _score("KL D_f", "forgetting"),
-    "kl_test": _score("KL D_t", "utility"),
-    "agreement_test": _score("agree D_t", "utility"),
+    "ua": _score(
+        *("UA", "forgetting", True, 0.05, "forget"), public="forget/accuracy", complement=True
+    ),
+    "ra": _score("RA", "utility", True, 0.02, "retain", public="retain/accuracy"),
+    "ta": _score("TA", "utility", True, 0.02, "test"),
+    "mia": _score("MIA", "forgetting", True, 0.05, family="attack"),
+    "before": _score("acc. before", "forgetting", False, None, "before"),
+    "loss_auc": _score("loss AUC", "forgetting", family="attack"),
+    "kl_forget": _score("KL D_f", "forgetting", family="distance"),
+    "kl_test": _score("KL D_t", "utility", family="distance"),
+    "agreement_test": _score("agree D_t", "utility", family="distance"),
 }
 LINKS = {
     "d_t_auc": _score("D_t AUC", "utility", True, 0.02),
     "d_f_auc": _score("D_f AUC", "forgetting", True, 0.02),
-    "mi_ratio": _score("MI ratio", "forgetting", True),
+    "mi_ratio": _score("MI ratio", "forgetting", True, family="attack"),
     "d_t_ap": _score("D_t AP", "utility"),
-    "kl_forget": _score("KL D_f", "forgetting"),
+    "kl_forget": _score("KL D_f", "forgetting", family="distance"),
 }
-PANEL = {"images": {"scores": IMAGES}, "links": {"scores": LINKS}}
+PANEL = {"images": {"scores": IMAGES | COSTS}, "links": {"scores": LINKS | COSTS}}
 
 # The expected values of each method, in the order of the panel; the last is the cost in passes.
 CLASS = {
@@ -119,7 +137,6 @@ def _card(setting: dict[str, Any], method: str, pair: int, rng: np.random.Genera
         "warnings": [],
         "error": None,
         "forget_digest": "0a1b",
-        "set_shared": False,
         "versions": {"python": "3.11.7", "numpy": "2.4.6", "torch": "2.9.1"},
         "device": "cpu",
         "command": f"mu run experiment=quickstart requests={setting['request']} "
@@ -227,6 +244,8 @@ def make_verdicts(rows: Iterable[dict]) -> list[dict]:
                 "block": block,
                 "request": request,
                 "step": step,
+                "data": first["data"],
+                "model": first["model"],
                 "method": method,
                 "verdict": word,
                 "reason": f"{', '.join(on)}: gap {first['gap']:+.3f} "

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from records import read
 from reporting.enrich import TEN, enrich
 
 from mu.reporting.details import Details
@@ -21,7 +22,7 @@ Results = dict[str, Any]
 
 
 def first(results: Results) -> Section:
-    return sections(results)[0]
+    return sections(read(results))[0]
 
 
 def texts(picture: str) -> list[str]:
@@ -29,7 +30,7 @@ def texts(picture: str) -> list[str]:
 
 
 def test_old_cards_have_no_evidence(results: Results) -> None:
-    section, style = first(results), looks(results)
+    section, style = first(results), looks(read(results))
     for draw in (classes.classes, trajectory.trajectory, trajectory.losses):
         assert draw(section, style) == ""
     assert destinations(section) == matrices(section) == []
@@ -39,10 +40,10 @@ def test_old_cards_have_no_evidence(results: Results) -> None:
 def test_empty_details_are_no_details(results: Results, broken: object) -> None:
     names = ("per_class", "destinations", "matrix", "samples")
     for card in results["cards"]:
-        card.update(details=dict.fromkeys(names, broken), trajectory=None, gallery=None)
+        card.update(details=dict.fromkeys(names, broken), trajectory={}, gallery=None)
     section = first(results)
     assert classes.columns(section) == destinations(section) == matrices(section) == []
-    assert trajectory.trajectory(section, looks(results)) == ""
+    assert trajectory.trajectory(section, looks(read(results))) == ""
 
 
 def test_forgotten_classes_are_named_by_the_card_or_by_its_samples(results: Results) -> None:
@@ -57,18 +58,19 @@ def test_forgotten_classes_are_named_by_the_card_or_by_its_samples(results: Resu
 
 def test_trajectory_has_a_line_per_method_that_trains_and_the_targets(results: Results) -> None:
     section = first(enrich(results))
-    found = texts(trajectory.trajectory(section, looks(results)))
+    found = texts(trajectory.trajectory(section, looks(read(results))))
     assert {"finetune", "gradient_ascent", "original", "oracle"} <= set(found)
     assert "ssd" not in found
     for part in ("forgotten", "retained", "validation"):
         assert f"accuracy, {part} data" in found
-    assert "loss, forgotten data" in texts(trajectory.losses(section, looks(results)))
+    assert "loss, forgotten data" in texts(trajectory.losses(section, looks(read(results))))
 
 
 def test_curves_skip_what_is_no_number(results: Results) -> None:
-    section = first(enrich(results))
+    enrich(results)
     card = next(c for c in results["cards"] if c["method"] == "finetune" and c["pair"] == 0)
     card["trajectory"]["forget_accuracy"][3] = None
+    section = first(results)
     lengths = [len(curve) for curve in trajectory.curves(section, "forget_accuracy")["finetune"]]
     assert lengths == [8, 9, 9]
 
@@ -120,7 +122,7 @@ def test_of_many_classes_the_farthest_are_drawn_and_that_is_said(results: Result
     nearest = min(column.distance for column in drawn if not column.forgotten)
     assert nearest >= max(column.distance for column in left_out)
     assert "the 10 with the largest gap to the oracle are drawn" in classes.caption(section)
-    assert drawn[1].title in texts(classes.classes(section, looks(results)))
+    assert drawn[1].title in texts(classes.classes(section, looks(read(results))))
 
 
 def test_pairs_that_forget_different_classes_have_maps_of_their_own(results: Results) -> None:
@@ -220,7 +222,7 @@ def test_an_axis_of_proportions_ends_near_one(results: Results) -> None:
             for part in trajectory.PARTS:
                 found[f"{part}_accuracy"] = [1.0] * len(found["epoch"])
     results["rows"] = []
-    found = texts(trajectory.trajectory(first(results), looks(results)))
+    found = texts(trajectory.trajectory(first(results), looks(read(results))))
     shares = [float(text) for text in found if re.fullmatch(r"[01]\.\d\d+", text)]
     assert 0.94 < min(shares) < max(shares) == 1  # epochs have one decimal
 
@@ -229,13 +231,13 @@ def test_losses_over_decades_have_plain_numbers(results: Results) -> None:
     for card in enrich(results)["cards"]:
         if (found := card.get("trajectory")) and not card["error"]:
             found["forget_loss"] = [10.0 ** (place - 2) for place in range(len(found["epoch"]))]
-    found = texts(trajectory.losses(first(results), looks(results)))
+    found = texts(trajectory.losses(first(results), looks(read(results))))
     assert "1e6" in found
     assert not any("$" in text for text in found)
 
 
 def test_a_method_with_fewer_pairs_says_so(results: Results) -> None:
-    section = sections(enrich(results))[1]
-    found = texts(trajectory.trajectory(section, looks(results)))
+    section = sections(read(enrich(results)))[1]
+    found = texts(trajectory.trajectory(section, looks(read(results))))
     assert "gradient_ascent (2 pairs)" in found
     assert "finetune" in found

@@ -1,5 +1,7 @@
 """Sets against those of one pass and of chance."""
 
+from records import read
+
 from mu.reporting.harder import harder, harder_grids
 
 
@@ -24,12 +26,15 @@ def results(**overlaps):
                 card(request, pair, m, v, loss) for m, v in (("a", a), ("b", b), ("oracle", 0))
             ]
     entry = {"block": 0, "names": ["one", "worst"], "baselines": ["one"]} | overlaps
-    panel = {"p": {"scores": {"loss_forget": {"title": "loss f"}}}}
+    loss = {"title": "loss f", "family": "forgetting", "reads": ["forget"], "better": "oracle"}
+    gap = {"title": "gap", "family": "summary", "reads": ["forget", "test"], "better": "lower"}
+    scores = {"loss_forget": loss | {"headline": True}, "avg_gap": gap | {"headline": False}}
+    panel = {"p": {"scores": scores}}
     return {"overlaps": [entry], "cards": cards, "panel": panel}
 
 
 def test_words_follow_the_paired_interval():
-    (table,) = harder(results())
+    (table,) = harder(read(results()))
     assert table.titles == ["oracle", "a", "b"]
     ((name, cells),) = table.rows
     assert name == "worst"
@@ -42,30 +47,32 @@ def test_sets_of_other_sizes_are_not_compared():
     mixed = results()
     for one in mixed["cards"]:
         one["n_forget"] = 52 if one["request"] == "one" else 50
-    assert len(harder(mixed)) == 1
+    assert len(harder(read(mixed))) == 1
     for one in mixed["cards"]:
         one["n_forget"] = 90 if one["request"] == "one" else 50
-    assert harder(mixed) == []
+    assert harder(read(mixed)) == []
 
 
 def test_the_same_as_text():
-    ((caption, rows),) = harder_grids(results())
+    ((caption, rows),) = harder_grids(read(results()))
     assert "set of one" in caption
     assert rows[0] == ["set", "oracle", "a", "b"] and rows[1][2].endswith("farther")
 
 
 def test_nothing_without_a_baseline_or_scores():
-    assert harder(results(baselines=[])) == [] and harder({"cards": [], "panel": {}}) == []
+    assert (
+        harder(read(results(baselines=[]))) == [] and harder(read({"cards": [], "panel": {}})) == []
+    )
     bare = results()
     for one in bare["cards"]:
         one["values"] = {"ta": 1.0}
-    assert harder(bare) == []
+    assert harder(read(bare)) == []
 
 
 def test_failed_rows_and_single_pairs_have_no_word():
     some = results()
     some["cards"] = [c for c in some["cards"] if c["pair"] == 0 or c["request"] == "one"]
-    (table,) = harder(some)
+    (table,) = harder(read(some))
     assert [cell.word for cell in table.rows[0][1]] == ["", "", ""]
     some["cards"][0]["error"] = "it failed"
-    assert harder(some)
+    assert harder(read(some))

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from records import read
 
 from mu.reporting.latex import latex_table
-from mu.reporting.report import read_results
+from mu.results.results import read_results
 
 Results = dict[str, Any]
 Rename = Callable[[Results, str, str], Results]
@@ -54,8 +55,8 @@ def assert_whole(text: str) -> None:
 
 
 def test_tables_are_whole(results: Results, rename: Rename) -> None:
-    assert_whole(latex_table(results))
-    assert_whole(latex_table(rename(results, "ssd", r"[50%_&\input{x}$#^~ ±]")))
+    assert_whole(latex_table(read(results)))
+    assert_whole(latex_table(read(rename(results, "ssd", r"[50%_&\input{x}$#^~ ±]"))))
 
 
 def with_sums(results: Results) -> Results:
@@ -63,15 +64,15 @@ def with_sums(results: Results) -> Results:
     scores = results["panel"]["images"]["scores"]
     scores["kl_forget"]["headline"] = True
     for name in ("avg_gap", "tow"):
-        scores[name] = scores["loss_auc"] | {"title": name.upper()}
+        scores[name] = scores["loss_auc"] | {"title": name.upper(), "family": "summary"}
         copied = [r | {"metric": name} for r in results["rows"] if r["metric"] == "loss_auc"]
         results["rows"] += copied
     return results
 
 
 def test_what_sums_up_a_wide_headline_stands_below_it(results: Results) -> None:
-    before = latex_table(results).count(r"\begin{tabular}")
-    text = latex_table(with_sums(results))
+    before = latex_table(read(results)).count(r"\begin{tabular}")
+    text = latex_table(read(with_sums(results)))
     assert_whole(text)
     assert text.count(r"\begin{tabular}") == before + 4
     assert text.count(r" & AVG\_GAP & TOW \\") == 4
@@ -81,11 +82,11 @@ def test_what_sums_up_a_wide_headline_stands_below_it(results: Results) -> None:
 
 @pytest.mark.parametrize("name", ["quickstart", "cifar10_class"])
 def test_tables_of_kept_results_are_whole(name: str) -> None:
-    assert_whole(latex_table(read_results(KEPT / name)))
+    assert_whole(latex_table(read(read_results(KEPT / name))))
 
 
 def test_latex_escapes_and_uses_booktabs(results: Results, rename: Rename) -> None:
-    text = latex_table(rename(results, "ssd", r"50%_&\input{x}$#^~"))
+    text = latex_table(read(rename(results, "ssd", r"50%_&\input{x}$#^~")))
     assert r"random\_weights" in text
     assert r"50\%\_\&\textbackslash{}input\{x\}\$\#\textasciicircum{}\textasciitilde{}" in text
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 5
@@ -93,5 +94,7 @@ def test_latex_escapes_and_uses_booktabs(results: Results, rename: Rename) -> No
 
 
 def test_latex_labels_are_distinct(results: Results) -> None:
-    labels = [line for line in latex_table(results).splitlines() if line.startswith(r"\label")]
+    labels = [
+        line for line in latex_table(read(results)).splitlines() if line.startswith(r"\label")
+    ]
     assert len(set(labels)) == len(labels) == 5

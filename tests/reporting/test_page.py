@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from records import read
 
 from mu.reporting.page import html_page
 
@@ -65,7 +66,7 @@ def page_of() -> Callable[[Results], str]:
     def make(results: Results) -> str:
         key = repr(results)
         if key not in pages:
-            pages[key] = html_page(results)
+            pages[key] = html_page(read(results))
         return pages[key]
 
     return make
@@ -141,7 +142,7 @@ def test_escapes_a_hostile_name(
         card["warnings"] = ["<b>bold</b>"]
         card["title_data"] = "<i>digits</i>"
     results["title"] = results["description"] = results["command"] = "</title><script>x"
-    outline = Outline(html_page(rename(only(results, "edges"), "ssd", hostile)))
+    outline = Outline(html_page(read(rename(only(results, "edges"), "ssd", hostile))))
     assert outline.open == []
     assert outline.handlers == []
     assert not outline.tags.keys() & {"script", "i"}
@@ -150,13 +151,13 @@ def test_escapes_a_hostile_name(
 
 def test_is_deterministic(results: Results) -> None:
     one = only(results, "edges")
-    assert html_page(one) == html_page(one)
+    assert html_page(read(one)) == html_page(read(one))
 
 
 def test_says_when_versions_are_mixed(results: Results) -> None:
     results["cards"][0]["versions"] = {"numpy": "1.26.0"}
     results["cards"][0]["device"] = "cuda"
-    page = html_page(only(results, "class_3"))
+    page = html_page(read(only(results, "class_3")))
     assert "These results mix several values of: device, numpy." in page
     assert "1.26.0 (1 cells)" in page
 
@@ -165,7 +166,7 @@ def test_shows_recipe_and_options_behind_the_table(results: Results) -> None:
     for card in results["cards"]:
         card["recipe_config"] = {"epochs": 5}
         card["method_config"] = {"alpha": 10} if card["method"] == "ssd" else None
-    page = html_page(only(results, "class_3"))
+    page = html_page(read(only(results, "class_3")))
     assert "<summary>recipe digits</summary>" in page
     assert "<summary>method ssd</summary>" in page
     assert "method finetune" not in page
@@ -173,7 +174,7 @@ def test_shows_recipe_and_options_behind_the_table(results: Results) -> None:
 
 
 def test_a_long_sequence_stays_small_and_draws_its_lines(long_sequence: Results) -> None:
-    page = html_page(long_sequence)
+    page = html_page(read(long_sequence))
     assert len(page.encode()) < LIMIT
     assert page.count("<svg") == 3 * 2 + 1
     assert page.count("<details>") == 38 + 1
@@ -183,7 +184,7 @@ def test_figures_are_left_out_when_there_are_too_many(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mu.reporting.pictures.chosen.FIGURE_BUDGET", 100_000)
-    page = html_page(results)
+    page = html_page(read(results))
     assert page.count("<svg") == 1 + 3
     assert "Some figures were left out" in page
 
@@ -192,6 +193,6 @@ def test_references_alone_make_a_page(results: Results) -> None:
     results = only(results, "class_3")
     for part in PARTS:
         results[part] = [r for r in results[part] if r["method"] in ("original", "oracle")]
-    assert Outline(html_page(results)).open == []
+    assert Outline(html_page(read(results))).open == []
     results.update(cards=[], rows=[], verdicts=[])
-    assert Outline(html_page(results)).open == []
+    assert Outline(html_page(read(results))).open == []

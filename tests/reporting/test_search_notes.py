@@ -1,6 +1,7 @@
 """What is said of a search, and its picture."""
 
 import pytest
+from records import card
 
 from mu.reporting.search_notes import search_notes, searches, verdict
 
@@ -19,13 +20,13 @@ def found(value, one_pass, pair=0, **more):
         "iterations": 2,
         "history": history,
     }
-    return {"pair": pair, "search": facts | more}
+    return card(pair=pair, search=facts | more)
 
 
 def test_one_entry_a_pair_whatever_the_rows():
     cards = [found(0.1, 0.2, pair) for pair in (1, 0) for _ in range(3)]
     assert len(searches(cards)) == 2
-    assert searches([{"pair": 0}]) == [] and search_notes([{"pair": 0}]) == []
+    assert searches([card()]) == [] and search_notes([card()]) == []
 
 
 def test_the_note_names_what_the_search_has_to_beat():
@@ -62,5 +63,5 @@ def test_warnings_are_said_once():
 
 def test_a_distance_is_said_with_its_unit():
     facts = {"distance": "kl", "distance_chosen": 1.5, "distance_all": 0.2}
-    (note,) = search_notes([{"pair": 0, "search": facts}])
+    (note,) = search_notes([card(search=facts)])
     assert "nats" in note and "1.5 on the set, 0.2 on all" in note

@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from records import read
 
 from mu.reporting.layout import sections
-from mu.reporting.report import json_text
 from mu.reporting.scores import tables
-from mu.reporting.table import COLUMNS, csv_text, markdown_table, write_csv
+from mu.reporting.table import csv_text, markdown_table
+from mu.results.results import json_text
+from mu.results.rows import COLUMNS
 
 Results = dict[str, Any]
 CONTRACT = (
@@ -22,10 +23,10 @@ CONTRACT = (
 
 
 def test_csv_has_exactly_the_columns_and_one_line_per_row(results: Results) -> None:
-    lines = csv_text(results).splitlines()
+    lines = csv_text(read(results)).splitlines()
     assert lines[0] == CONTRACT == ",".join(COLUMNS)
     assert len(lines) == len(results["rows"]) + 1
-    records = list(csv.DictReader(io.StringIO(csv_text(results))))
+    records = list(csv.DictReader(io.StringIO(csv_text(read(results)))))
     for record, row in zip(records, results["rows"], strict=True):
         assert record["method"] == row["method"]
         if record["mean"]:
@@ -33,25 +34,25 @@ def test_csv_has_exactly_the_columns_and_one_line_per_row(results: Results) -> N
 
 
 def test_csv_leaves_missing_numbers_empty_and_keeps_pandas_happy(
-    results: Results, tmp_path: Path
+    results: Results,
 ) -> None:
-    write_csv(results, tmp_path / "results.csv")
     pandas = pytest.importorskip("pandas")
-    frame = pandas.read_csv(tmp_path / "results.csv")
-    assert "nan" not in (tmp_path / "results.csv").read_text()
+    text = csv_text(read(results))
+    frame = pandas.read_csv(io.StringIO(text))
+    assert "nan" not in text
     assert frame["mean"].dtype == float
     assert frame[frame.method == "oracle"]["gap"].isna().all()
 
 
 def test_csv_of_none_equals_csv_of_nan(results: Results) -> None:
-    before = csv_text(results)
+    before = csv_text(read(results))
     for row in results["rows"]:
         row.update({k: None for k, v in row.items() if isinstance(v, float) and v != v})
-    assert csv_text(results) == before
+    assert csv_text(read(results)) == before
 
 
 def test_markdown_holds_every_score_method_and_verdict(results: Results) -> None:
-    text = markdown_table(results)
+    text = markdown_table(read(results))
     for score in ("UA", "KL D_f", "loss AUC", "agree D_t", "acc. before", "D_t AP", "MI ratio"):
         assert f"| {score} " in text
     row = next(r for r in results["rows"] if r["method"] == "ssd" and r["metric"] == "kl_forget")
@@ -65,7 +66,7 @@ def test_markdown_holds_every_score_method_and_verdict(results: Results) -> None
 def test_markdown_tables_are_rectangular(
     results: Results, rename: Callable[[Results, str, str], Results]
 ) -> None:
-    text = markdown_table(rename(results, "ssd", "a|b`<script>[x](javascript:1)"))
+    text = markdown_table(read(rename(results, "ssd", "a|b`<script>[x](javascript:1)")))
     assert "<script>" not in text
     assert "[x](javascript" not in text
     for block in text.split("\n\n"):
@@ -77,9 +78,9 @@ def test_intervals_are_cut_where_they_are_shown_and_nowhere_else(results: Result
     results["panel"]["images"]["scores"]["ua"]["range"] = [0.0, 1.0]
     row = next(r for r in results["rows"] if (r["method"], r["metric"]) == ("ssd", "ua"))
     row.update(mean=0.9, low=0.67412, high=1.12588)
-    assert "0.900 [0.674, 1.000]" in markdown_table(results)
-    assert "0.9,0.67412,1.12588," in csv_text(results)
-    assert "1.12588" in json_text(results)
-    shown = tables(sections(results)[0]).shown[0]
+    assert "0.900 [0.674, 1.000]" in markdown_table(read(results))
+    assert "0.9,0.67412,1.12588," in csv_text(read(results))
+    assert "1.12588" in json_text(read(results))
+    shown = tables(sections(read(results))[0]).shown[0]
     cells = dict(shown.rows)["ssd"]
     assert (shown.titles[0], cells[0].main, cells[0].sub) == ("UA", "0.900", "[0.674, 1.000]")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from records import read
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -19,7 +20,7 @@ Results = dict[str, Any]
 
 def show(results: Results, width: int = 80, console_width: int | None = None) -> list[str]:
     console = Console(width=console_width or width, record=True, file=io.StringIO())
-    console.print(terminal_table(results, width))
+    console.print(terminal_table(read(results), width))
     return console.export_text().splitlines()
 
 
@@ -67,7 +68,7 @@ def test_a_failed_method_shows_its_reason(results: Results) -> None:
 
 def test_the_oracle_is_bold(results: Results) -> None:
     console = Console(width=80, file=io.StringIO(), force_terminal=True, color_system="standard")
-    console.print(terminal_table(results))
+    console.print(terminal_table(read(results)))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert all(line.startswith("\x1b[1m") for line in lines if "oracle  " in line)
 
@@ -128,7 +129,7 @@ def test_a_long_sequence_shows_its_first_and_last_step(long_sequence: Results) -
 def test_print_report_keeps_to_80_columns_and_to_a_narrower_console(results: Results) -> None:
     for width, limit in ((200, 80), (60, 60)):
         console = Console(width=width, record=True, file=io.StringIO())
-        print_report(results, console)
+        print_report(read(results), console)
         assert max(map(cell_len, console.export_text().splitlines())) <= limit
 
 

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 import mu.running.code
+from mu.configuration.choices import choices
 from mu.running.code import code_digest, reachable
 
 STEPS = (
     "mu.data.describe",
     "mu.training.fit",
-    "mu.forget_sets.request",
+    "mu.forget_sets.select",
+    "mu.forget_sets.search.step",
     "mu.unlearning.serve",
     "mu.models.predict",
     "mu.evaluation.scoring",
@@ -18,7 +21,9 @@ STEPS = (
 MACHINERY = (
     *("mu.pipeline", "mu.steps", "mu.card", "mu.library", "mu.configuration.experiment"),
     *("mu.running.jobs", "mu.running.worker", "mu.running.cluster", "mu.running.runner"),
-    *("mu.running.code", "mu.storing.store", "mu.verbs.run"),
+    *("mu.running.code", "mu.running.helpers", "mu.storing.store", "mu.verbs.run"),
+    *("mu.results.words", "mu.results.card", "mu.results.rows", "mu.results.panel"),
+    "mu.results.results",
 )
 HELPER = '''"""What helps."""
 
@@ -121,10 +126,10 @@ def test_circular_imports_end(package):
     assert reachable("toypack.step") == {"toypack.step", "toypack.inner.helper"}
 
 
-def test_curvature_belongs_to_ssd_and_not_to_training():
-    assert "mu.unlearning.curvature" in reachable("mu.unlearning.ssd")
-    assert "mu.unlearning.curvature" not in reachable("mu.training.fit")
-    assert "mu.unlearning.curvature" not in reachable("mu.unlearning.finetune")
+def test_importance_belongs_to_ssd_and_not_to_training():
+    assert "mu.unlearning.importance" in reachable("mu.unlearning.ssd")
+    assert "mu.unlearning.importance" not in reachable("mu.training.fit")
+    assert "mu.unlearning.importance" not in reachable("mu.unlearning.finetune")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -133,6 +138,25 @@ def test_no_step_reaches_the_machinery(step):
     assert step in found
     assert not found & set(MACHINERY)
     assert not [name for name in found if name.startswith("mu.reporting")]
+
+
+def test_predictions_do_not_depend_on_training():
+    assert not rooms_of("mu.models.predict") & {"training", "unlearning"}
+    assert "training" in rooms_of("mu.training.fit")
+
+
+@pytest.mark.parametrize("path", choices("request").values(), ids=lambda path: path.stem)
+def test_only_a_search_depends_on_training_and_on_methods(path):
+    """What the key of a selection takes in: the step's code and that of the selector."""
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    module = config["_target_"].rpartition(".")[0]
+    plain = rooms_of("mu.forget_sets.select") | rooms_of(module)
+    assert bool(plain & {"training", "unlearning"}) == ("learners" in config)
+
+
+def rooms_of(step):
+    """Rooms of `mu` that a step reaches."""
+    return {name.split(".")[1] for name in reachable(step)}
 
 
 def test_a_method_reaches_no_other_method():

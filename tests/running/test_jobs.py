@@ -70,6 +70,13 @@ def test_errors_are_one_line():
     assert len(one_line(ValueError("x" * 10_000))) == 500
 
 
+def test_a_reason_keeps_its_notes():
+    for error in (ValueError("x" * 10_000), MuError("no")):
+        error.add_note("while computing\n the score 'x'")
+        assert one_line(error).endswith(" (while computing the score 'x')")
+        assert str(transferable(error)) == one_line(error)
+
+
 def test_errors_that_cannot_cross_become_their_reason():
     class Local(MuError):
         pass

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mu.errors import UsageError
+from mu.models.weights import rebuild
 from mu.training.external import step
-from mu.training.fit import rebuild
 from mu.training.fit import step as fit_step
 
 MODEL = {"_target_": "mu.models.vision.SmallCNN", "in_channels": 1, "num_classes": 10}

@@ -10,7 +10,8 @@ from mu.data.augment import crop_flip
 from mu.data.base import TensorData
 from mu.errors import UsageError
 from mu.models.base import Learner, build_learner
-from mu.training.fit import MEMORY, Counted, Meter, fit, rebuild, step
+from mu.models.weights import MEMORY, rebuild
+from mu.training.fit import Counted, Meter, fit, step
 from mu.training.recipe import schedule_factor
 
 ADAM = {"_target_": "torch.optim.Adam", "lr": 0.01}

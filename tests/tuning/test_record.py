@@ -4,7 +4,9 @@ import pytest
 import yaml
 
 from mu.configuration.choices import read_yaml
+from mu.configuration.compose import BlockChoices
 from mu.configuration.rows import configured
+from mu.configuration.settings import Settings
 from mu.errors import UsageError
 from mu.tuning.record import check_writable, record_of, with_section, write_best
 from mu.tuning.study import Search, Tried
@@ -21,7 +23,7 @@ search:
   lr: {low: 1.0e-3, high: 0.1, log: true}
 """
 SPACE = {"lr": {"low": 1e-3, "high": 0.1, "log": True}}
-NAMES = {"data": "digits", "model": "small_cnn", "recipe": "digits", "method": "finetune"}
+NAMES = {"data": "digits", "model": "small_cnn", "recipe": "digits"}
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def found(lr, kind="class", objective=0.1):
 
 
 def used(kind):
-    row = configured(("finetune", {}), NAMES, {}, {"mine": kind}, set())
+    row = configured(("finetune", {}), BlockChoices(NAMES, Settings({})), {"mine": kind})
     return row["configs"]["mine"]["lr"], row["tuned"]["mine"]
 
 

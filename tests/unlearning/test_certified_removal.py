@@ -13,14 +13,18 @@ from torch import nn
 
 from mu.errors import UsageError
 from mu.models.base import Learner
-from mu.unlearning import certified_heads
+from mu.unlearning import certified_removal
 from mu.unlearning.base import Context, DataPart, LoaderPart, apply
-from mu.unlearning.certified_heads import Heads, folded, head_rows, radius_of, signs
 from mu.unlearning.certified_removal import (
     CertifiedRemoval,
+    Heads,
     budget,
+    folded,
+    head_rows,
+    radius_of,
     removal_update,
     residual_bound,
+    signs,
     train_head,
 )
 from mu.unlearning.heads.logistic_head import SHARP_GAMMA, gradient, spectral_norm
@@ -343,6 +347,6 @@ def test_the_public_functions_are_what_runs(monkeypatch, name):
     def stub(*_, **__):
         raise RuntimeError("stub")
 
-    monkeypatch.setattr(certified_heads, name, stub)
+    monkeypatch.setattr(certified_removal, name, stub)
     with pytest.raises(RuntimeError, match="stub"):
         images()

@@ -14,8 +14,7 @@ from mu.models.graph import GCN
 from mu.models.predict import predict
 from mu.models.teachers import divergence
 from mu.unlearning.base import Context, DataPart, apply
-from mu.unlearning.d2dgn import D2DGN, element_alpha, feature_loss
-from mu.unlearning.destroyer import softened, unseen_targets
+from mu.unlearning.d2dgn import D2DGN, element_alpha, feature_loss, softened, unseen_targets
 
 
 def links():

@@ -79,7 +79,7 @@ def test_the_file_has_to_be_named():
             External(missing)
 
 
-def test_the_configuration_needs_the_options_the_class_calls_files(elsewhere):
+def test_the_configuration_needs_the_file_and_nothing_else(elsewhere):
     config = yaml.safe_load(choices("method")["external"].read_text())
-    assert {name for name, value in config.items() if value == "???"} == External.files
+    assert {name for name, value in config.items() if value == "???"} == {"weights"}
     assert build(config | {"weights": str(elsewhere[0])}).needs == frozenset()

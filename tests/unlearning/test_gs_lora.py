@@ -10,12 +10,12 @@ from mu.data.base import TensorData
 from mu.errors import NotApplicable, UsageError
 from mu.lora.adapters import Adapters
 from mu.lora.prototypes import apart, class_means
+from mu.lora.replay import Replay
 from mu.models.base import Learner
 from mu.models.output_layer import output_layer
 from mu.unlearning import gs_lora
 from mu.unlearning.base import Context, DataPart, LoaderPart, apply
 from mu.unlearning.gs_lora import GSLoRA, bounded_forget_loss, h_mean, prototype_loss
-from mu.unlearning.replay import Replay
 
 # The losses.
 
@@ -390,6 +390,9 @@ def test_what_is_merged(easy, keep: str, ema: float | None) -> None:
         ({"keep": "first"}, "keep='first'"),
         ({"prototypes": "none"}, "prototypes='none'"),
         ({"bound": -2.0}, "bound=-2.0"),
+        ({"shots": 2, "share": 0.5}, "give one of them"),
+        ({"shots": 0, "share": None}, "shots=0"),
+        ({"share": 1.5}, "share=1.5"),
     ],
 )
 def test_options_that_make_no_sense(options: dict, text: str) -> None:

@@ -88,7 +88,7 @@ def test_a_users_own_network_and_loader_are_served():
 
 
 def test_what_makes_no_sense_is_refused():
-    with pytest.raises(UsageError, match="start='random' is neither"):
+    with pytest.raises(UsageError, match="start='random' is not one of zero, original"):
         HeadRetraining("random")
     net = nn.Sequential(nn.Linear(3, 2))
     with pytest.raises(UsageError, match="no samples to train the head on"):

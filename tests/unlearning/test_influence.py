@@ -16,13 +16,11 @@ from influence_case import (
 from torch import nn
 
 from mu.configuration.choices import choices, options_of, read_yaml
-from mu.data.base import Batch
 from mu.data.build import build
 from mu.errors import StepFailed, UsageError
 from mu.gradients import conjugate, hessian
 from mu.gradients.vectors import to_vector, trained
 from mu.models.base import Learner
-from mu.parts.sampled import sampled
 from mu.unlearning import influence as module
 from mu.unlearning.base import Context, DataPart, LoaderPart, apply
 from mu.unlearning.iau import update_direction
@@ -148,25 +146,6 @@ def test_the_samples_are_drawn_with_the_seed():
     first, again, other = (golden_run(seed=s, **options) for s in (0, 0, 1))
     assert torch.equal(weights(first), weights(again))
     assert not torch.equal(weights(first), weights(other))
-
-
-def test_sampled_draws_from_everything_and_nothing_twice():
-    loader = [
-        Batch(torch.arange(a, a + 10.0), torch.zeros(10), torch.arange(a, a + 10))
-        for a in range(0, 100, 10)
-    ]
-    drawn = [
-        torch.cat([b.index for b in sampled(LoaderPart((loader,)), 8, seed).batches()])
-        for seed in range(50)
-    ]
-    assert all(len(set(ids.tolist())) == 8 for ids in drawn)
-    assert len(set(torch.cat(drawn).tolist())) > 90
-    case = problem()
-    part = case.parts()["retain"]
-    ids = sampled(part, 10, 0).ids
-    assert len(ids) == 10 and np.isin(ids, part.ids).all()
-    assert not np.array_equal(ids, sampled(part, 10, 1).ids)
-    assert sampled(part, None, 0) is part
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import cases
 import pytest
 import torch
 import yaml
-from hydra.utils import get_class
 
 from mu.configuration.choices import choices, options_of
 from mu.data.build import build
@@ -19,7 +18,7 @@ from mu.unlearning.base import Context, apply
 METHODS = {
     name: path
     for name, path in choices("method").items()
-    if not get_class(yaml.safe_load(path.read_text())["_target_"]).files
+    if "???" not in yaml.safe_load(path.read_text()).values()
 }
 KINDS = {"images": "samples", "patches": "samples", "nodes": "nodes", "links": "edges"}
 

@@ -151,7 +151,7 @@ def test_a_frozen_parameter_is_absent_and_stays():
 
 def test_a_batch_sampled_generator_is_read_once_and_an_empty_one_refused():
     assert importance(net(), iter(batches(16)))
-    with pytest.raises(ValueError, match="no batches"):
+    with pytest.raises(UsageError, match="no batches"):
         importance(net(), [])
 
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from records import card, read
 
 from mu.artifact import Artifact
 from mu.reporting.overlap import overlap_maps, overlap_tables
@@ -19,11 +20,11 @@ def problem(requests, sets, method="original"):
         for (name, pair), ids in sets.items()
     }
     cards = [
-        {
-            **{"block": 0, "request": name, "pair": pair, "method": method},
+        card(
+            **{"request": name, "pair": pair, "method": method},
             **{"n_forget": len(ids), "n_retain": 10 - len(ids)},
-            "keys": {"selection": f"{name}{pair}"},
-        }
+            keys={"selection": f"{name}{pair}"},
+        )
         for (name, pair), ids in sets.items()
     ]
     store = SimpleNamespace(load=lambda step, key: made[key])
@@ -55,13 +56,13 @@ def test_one_pair_says_nothing_of_seeds():
 
 def test_the_report_has_a_map_and_a_table():
     sets = {("a", 0): [1, 2], ("a", 1): [2, 3], ("b", 0): [4], ("b", 1): [4]}
-    results = {"overlaps": overlaps(*problem({"a": [LOSS], "b": [LOSS]}, sets))}
+    results = read({"overlaps": overlaps(*problem({"a": [LOSS], "b": [LOSS]}, sets))})
     (heat,) = overlap_maps(results)
     assert heat.columns == ["a", "b"] and heat.last == "chance"
     (rows,) = overlap_tables(results)
     assert rows[0] == ["overlap of sets, set", "a", "b", "chance"]
     assert rows[1] == ["a", "50", "0", "20"] and rows[2] == ["b", "0", "100", "10"]
-    assert overlap_maps({}) == []
+    assert overlap_maps(read({})) == []
 
 
 @pytest.mark.parametrize("method", ["finetune", "oracle"])

@@ -9,19 +9,22 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+import records
 from hypothesis import given
 from hypothesis import strategies as st
+from records import read
 
 from mu.errors import UsageError
-from mu.reporting.report import read_results
-from mu.reporting.results import tabulated
-from mu.verbs.comparison import INSIDE, MISSING, OPEN, OUTSIDE, SAME, Number, compare, judged, notes
+from mu.results import reproduced
+from mu.results.reproduced import INSIDE, MISSING, OPEN, OUTSIDE, SAME, Number, judged
+from mu.results.results import read_results, tabulated
+from mu.results.tolerance import Tolerance, read_tolerances, same_environment
 from mu.verbs.reproduce import command
-from mu.verbs.tolerance import Tolerance, read_tolerances, same_environment
 
 TOP = Path(__file__).parents[2]
 finite = st.floats(-1e6, 1e6)
@@ -40,9 +43,21 @@ def folder(tiny, tiny_store, tmp_path, monkeypatch):
     return tmp_path / "kept"
 
 
+def compare(old, new, tolerance):
+    return reproduced.compare(read(old), read(new), tolerance)
+
+
+def notes(old, new):
+    return reproduced.notes(read(old), read(new))
+
+
 def card_of(results, method, request="class"):
     [card] = [c for c in results["cards"] if (c["method"], c["request"]) == (method, request)]
     return card
+
+
+def kept(folder):
+    return json.loads((folder / "results.json").read_text())
 
 
 def save(results, folder):
@@ -125,7 +140,7 @@ def test_elsewhere_margins_and_intervals_decide(results):
     card_of(new, "ssd")["values"]["ua"] += 0.015  # its margin is 0.02
     card_of(new, "ssd")["values"]["ta"] -= 0.03
     card_of(new, "ssd")["values"]["kl_forget"] += 1  # one pair, no margin: nothing says so
-    numbers = compare(results, tabulated(new), Tolerance())
+    numbers = compare(results, tabulated(read(new)), Tolerance())
     one = {"method": "ssd", "request": "class"}
     assert words_of(numbers, **one, score="ua", pair=0) == {INSIDE}
     assert words_of(numbers, **one, score="ta") == {OUTSIDE}
@@ -133,18 +148,12 @@ def test_elsewhere_margins_and_intervals_decide(results):
     assert words_of(numbers, **one, score="ra", pair=0) == {SAME}
 
 
-def test_a_tolerance_in_the_results_or_asked_for_decides(results):
+def test_a_tolerance_asked_for_decides(results):
     new = elsewhere(copy.deepcopy(results))
     card_of(new, "ssd")["values"]["kl_forget"] += 1
     one = {"method": "ssd", "request": "class", "score": "kl_forget", "pair": 0}
-    for noted, given_, word in (
-        ({"kl_forget": 2.0}, {}, INSIDE),
-        ({"kl_forget": 0.5}, {}, OUTSIDE),
-        ({"kl_forget": 0.5}, {"": 2.0}, INSIDE),
-        ({}, {"kl_forget": 0.5}, OUTSIDE),
-    ):
-        numbers = compare(results | {"tolerance": noted}, new, Tolerance(given_))
-        assert words_of(numbers, **one) == {word}
+    for given_, word in (({"": 2.0}, INSIDE), ({"kl_forget": 0.5}, OUTSIDE)):
+        assert words_of(compare(results, new, Tolerance(given_)), **one) == {word}
 
 
 def test_settings_that_differ_are_named(results):
@@ -155,7 +164,7 @@ def test_settings_that_differ_are_named(results):
 
 def test_what_was_kept_before_cards_had_these_keys_is_read():
     for path in TOP.glob("experiments/*/results.json"):
-        old = read_results(path)
+        old = json.loads(path.read_text(encoding="utf-8"))
         new = {k: v for k, v in old.items() if k != "classes"}
         new["cards"] = [
             {k: v for k, v in c.items() if k not in ("keys", "seeds", "fingerprint", "commit")}
@@ -178,19 +187,20 @@ def test_judging_is_symmetric_and_wider_is_never_worse(a, b, allowed):
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(2, 50))
 def test_a_pair_may_move_as_far_as_root_n_means(low, width, n):
-    row = {"low": low, "high": low + width, "n": n}
+    row = records.row(low=low, high=low + width, n=n)
     mean, pair = Tolerance().of_mean("s", None, row), Tolerance().of_pair("s", None, row)
     assert pair == pytest.approx(math.sqrt(n) * mean)
     assert mean == pytest.approx(width / math.sqrt(2), abs=1e-12)
 
 
 def test_environments():
-    card = {"versions": {"numpy": "1", "torch": "2"}, "device": "x86_64"}
+    versions = {"numpy": "1", "torch": "2"}
+    card = records.card(versions=versions, device="x86_64")
     assert same_environment(card, card)
-    assert same_environment(card, card | {"versions": card["versions"] | {"new": "3"}})
-    assert not same_environment(card, card | {"device": "arm64"})
-    assert not same_environment(card, card | {"versions": {"numpy": "2", "torch": "2"}})
-    assert not same_environment(card, {"versions": {}, "device": "x86_64"})
+    assert same_environment(card, replace(card, versions=versions | {"new": "3"}))
+    assert not same_environment(card, replace(card, device="arm64"))
+    assert not same_environment(card, replace(card, versions=versions | {"numpy": "2"}))
+    assert not same_environment(card, replace(card, versions={}))
 
 
 @pytest.mark.parametrize("word", ["x", "ua=", "ua=-1", "nan", "ua=inf", "=", "ua:3"])
@@ -211,7 +221,7 @@ def test_a_run_is_repeated_and_reproduced(folder, tiny, capsys):
     assert all(len(line) <= 80 for line in said[said.index("\nmethod ") :].splitlines()[:-1])
     assert {p: p.read_bytes() for p in before} == before
     out = folder / "reproduced"
-    assert read_results(out)["command"] == tiny.results["command"]
+    assert read_results(out).command == tiny.results["command"]
     with (out / "reproduction.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert {line["word"] for line in lines} == {"same bits", "cost"}
@@ -219,7 +229,7 @@ def test_a_run_is_repeated_and_reproduced(folder, tiny, capsys):
 
 
 def test_a_number_changed_by_hand_is_found(folder, tmp_path, capsys):
-    results = read_results(folder)
+    results = kept(folder)
     card_of(results, "ssd")["values"]["ta"] += 0.001
     save(results, folder)
     out = tmp_path / "again"
@@ -239,7 +249,7 @@ def test_a_number_changed_by_hand_is_found(folder, tmp_path, capsys):
 
 
 def test_fresh_takes_nothing_from_the_store(folder, tiny, tiny_store, capsys):
-    results = read_results(folder)
+    results = kept(folder)
     results["cards"] = [card for card in results["cards"] if card["request"] == "class"]
     results["command"] = shlex.join(
         [w for w in shlex.split(tiny.results["command"]) if not w.startswith("requests")]
@@ -275,7 +285,7 @@ def test_a_wrong_word_is_refused(folder, words, named):
 
 @pytest.mark.parametrize("text", [None, "", "rm -rf /", "mu report x", "mu run 'open"])
 def test_results_that_do_not_say_how_they_were_made_are_refused(folder, text):
-    save(read_results(folder) | {"command": text}, folder)
+    save(kept(folder) | {"command": text}, folder)
     with pytest.raises(UsageError, match="do not say by which"):
         command([str(folder)])
     assert not (folder / "reproduced").exists()
@@ -320,7 +330,7 @@ def test_keeping_again_leaves_no_forget_set_of_before(keep, folder):
 
 
 def test_results_without_digests_or_forget_sets_are_kept(keep, tmp_path):
-    old = read_results(TOP / "experiments" / "quickstart")
+    old = kept(TOP / "experiments" / "quickstart")
     for card in old["cards"]:
         card.pop("fingerprint", None)
     save(old, tmp_path / "old")

@@ -12,7 +12,10 @@ import pytest
 import torch
 import yaml
 
+from mu.__main__ import VERBS
 from mu.configuration.choices import choices
+from mu.configuration.experiment import WORDS, load_experiment
+from mu.configuration.words import spelled_out
 
 QUICK = "experiment=quickstart"
 CLASS = (QUICK, "requests=class", "methods=ssd")
@@ -102,7 +105,16 @@ def given_ids(tmp_path):
     ("words", "named"),
     [
         (["rnu", QUICK], "'rnu'; did you mean run?"),
-        (["run"], "experiment=NAME"),
+        (["run"], "mu run quickstart"),
+        (["tune"], "mu tune"),
+        (["run", "quickstrat"], "'quickstrat'; did you mean quickstart?"),
+        (["plan", "quickstrat"], "'quickstrat'; did you mean quickstart?"),
+        (["tune", "quickstrat"], "'quickstrat'; did you mean quickstart?"),
+        (["run", "quickstart", QUICK], "both name an experiment"),
+        (["plan", "experiment=wine", "quickstart"], "'quickstart' and 'wine' both name"),
+        (["tune", "quickstart", "seeds=1", "sequence"], "'quickstart' and 'sequence' both name"),
+        (["run", "quickstart", "recipe.epoch=1"], "did you mean recipe.epochs?"),
+        (["run", "quickstart", "--seeds=3"], "'--seeds=3': keys are given without dashes"),
         (["run", "experiment=quickstrat"], "'quickstrat'; did you mean quickstart?"),
         (["run", "experiment=nowhere.yaml"], "nowhere.yaml"),
         (["run", QUICK, "methods=sdd"], "'sdd'"),
@@ -422,11 +434,54 @@ def test_a_report_is_written_anew(mu, tiny, tmp_path):
 def test_help_and_version(mu):
     import mu as package
 
-    for words in ([], ["--help"], ["-h"], ["help"], ["run", "--help"], ["plan", "-h"]):
+    for words in ([], ["--help"], ["-h"], ["help"], ["--help", "run"]):
         found = mu(*words)
         assert (found.code, found.err) == (0, "")
-        assert "mu run experiment=NAME" in found.out
+        assert "mu run NAME" in found.out
+        assert all(f"mu {verb} " in found.out for verb in VERBS)
     assert mu("--version").out.strip() == package.__version__
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_says_what_it_takes_with_an_example(mu, verb, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    found = mu(verb, "--help")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith(f"usage: mu {verb} ")
+    assert max(map(len, found.out.splitlines())) <= 80
+    _, _, example = found.out.lower().partition("example:")
+    assert example.strip().startswith(f"mu {verb}")
+    assert [mu("help", verb).out, mu(verb, "-h").out] == [found.out] * 2
+
+
+@pytest.mark.parametrize("verb", ["run", "plan", "tune"])
+def test_the_example_of_a_help_is_understood(mu, verb):
+    line = mu(verb, "--help").out.partition("Example:\n")[2].splitlines()[0]
+    mu_, said, *words = shlex.split(line)
+    assert (mu_, said) == ("mu", verb)
+    own = [word for word in words if not word.startswith(("trials=", "write="))]
+    name, *others = spelled_out(own)
+    load_experiment(name.removeprefix("experiment="), others, tuning=verb == "tune")
+
+
+@pytest.mark.parametrize("verb", ["run", "plan", "tune"])
+def test_the_help_names_every_key_that_is_no_group(mu, verb):
+    text = mu(verb, "--help").out
+    for key in ({*WORDS} - {"out"}) | {"weights"}:
+        assert f" {key}=" in text, key
+    for group in ("data", "model", "recipe", "evaluation", "compute"):
+        assert group in text, group
+
+
+def test_a_name_alone_is_an_experiment(mu, tiny, tiny_words, tmp_path):
+    long, *words = tiny_words
+    short = long.removeprefix("experiment=")
+    assert mu("plan", short, *words).out == mu("plan", long, *words).out
+    runs = [mu("run", *words, name, out=tmp_path / name) for name in (long, short)]
+    assert [found.code for found in runs] == [0, 0]
+    first, second = (found.results for found in runs)
+    assert first["command"] == second["command"].replace(str(runs[1].folder), str(runs[0].folder))
+    assert first["cards"] == second["cards"]
 
 
 def test_the_command_on_a_card_gives_the_card_again(mu, tiny, tmp_path):

@@ -137,7 +137,8 @@ def test_bad_words_are_refused(mu, own, words, named):
     assert found.err.count("\n") == 1
 
 
-def test_an_experiment_without_tuning_sets_is_refused(mu):
-    found = mu("tune", "experiment=quickstart")
+@pytest.mark.parametrize("name", ["experiment=quickstart", "quickstart"])
+def test_an_experiment_without_tuning_sets_is_refused(mu, name):
+    found = mu("tune", name)
     assert found.code == 2
     assert "tuning: {seeds" in found.err

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import cross_entropy, sample_rows, unseen_alike
+from mu.evaluation.attacks.features import check_known, cross_entropy, sample_rows, unseen_alike
 from mu.evaluation.attacks.interval import IntervalClassifier
 from mu.evaluation.score import PROPORTION, OwnScore
 from mu.evaluation.signals import Floats, Signals, Split
@@ -48,7 +48,7 @@ def loss_cross_validation(
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedShuffleSplit
 
-    _known(form)
+    check_known("form", form, FORMS)
     sides = [np.asarray(side, dtype=np.float64).ravel() for side in (test_losses, forget_losses)]
     losses, label = np.concatenate(sides), np.repeat([0, 1], [len(side) for side in sides])
     if clip is not None:
@@ -60,11 +60,6 @@ def loss_cross_validation(
         guess = attacker.fit(x[seen], label[seen]).predict(x[held])
         accuracies.append(float(np.mean(guess == label[held])))
     return np.array(accuracies)
-
-
-def _known(form: str) -> None:
-    if form not in FORMS:
-        raise ValueError(f"form={form!r} is not one of {', '.join(FORMS)}")
 
 
 @dataclass(frozen=True)
@@ -83,6 +78,8 @@ class LossCV(OwnScore):
     """
 
     range = PROPORTION
+    family = "attack"
+    reads = frozenset({"forget", "test"})
     form: str = "logistic"
     splits: int = 10
     seed: int = 0
@@ -92,8 +89,12 @@ class LossCV(OwnScore):
 
     def __post_init__(self) -> None:
         """Refuse an unknown form."""
-        _known(self.form)
+        check_known("form", self.form, FORMS)
         super().__post_init__()
+
+    @property
+    def public(self) -> str:
+        return "attack/loss_cv" if self.form == "logistic" else f"attack/loss_cv_{self.form}"
 
     def of(self, signals: Signals, split: Split) -> float:
         """Return the mean accuracy; nan where a side has fewer than ten samples."""

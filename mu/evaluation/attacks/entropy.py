@@ -57,6 +57,9 @@ class EntropyMIA(OwnScore):
     """
 
     range = PROPORTION
+    family = "attack"
+    reads = frozenset({"forget", "retain", "test"})
+    public = "attack/mia_entropy"
     variant: str = "corrected"
     title: str = field(default="LR-MIA", kw_only=True)
 

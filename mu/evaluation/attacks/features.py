@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -20,6 +22,16 @@ def _labels(labels: ArrayLike, rows: int) -> Ids:
     if array.shape != (rows,) or not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"need {rows} integer labels, got {array.dtype}{array.shape}")
     return array.astype(np.int64, copy=False)
+
+
+def check_known(option: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a word that is not among the known ones.
+
+    Raises:
+        ValueError: naming it and them.
+    """
+    if value not in known:
+        raise ValueError(f"{option}={value!r} is not one of {', '.join(known)}")
 
 
 def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Floats:
@@ -74,10 +86,8 @@ def check(features: str = "confidence", variant: str = "corrected") -> None:
     Raises:
         ValueError: naming it and the known ones.
     """
-    if features not in FEATURES:
-        raise ValueError(f"features={features!r} is not one of {', '.join(FEATURES)}")
-    if variant not in VARIANTS:
-        raise ValueError(f"variant={variant!r} is not one of {', '.join(VARIANTS)}")
+    check_known("features", features, FEATURES)
+    check_known("variant", variant, VARIANTS)
 
 
 def unseen_alike(signals: Signals, split: Split, part: str) -> Ids:

@@ -37,19 +37,6 @@ def mi_ratio(before: ArrayLike, after: ArrayLike, variant: str = "paper") -> flo
     return float(np.mean(first / second if variant == "paper" else second / first))
 
 
-def success_rate(present: ArrayLike) -> float:
-    """Return 1 - the share of forgotten edges called present: the defender's rate.
-
-    Args:
-        present: (n,) attacker's probability that each was a training edge.
-
-    Example:
-        >>> success_rate([0.9, 0.2, 0.4, 0.3])
-        0.75
-    """
-    return float(1.0 - np.mean(np.asarray(present) > 0.5))
-
-
 def edge_attack(members: ArrayLike, others: ArrayLike, asked: ArrayLike) -> Floats:
     """Return P(training edge) of logits, by logistic regression on members and unseen edges.
 
@@ -82,6 +69,8 @@ class MIRatio(Score):
     """
 
     range = (0.0, None)
+    family = "attack"
+    reads = frozenset({"forget", "retain", "validation"})
     title: str = field(default="MI ratio", kw_only=True)
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:

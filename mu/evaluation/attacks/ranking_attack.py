@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mu.evaluation.attacks.features import Pair, attack_features, cross_entropy, unseen_alike
+from mu.evaluation.attacks.features import (
+    Pair,
+    attack_features,
+    check_known,
+    cross_entropy,
+    unseen_alike,
+)
 from mu.evaluation.ranking import auc
 from mu.evaluation.score import PROPORTION, OwnScore
 from mu.evaluation.signals import Signals, Split
@@ -54,16 +60,11 @@ def feature_auc(forget: Pair, test: Pair, features: str = "entropy") -> float:
     Raises:
         ValueError: for an unknown feature.
     """
-    _known(features)
+    check_known("features", features, AUC_FEATURES)
     if not len(np.asarray(forget[1])) or not len(np.asarray(test[1])):
         return float("nan")
     own, unseen = (attack_features(*side, features) for side in (forget, test))
     return auc(own, unseen) if features == "confidence" else auc(unseen, own)
-
-
-def _known(features: str) -> None:
-    if features not in AUC_FEATURES:
-        raise ValueError(f"features={features!r} is not one of {', '.join(AUC_FEATURES)}")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,9 @@ class LossAUC(OwnScore):
     """
 
     range = PROPORTION
+    family = "attack"
+    reads = frozenset({"forget", "test"})
+    public = "attack/auc"
     title: str = field(default="Loss AUC", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
@@ -97,13 +101,19 @@ class FeatureAUC(OwnScore):
     """
 
     range = PROPORTION
+    family = "attack"
+    reads = frozenset({"forget", "test"})
     features: str = "entropy"
     title: str = field(default="Entropy AUC", kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse an unknown feature."""
-        _known(self.features)
+        check_known("features", self.features, AUC_FEATURES)
         super().__post_init__()
+
+    @property
+    def public(self) -> str:
+        return f"attack/auc_{self.features}"
 
     def of(self, signals: Signals, split: Split) -> float:
         """Return the AUC, in [0, 1]; nan where a side is empty."""

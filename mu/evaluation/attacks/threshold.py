@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import Pair, attack_features, three_sides
+from mu.evaluation.attacks.features import Pair, attack_features, check_known, three_sides
 from mu.evaluation.score import PROPORTION, OwnScore
 from mu.evaluation.signals import Floats, Signals, Split
 
@@ -75,7 +75,7 @@ def threshold_mia(retain: Pair, test: Pair, forget: Pair, features: str = "m_ent
     Raises:
         ValueError: if D_r or D_t is empty, or for an unknown feature.
     """
-    _known(features)
+    check_known("features", features, THRESHOLD_FEATURES)
     sign = -1.0 if features.endswith("entropy") else 1.0
     seen, unseen, judged = (
         sign * attack_features(*side, features)[:, 0] for side in (retain, test, forget)
@@ -87,11 +87,6 @@ def threshold_mia(retain: Pair, test: Pair, forget: Pair, features: str = "m_ent
     classes, place = np.unique(np.asarray(forget[1]), return_inverse=True)
     levels = class_thresholds((seen, retain[1]), (unseen, test[1]), classes)
     return float(np.mean(judged < levels[place]))
-
-
-def _known(features: str) -> None:
-    if features not in THRESHOLD_FEATURES:
-        raise ValueError(f"features={features!r} is not one of {', '.join(THRESHOLD_FEATURES)}")
 
 
 @dataclass(frozen=True)
@@ -106,12 +101,15 @@ class ThresholdMIA(OwnScore):
     """
 
     range = PROPORTION
+    family = "attack"
+    reads = frozenset({"forget", "retain", "test"})
+    public = "attack/mia_threshold"
     features: str = "m_entropy"
     title: str = field(default="Thr. MIA", kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse an unknown feature."""
-        _known(self.features)
+        check_known("features", self.features, THRESHOLD_FEATURES)
         super().__post_init__()
 
     def of(self, signals: Signals, split: Split) -> float:

@@ -1,1 +1,1 @@
-"""The bi-level search for the worst case: levels, gradients, projections."""
+"""Searches that try methods: their setting, their step, and the bi-level search."""

@@ -17,7 +17,7 @@ BETTER = 0.01  # a value lower by this share is progress
 
 
 @dataclass(frozen=True)
-class Lower:
+class LowerLosses:
     """What the lower level leaves for one vector of weights.
 
     Attributes:
@@ -73,7 +73,7 @@ def scale(gradient: Floats, budget: int) -> float:
 
 
 def bilevel(
-    lower: Callable[[Floats], Lower],
+    lower: Callable[[Floats], LowerLosses],
     start: Floats,
     budget: int,
     *,

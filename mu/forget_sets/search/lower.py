@@ -14,7 +14,7 @@ from mu.errors import CellFailed, UsageError
 from mu.evaluation.signals import Floats
 from mu.forget_sets.files import Request
 from mu.forget_sets.request import selection
-from mu.forget_sets.seen import Setting
+from mu.forget_sets.search.setting import Setting
 from mu.models.base import Learner, evaluation_mode
 from mu.parts.part import DataPart, WeightedPart, move
 from mu.training.fit import Meter
@@ -148,12 +148,14 @@ def sample_losses(learner: Learner, batches: Iterable[Batch], device: str = "cpu
     """
     with evaluation_mode(learner):
         learner.to(device)
-        found = [one_each(learner, move(batch, device)).double().cpu().numpy() for batch in batches]
+        found = [
+            losses_of(learner, move(batch, device)).double().cpu().numpy() for batch in batches
+        ]
         learner.cpu()
     return np.concatenate(found)
 
 
-def one_each(learner: Learner, batch: Batch) -> torch.Tensor:
+def losses_of(learner: Learner, batch: Batch) -> torch.Tensor:
     """(n,) losses of a batch.
 
     Raises:

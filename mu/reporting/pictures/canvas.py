@@ -12,8 +12,10 @@ from html import escape
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from mu.reporting.format import printable
-from mu.reporting.layout import Results, all_methods
+from mu.reporting.layout import all_methods
+from mu.results.format import printable
+from mu.results.results import Results
+from mu.results.words import ORACLE, ORIGINAL, RANDOM
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,9 +45,9 @@ class Look:
 def looks(results: Results) -> dict[str, Look]:
     """A look for every method of an experiment; references are grey and black."""
     fixed = {
-        "original": Look("#666666", "d"),
-        "random_weights": Look("#aaaaaa", "x"),
-        "oracle": Look("#000000", "*"),
+        ORIGINAL: Look("#666666", "d"),
+        RANDOM: Look("#aaaaaa", "x"),
+        ORACLE: Look("#000000", "*"),
     }
     others = [method for method in all_methods(results) if method not in fixed]
     # The marker changes with the colour, so that neither print nor sight needs the colour alone.

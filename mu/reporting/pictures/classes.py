@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mu.reporting.details import Details, by_label, mean_by_label
 from mu.reporting.pictures.canvas import BAND, GREY, INK, Look, drawing, figure, short, svg
 from mu.reporting.section import Section
+from mu.results.words import ORACLE, ORIGINAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,8 +31,8 @@ class Column:
     @property
     def distance(self) -> float:
         """The largest distance of a method from the oracle."""
-        oracle = self.values.get("oracle")
-        tried = [v for m, v in self.values.items() if m not in ("oracle", "original")]
+        oracle = self.values.get(ORACLE)
+        tried = [v for m, v in self.values.items() if m not in (ORACLE, ORIGINAL)]
         return 0.0 if oracle is None else max((abs(v - oracle) for v in tried), default=0.0)
 
 
@@ -113,10 +114,10 @@ def classes(section: Section, looks: Looks) -> str:
 
 
 def _panel(axes: Axes, group: Sequence[Column], methods: Sequence[str], looks: Looks) -> None:
-    tried = [method for method in methods if method != "oracle"]
+    tried = [method for method in methods if method != ORACLE]
     gap = min(0.16, 0.72 / max(len(tried), 1))
     for place, column in enumerate(group):
-        oracle = column.values.get("oracle")
+        oracle = column.values.get(ORACLE)
         if oracle is not None:
             axes.hlines(oracle, place - 0.4, place + 0.4, color=INK, linewidth=1.6, zorder=2)
         for index, method in enumerate(tried):
@@ -149,7 +150,7 @@ def _legend(axes: Axes, section: Section, methods: Sequence[str], looks: Looks) 
     """A handle per method: the oracle is a line, the others are markers."""
     handles: list[object] = []
     for method in methods:
-        look, oracle = looks[method], method == "oracle"
+        look, oracle = looks[method], method == ORACLE
         handles += axes.plot(
             [],
             [],

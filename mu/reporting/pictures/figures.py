@@ -7,7 +7,6 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
-from mu.reporting.format import Limits, finite, number, printable, share, shown_interval
 from mu.reporting.pictures.canvas import (
     BAND,
     GREY,
@@ -20,7 +19,11 @@ from mu.reporting.pictures.canvas import (
     short,
     svg,
 )
-from mu.reporting.section import Record, Section
+from mu.reporting.section import Section
+from mu.results.card import Facts
+from mu.results.format import Limits, finite, number, printable, share, shown_interval
+from mu.results.rows import Row
+from mu.results.words import ORACLE, RANDOM
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +62,7 @@ def forest(section: Section, looks: Looks) -> str:
 
 def utility(section: Section, looks: Looks) -> str:
     """Utility of each method with its 95 % interval; the shaded strip is the oracle's interval."""
-    methods = [*_visible(section), "oracle"]
+    methods = [*_visible(section), ORACLE]
     metrics = [metric for metric in section.headline if section.kind(metric) == "utility"]
     if not metrics or len(methods) == 1:
         return ""
@@ -68,7 +71,7 @@ def utility(section: Section, looks: Looks) -> str:
         for axes, metric in zip(
             drawn.subplots(len(metrics), 1, squeeze=False).ravel(), metrics, strict=True
         ):
-            if oracle := _value(section, "oracle", metric):
+            if oracle := _value(section, ORACLE, metric):
                 middle, low, high = oracle
                 axes.axvline(middle, color=INK, linewidth=1, zorder=1)
                 if low is not None and high is not None:
@@ -173,9 +176,10 @@ def tradeoff(section: Section, looks: Looks) -> str:
         axes.axhline(0, color=GREY, linewidth=0.8, zorder=0)
         axes.axvline(0, color=GREY, linewidth=0.8, zorder=0)
         axes.plot([0], [0], "*", color="#000000", markersize=12, zorder=4)
-        texts = [section.label("oracle")]
+        texts = [section.label(ORACLE)]
         for method, across, up in spots:
-            cost = finite((section.row(method, "cost/passes") or {}).get("mean"))
+            passes = section.row(method, "cost/passes")
+            cost = passes.mean if passes else None
             _spot(axes, across, up, looks[method], 30 + 220 * min(cost or 0, 1))
             texts.append(short(method) + ("" if cost is None else f" ({share(cost)})"))
         axes.set_xlabel(f"forgetting: gap in {section.title(pair[0])}, 0 = oracle")
@@ -215,7 +219,7 @@ def sequence(parts: Sequence[Section], looks: Looks) -> str:
         oracle's line is retraining at every request; empty where there is none.
     """
     names = list(dict.fromkeys(metric for section in parts for metric in section.metrics))
-    metrics = [metric for metric in names if "before" in metric and not metric.startswith("cost/")]
+    metrics = [metric for metric in names if _earlier(parts[-1].scores.get(metric, {}))]
     current = [m for m in parts[-1].headline if parts[-1].kind(m) == "forgetting"]
     metrics += [metric for metric in current if metric not in metrics][:1]
     useful = [m for m in parts[-1].headline if parts[-1].kind(m) == "utility"]
@@ -241,6 +245,12 @@ def sequence(parts: Sequence[Section], looks: Looks) -> str:
         return svg(drawn, f"sequence-{parts[0].key}", label)
 
 
+def _earlier(facts: Facts) -> bool:
+    """Whether a score is of what earlier requests forgot, without this one's."""
+    reads = facts.get("reads", ())
+    return "before" in reads and "forget" not in reads
+
+
 def _line(axes: Axes, parts: Sequence[Section], method: str, metric: str, looks: Looks) -> None:
     found = [(s.step + 1, span) for s in parts if (span := _value(s, method, metric))]
     if not found:
@@ -252,8 +262,8 @@ def _line(axes: Axes, parts: Sequence[Section], method: str, metric: str, looks:
         yerr=_bars(spans),
         color=looks[method].colour,
         marker=looks[method].marker,
-        linestyle="--" if method == "oracle" else "-",
-        linewidth=2 if method == "oracle" else 1.4,
+        linestyle="--" if method == ORACLE else "-",
+        linewidth=2 if method == ORACLE else 1.4,
         elinewidth=1,
         capsize=2,
         label=short(parts[-1].label(method)),
@@ -262,23 +272,21 @@ def _line(axes: Axes, parts: Sequence[Section], method: str, metric: str, looks:
 
 def _visible(section: Section) -> list[str]:
     """Methods with a result, without the two references that set the scale or are the target."""
-    hidden = ("oracle", "random_weights")
+    hidden = (ORACLE, RANDOM)
     return [m for m in section.methods if m not in hidden and not section.error(m)]
 
 
-def _gap(row: Record | None) -> Span | None:
-    value = None if row is None else finite(row["gap"])
-    if row is None or value is None:
+def _gap(row: Row | None) -> Span | None:
+    if row is None or row.gap is None:
         return None
-    return value, finite(row["gap_low"]), finite(row["gap_high"])
+    return row.gap, row.gap_low, row.gap_high
 
 
 def _value(section: Section, method: str, metric: str) -> Span | None:
     row = section.row(method, metric)
-    mean = None if row is None else finite(row["mean"])
-    if row is None or mean is None:
+    if row is None or row.mean is None:
         return None
-    return (mean, *shown_interval(row, section.limits(metric)))
+    return (row.mean, *shown_interval(row, section.limits(metric)))
 
 
 def _bars(spans: Sequence[Span]) -> list[list[float]]:

@@ -1,13 +1,13 @@
 """Forgotten images beside what each model says about them."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 
 from mu.reporting.details import Details, mapping, pair_title
-from mu.reporting.format import finite, printable, share
-from mu.reporting.section import Record, Section
+from mu.reporting.section import Section
+from mu.results.card import Facts
+from mu.results.format import finite, printable, share
+from mu.results.words import ORACLE, ORIGINAL
 
 PNG = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/]+={0,2}")
 
@@ -62,8 +62,8 @@ def gallery(section: Section) -> Gallery | None:
     """The forgotten images of the first pair that has some; None where cards hold none."""
     details = Details(section)
     for pair in details.pairs:
-        shown = mapping(details.card(pair, "original").get("gallery"))
-        images = _images(shown)
+        card = details.card(pair, ORIGINAL)
+        images = _images(mapping(card.gallery if card else None))
         samples = {m: _samples(details.of(pair, m, "samples")) for m in details.methods}
         methods = [method for method, known in samples.items() if known]
         if images and methods:
@@ -72,9 +72,9 @@ def gallery(section: Section) -> Gallery | None:
 
 
 def _gallery(
-    details: Details, pair: int, images: dict[int, str], samples: dict[str, dict[int, Record]]
+    details: Details, pair: int, images: dict[int, str], samples: dict[str, dict[int, Facts]]
 ) -> Gallery:
-    oracle = samples.get("oracle", {})
+    oracle = samples.get(ORACLE, {})
     pictures = []
     for number, png in images.items():
         labels = [known[number]["label"] for known in samples.values() if number in known]
@@ -87,18 +87,18 @@ def _gallery(
         given = [answer for one in pictures if (answer := one.answers[place])]
         right.append(f"{sum(answer.right for answer in given)} of {len(given)}")
         same = f"{sum(not answer.apart for answer in given)} of {len(given)}"
-        alike.append("" if method == "oracle" or not oracle else same)
+        alike.append("" if method == ORACLE or not oracle else same)
     names = [details.section.label(method) for method in samples]
     return Gallery(pair_title(pair), names, pictures, right, alike)
 
 
-def _images(shown: Record) -> dict[int, str]:
+def _images(shown: Facts) -> dict[int, str]:
     """PNGs by id; what is no PNG in base64 is left out."""
     pairs = zip(shown.get("ids") or (), shown.get("png") or (), strict=False)
     return {int(i): png for i, png in pairs if isinstance(png, str) and PNG.fullmatch(png)}
 
 
-def _samples(entry: Record) -> dict[int, Record]:
+def _samples(entry: Facts) -> dict[int, Facts]:
     """What a card says of each sample, by id."""
     names = {
         "ids": "id",
@@ -115,7 +115,7 @@ def _samples(entry: Record) -> dict[int, Record]:
     return {int(row["id"]): row for row in rows}
 
 
-def _answer(details: Details, row: Record | None, oracle: dict[int, Record]) -> Answer | None:
+def _answer(details: Details, row: Facts | None, oracle: dict[int, Facts]) -> Answer | None:
     if row is None:
         return None
     right = row["predicted"] == row["label"]

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mu.reporting.details import Details
-from mu.reporting.format import finite
 from mu.reporting.pictures.canvas import COLOURS, GREY, Look, drawing, short, svg
 from mu.reporting.pictures.spread import finish, grid_of
-from mu.reporting.section import Record, Section
+from mu.reporting.section import Section
+from mu.results.card import Facts
+from mu.results.format import finite
+from mu.results.words import ORIGINAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +22,7 @@ Looks = Mapping[str, Look]
 def embedding(section: Section, looks: Looks) -> str:
     """A panel per model: some nodes on the two main axes of its embeddings, of the first pair."""
     details = Details(section)
-    pair = next((p for p in details.pairs if details.of(p, "original", "embedding").get("x")), None)
+    pair = next((p for p in details.pairs if details.of(p, ORIGINAL, "embedding").get("x")), None)
     if pair is None:
         return ""
     found = {m: details.of(pair, m, "embedding") for m in details.methods}
@@ -37,13 +39,13 @@ def embedding(section: Section, looks: Looks) -> str:
         return svg(drawn, f"embedding-{section.key}", label)
 
 
-def _is_map(entry: Record) -> bool:
+def _is_map(entry: Facts) -> bool:
     columns = [entry.get(name) or () for name in ("x", "y", "forgotten")]
     numbers = all(finite(v) is not None for column in columns for v in column)
     return numbers and len(columns[0]) > 0 and len({len(column) for column in columns}) == 1
 
 
-def _map(axes: Axes, entry: Record) -> None:
+def _map(axes: Axes, entry: Facts) -> None:
     """Nodes as dots, those a request touches in colour, forgotten edges between them as lines."""
     x, y = entry["x"], entry["y"]
     for first, second in entry.get("pairs") or ():

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mu.reporting.details import Details, by_label, mean_by_label, pair_title
-from mu.reporting.format import finite
 from mu.reporting.section import Section
+from mu.results.format import finite
+from mu.results.words import ORACLE
 
 MANY, SHOWN = 20, 10  # of more classes than MANY the SHOWN most predicted are columns
 PAIRS = 3
@@ -116,13 +117,13 @@ def _destinations(details: Details, pairs: Sequence[int], part: str, title: str)
     if len(used) > MANY:
         visible = sorted(sorted(used, key=lambda c: -most[c])[:SHOWN])
     rest = len(used) - len(visible)
-    oracle = shares.get("oracle")
+    oracle = shares.get(ORACLE)
     rows = []
     for method, one in shares.items():
         cells = [shade(one.get(label)) for label in visible]
         if rest:
             cells.append(shade(sum(v for c, v in one.items() if c not in visible)))
-        away = "" if oracle is None or method == "oracle" else f"{distance(one, oracle):.2f}"
+        away = "" if oracle is None or method == ORACLE else f"{distance(one, oracle):.2f}"
         rows.append((details.section.label(method), cells, away))
     return Heat(
         title,

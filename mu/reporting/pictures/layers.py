@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mu.reporting.details import Details, mapping
-from mu.reporting.format import finite
 from mu.reporting.pictures.canvas import Look, drawing, figure, short, svg
 from mu.reporting.section import Section
+from mu.results.format import finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,8 @@ def shares(section: Section) -> dict[str, list[dict[str, float]]]:
     found: dict[str, list[dict[str, float]]] = {}
     for method in details.methods:
         for pair in details.pairs:
-            layers = mapping(mapping(details.card(pair, method).get("facts")).get("layers"))
+            card = details.card(pair, method)
+            layers = mapping(card.facts.get("layers")) if card else {}
             own = {str(n): v for n, given in layers.items() if (v := finite(given)) is not None}
             if own:
                 found.setdefault(method, []).append(own)

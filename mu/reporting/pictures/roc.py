@@ -7,17 +7,18 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from mu.reporting.details import Details
-from mu.reporting.format import finite, plural
 from mu.reporting.pictures.canvas import GREY, Look, drawing, figure, logarithmic, short, svg
 from mu.reporting.pictures.trajectory import Curve, mean_curve
 from mu.reporting.section import Section
+from mu.results.format import finite, plural
+from mu.results.words import ORACLE, ORIGINAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT, ACROSS = 9.6, 2.5, 4
 COARSE = 0.2  # lowest rate of false alarms above which a curve is a point or two
-STYLES = {"original": ":", "oracle": "--"}
+STYLES = {ORIGINAL: ":", ORACLE: "--"}
 Looks = Mapping[str, Look]
 
 
@@ -53,7 +54,7 @@ def roc(section: Section, looks: Looks) -> str:
     pairs. A share of 0 lies on the lower edge.
     """
     found = curves(section)
-    tried = [method for method in found if method not in ("original", "oracle")]
+    tried = [method for method in found if method not in STYLES]
     if not tried:
         return ""
     across, down = min(len(tried), ACROSS), ceil(len(tried) / ACROSS)
@@ -66,9 +67,9 @@ def roc(section: Section, looks: Looks) -> str:
             axes.set_axis_off()
         for axes, method in zip(grid, tried, strict=False):
             axes.plot([start, 1], [start, 1], color=GREY, linewidth=0.8, label="chance")
-            for name in ("original", "oracle"):
+            for name, style in STYLES.items():
                 text = short(section.label(name))
-                _lines(axes, found.get(name, []), start, looks[name], text, STYLES[name])
+                _lines(axes, found.get(name, []), start, looks[name], text, style)
             _lines(axes, found[method], start, looks[method], "", "-")
             some = f" ({plural(len(found[method]), 'pair')})" if len(found[method]) < most else ""
             axes.set_title(short(method) + some, fontsize=10, fontweight="bold")

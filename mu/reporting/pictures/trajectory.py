@@ -6,10 +6,11 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mu.reporting.details import Details, mapping
-from mu.reporting.format import finite, plural
+from mu.reporting.details import Details
 from mu.reporting.pictures.canvas import GREY, INK, Look, drawing, figure, logarithmic, short, svg
 from mu.reporting.section import Section
+from mu.results.format import finite, plural
+from mu.results.words import ORACLE, ORIGINAL
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
 
 PARTS = ("forget", "retain", "validation")
 TITLES = {"forget": "forgotten data", "retain": "retained data", "validation": "validation data"}
-# Scores that are the accuracy on a part, and whether they are its complement.
-TARGETS = {
-    "forget": (("ua", True), ("fa", False)),
-    "retain": (("ra", False),),
-    "validation": (("va", False),),
-}
 MEASURES = {"trajectory": "accuracy", "losses": "loss"}
 WIDTH = 9.6
 NARROW, ROOM = 0.05, 0.06  # the shortest axis of proportions, and the share of it kept free
@@ -60,7 +55,8 @@ def curves(section: Section, measure: str) -> dict[str, list[Curve]]:
     found: dict[str, list[Curve]] = {}
     for method in details.methods:
         for pair in details.pairs:
-            recorded = mapping(details.card(pair, method).get("trajectory"))
+            card = details.card(pair, method)
+            recorded = card.trajectory if card else {}
             points = zip(recorded.get("epoch") or (), recorded.get(measure) or (), strict=False)
             numbers = [(finite(epoch), finite(value)) for epoch, value in points]
             curve = sorted((e, v) for e, v in numbers if e is not None and v is not None)
@@ -137,14 +133,16 @@ def _lines(axes: Axes, group: Sequence[Curve], name: str, look: Look) -> None:
 
 def _targets(axes: Axes, section: Section, part: str) -> None:
     """Horizontal lines of the original and the oracle."""
-    for score, complement in TARGETS[part]:
-        for method, style, colour in (("original", ":", GREY), ("oracle", "--", INK)):
-            value = finite((section.row(method, score) or {}).get("mean"))
-            if value is not None:
-                height = 1 - value if complement else value
+    for score, facts in section.scores.items():
+        if facts["public"] != f"{part}/accuracy":
+            continue
+        for method, style, colour in ((ORIGINAL, ":", GREY), (ORACLE, "--", INK)):
+            row = section.row(method, score)
+            if row is not None and row.mean is not None:
+                height = 1 - row.mean if facts["complement"] else row.mean
                 label = short(section.label(method))
                 axes.axhline(height, color=colour, linestyle=style, linewidth=1.5, label=label)
-        if section.row("oracle", score):
+        if section.row(ORACLE, score):
             return
 
 

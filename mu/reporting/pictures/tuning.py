@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mu.errors import UsageError
 from mu.reporting.pictures.canvas import GREY, INK, drawing, figure, short, svg
+from mu.results.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,10 +36,10 @@ def read_tuning(folder: Path) -> dict[str, Any] | None:
     return dict(found)
 
 
-def with_tuning(results: dict[str, Any], folder: Path) -> dict[str, Any]:
+def with_tuning(results: Results, folder: Path) -> Results:
     """The results with the record that lies beside them, where there is one."""
     record = read_tuning(folder)
-    return results | ({"tuning": record} if record else {})
+    return replace(results, tuning=record) if record else results
 
 
 def tried(record: Mapping[str, Any]) -> list[dict[str, Any]]:

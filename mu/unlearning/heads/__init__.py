@@ -1,1 +1,1 @@
-"""What methods share that change the last layers alone."""
+"""The last layers alone: training them, features of a frozen trunk, a logistic head (certified)."""

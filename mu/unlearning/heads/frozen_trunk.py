@@ -10,7 +10,6 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner
 from mu.models.output_layer import head_inputs
-from mu.parts.part import Part, move
 from mu.parts.rows import Rows, Shuffled, held
 from mu.unlearning.base import OPTIMIZERS, Finetuning
 
@@ -68,11 +67,6 @@ class FrozenTrunk(Finetuning):
     rows: Rows
     cached: bool = True
     groups: list[tuple[list[nn.Module], float]]
-
-    def forward_only(self, part: Part, **options: Any) -> Iterable[Batch]:
-        """Batches of a part on the device, each counted as one forward pass."""
-        for batch in self.meter.count(part.batches(**options), backward=False):
-            yield move(batch, self.context.device)
 
     @torch.no_grad()
     def features_of(self, batches: Iterable[Batch]) -> Rows:

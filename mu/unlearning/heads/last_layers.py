@@ -9,6 +9,7 @@ from torch import nn
 from mu.errors import UsageError
 from mu.models.base import Learner
 from mu.unlearning.base import Finetuning
+from mu.unlearning.options import at_least
 
 TABLE_STD = 0.02  # of tokens and position tables, as Vision Transformers draw them
 
@@ -128,10 +129,11 @@ class LastLayers(Finetuning):
     """Base of the methods that train the last k layers on D_r and leave the others bit-identical.
 
     Args:
-        k: How many layers, counted from the output, or all for None; see `layers`.
+        k: How many layers, counted from the output, or all for None; a normalisation belongs to the
+            layer before it, see `layers`.
         min_steps: More than ``epochs`` are trained where they have fewer optimiser steps in all
             (few samples; graphs, where an epoch is one step).
-        batch_size, momentum, weight_decay, optimizer: As for `Finetuning`.
+        training: As for `Finetuning`; batches of 64.
 
     Raises:
         UsageError: ``k`` is below 1 or larger than the network.
@@ -147,14 +149,11 @@ class LastLayers(Finetuning):
         epochs: int = 5,
         lr: float = 0.01,
         min_steps: int = 0,
-        batch_size: int | None = 64,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        optimizer: str = "sgd",
+        **training: Any,
     ) -> None:
-        super().__init__(epochs, lr, batch_size, momentum, weight_decay, optimizer)
-        if (k is not None and k < 1) or min_steps < 0:
-            raise UsageError(f"k={k} must be at least 1 and min_steps={min_steps} at least 0")
+        super().__init__(epochs, lr, **{"batch_size": 64} | training)
+        at_least(1, k=k, null="all layers")
+        at_least(0, min_steps=min_steps)
         self.k, self.min_steps, self.least = k, min_steps, epochs
 
     def choose(self) -> list[Layer]:

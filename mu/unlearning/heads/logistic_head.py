@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mu.errors import StepFailed, UsageError
+from mu.unlearning.options import must_be, positive
 
 PAPER_GAMMA = 0.25
 SHARP_GAMMA = math.sqrt(3) / 18
@@ -58,8 +59,9 @@ def train_head(x: Tensor, y: Tensor, lam: float, b: Tensor, tolerance: float = 1
         >>> train_head(x, y, 1.0, torch.zeros(1).double()).item()   # the labels cancel
         0.0
     """
-    if lam <= 0 or len(x) == 0:
-        raise UsageError(f"lam={lam} must be positive and there must be rows ({len(x)} given)")
+    positive(lam=lam)
+    if len(x) == 0:
+        raise UsageError("there are no rows to train a logistic head on")
     if not bool((y.abs() == 1).all()):
         raise UsageError("labels of a logistic head are -1 and 1")
     w = torch.zeros_like(b)
@@ -159,8 +161,6 @@ def budget(sigma: float, epsilon: float, delta: float) -> float:
         >>> round(budget(sigma=10.0, epsilon=1.0, delta=1e-4), 4)
         2.2803
     """
-    if sigma <= 0 or epsilon <= 0 or not 0 < delta < 1:
-        raise UsageError(
-            f"sigma={sigma} and epsilon={epsilon} must be positive, delta={delta} in (0, 1)"
-        )
+    positive(sigma=sigma, epsilon=epsilon)
+    must_be("in (0, 1)", lambda value: 0 < value < 1, delta=delta)
     return sigma * epsilon / math.sqrt(2 * math.log(1.5 / delta))

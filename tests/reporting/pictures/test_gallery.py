@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from records import read
 from reporting.enrich import SAMPLES, enrich
 
 from mu.reporting.layout import sections
@@ -13,7 +14,7 @@ Results = dict[str, Any]
 
 
 def shown(results: Results) -> Gallery:
-    found = gallery(sections(results)[0])
+    found = gallery(sections(read(results))[0])
     assert found is not None
     return found
 
@@ -54,10 +55,10 @@ def test_what_is_no_png_is_left_out(results: Results) -> None:
 
 
 def test_there_is_none_without_images_or_without_samples(results: Results) -> None:
-    assert gallery(sections(results)[0]) is None
+    assert gallery(sections(read(results))[0]) is None
     enrich(results)
     card_of(results, "original")["gallery"] = {}
-    assert gallery(sections(results)[0]) is None
+    assert gallery(sections(read(results))[0]) is None
 
 
 def test_without_an_oracle_nothing_is_compared_with_it(results: Results) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from records import read
 
 from mu.reporting.layout import sections
 from mu.reporting.pictures.canvas import looks
@@ -20,7 +21,7 @@ METHODS = {"original", "oracle", "finetune", "gradient_ascent", "ssd"}
 
 
 def section(results: Results) -> Section:
-    return sections(results)[0]
+    return sections(read(results))[0]
 
 
 def texts(picture: str) -> list[str]:
@@ -55,18 +56,18 @@ def spread(results: Results) -> Results:
 
 @pytest.mark.parametrize("draw", DRAWN)
 def test_old_cards_have_none(results: Results, draw: Any) -> None:
-    assert draw(section(results), looks(results)) == ""
+    assert draw(section(results), looks(read(results))) == ""
 
 
 @pytest.mark.parametrize("draw", DRAWN)
 def test_every_model_has_a_panel_but_random_weights(results: Results, draw: Any) -> None:
-    found = texts(draw(section(spread(results)), looks(results)))
+    found = texts(draw(section(spread(results)), looks(read(results))))
     assert set(found) >= METHODS
     assert "random_weights" not in found
 
 
 def test_every_group_is_named_once(results: Results) -> None:
-    found = texts(histograms(section(spread(results)), looks(results)))
+    found = texts(histograms(section(spread(results)), looks(read(results))))
     for name in ("forgotten edges", "retained edges", "test edges", "test non-edges"):
         assert found.count(name) == 1
     assert "probability of an edge" in found
@@ -77,11 +78,11 @@ def test_what_is_no_picture_is_none(results: Results, broken: object) -> None:
     for card in results["cards"]:
         card["details"] = dict.fromkeys((d.__name__ for d in DRAWN), broken)
     for draw in DRAWN:
-        assert draw(section(results), looks(results)) == ""
+        assert draw(section(results), looks(read(results))) == ""
 
 
 def test_numbers_that_are_none_are_not_drawn(results: Results) -> None:
     for card in spread(results)["cards"]:
         if not card["error"]:
             card["details"]["embedding"]["x"][3] = None
-    assert embedding(section(results), looks(results)) == ""
+    assert embedding(section(results), looks(read(results))) == ""

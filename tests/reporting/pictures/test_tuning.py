@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from records import read
 
 from mu.errors import UsageError
 from mu.reporting.layout import sections
@@ -35,10 +36,10 @@ def test_searches_with_trials_have_a_panel() -> None:
 def test_the_page_shows_a_record_that_lies_beside_the_results(
     results: Results, tmp_path: Path
 ) -> None:
-    assert with_tuning(results, tmp_path) == results
-    assert 'id="tuning"' not in html_page(results)
+    assert with_tuning(read(results), tmp_path) == read(results)
+    assert 'id="tuning"' not in html_page(read(results))
     (tmp_path / "tuning.json").write_text(json.dumps(RECORD))
-    page = html_page(with_tuning(results, tmp_path))
+    page = html_page(read(with_tuning(read(results), tmp_path)))
     assert 'id="tuning"' in page
     assert "1000, 1001" in page
 
@@ -54,7 +55,7 @@ def test_tuned_and_untuned_rows_are_named(results: Results) -> None:
     for card in results["cards"]:
         card["tuned"] = card["method"] == "ssd"
         card["defaults"] = card["method"] == "finetune"
-    notes = sections(results)[0].notes
+    notes = sections(read(results))[0].notes
     assert "options tuned on other forget sets and seeds: ssd" in notes
     assert any(note.startswith("finetune ran with default settings") for note in notes)
 
@@ -63,5 +64,5 @@ def test_warnings_that_differ_in_numbers_are_one_note(results: Results) -> None:
     for card in results["cards"]:
         if card["method"] == "ssd":
             card["warnings"] = [f"nothing above {card['pair']}.5e-3 was selected"]
-    notes = [note for note in sections(results)[0].notes if "selected" in note]
+    notes = [note for note in sections(read(results))[0].notes if "selected" in note]
     assert notes == ["ssd: nothing above 0.5e-3 was selected (3 pairs, each with its own numbers)"]

@@ -1,0 +1,1 @@
+"""The record of a study: cards, rows, verdicts, and what is computed from them; no torch."""

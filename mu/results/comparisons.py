@@ -1,0 +1,194 @@
+"""What is said by comparing rows pair by pair: with the null method, with another set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from mu.results.card import Card, Facts
+from mu.results.estimate import Estimate
+from mu.results.format import finite
+from mu.results.words import NULL, ORACLE, REFERENCES
+
+if TYPE_CHECKING:
+    from mu.results.results import Results
+
+ByPair = Mapping[int, float]
+Scores = Mapping[str, Facts]
+SEEN = {"forget", "retain"}  # parts that some model was trained on
+SIZES = 0.1  # sets whose sizes differ by a larger share are not compared
+
+
+def paired(own: ByPair, base: ByPair) -> Estimate:
+    """The mean of own − base over the pairs that have both, with its error."""
+    from mu.results.intervals import estimate  # NumPy, which few pages need
+
+    return estimate([own[pair] - base[pair] for pair in sorted(own) if pair in base])
+
+
+def word(found: Estimate, below: str, above: str) -> str:
+    """What a paired difference says: surely below 0, surely above, or ``undecided``."""
+    low, high = found.interval()
+    return above if low > 0 else below if high < 0 else "undecided"
+
+
+def by_pair(cards: Iterable[Card], read: Callable[[Card], float | None]) -> dict[int, float]:
+    """One number of each card that has it, by pair."""
+    return {card.pair: value for card in cards if (value := read(card)) is not None}
+
+
+def gains(
+    cards: Sequence[Card], metrics: Sequence[str], scores: Scores
+) -> dict[str, dict[str, Estimate]]:
+    """How much nearer to the oracle each method is than the null method, by method and score.
+
+    The distance of a score is |value − mean of the oracles| in each pair; of a score that is a
+    distance to the oracles, its value. A gain is the distance of the null method − that of the
+    method: positive is nearer. With fewer than two pairs there is nothing to say.
+
+    Args:
+        cards: Those of one step of one request.
+        metrics: The scores to compare.
+        scores: What the panel says of them.
+
+    Returns:
+        Empty where the null method is not among the rows.
+    """
+    done = [card for card in cards if not card.error]
+    found: dict[str, dict[str, Estimate]] = {}
+    if not any(card.method == NULL for card in done):
+        return found
+    for method in dict.fromkeys(card.method for card in done):
+        if method in (*REFERENCES, NULL):
+            continue
+        for metric in metrics:
+            better = scores.get(metric, {}).get("better")
+            null, own = (_distances(done, name, metric, better) for name in (NULL, method))
+            gain = paired(null, own)
+            if gain.n > 1:
+                found.setdefault(method, {})[metric] = gain
+    return found
+
+
+def _distances(cards: Sequence[Card], method: str, metric: str, better: str | None) -> ByPair:
+    """How far the values of a method are from the oracles of their pairs."""
+
+    def distance(card: Card) -> float | None:
+        value, oracles = card.number(metric), card.oracle_values(metric)
+        if value is None or better == "lower":
+            return value
+        if better == "higher":
+            return -value
+        return abs(value - fmean(oracles)) if oracles else None
+
+    return by_pair((card for card in cards if card.method == method), distance)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Sets against one of them, the baseline, pair by pair.
+
+    Attributes:
+        base: Name of the baseline.
+        level: Title of the score that says what the oracle knows of a set.
+        gap: Title of the score that says how far a method ends from its oracle.
+        columns: The oracle, then the methods.
+        rows: Another set, and a paired difference from the baseline per column.
+    """
+
+    base: str
+    level: str
+    gap: str
+    columns: list[str]
+    rows: list[tuple[str, list[Estimate]]]
+
+
+def contrasts(results: Results) -> list[Contrast]:
+    """One a block and baseline, where models select."""
+    found = []
+    for entry in results.overlaps or ():
+        cards = [
+            card
+            for card in results.cards
+            if card.block == entry["block"] and card.request in entry["names"]
+        ]
+        for base in entry.get("baselines") or ():
+            names = [name for name in _of_size(base, entry["names"], cards) if name != base]
+            done = [card for card in cards if not card.error]
+            one = _contrast(base, names, done, results.scores(done[0])) if done and names else None
+            found += [one] if one else []
+    return found
+
+
+def _of_size(base: str, names: Sequence[str], cards: Sequence[Card]) -> list[str]:
+    """The sets about as large as that of the baseline: a larger one is harder or easier anyway."""
+    sizes = {card.request: card.n_forget or 0 for card in cards}
+    wanted = sizes.get(base, 0)
+    return [n for n in names if abs(sizes.get(n, wanted) - wanted) <= SIZES * wanted]
+
+
+def _contrast(base: str, names: list[str], cards: list[Card], scores: Scores) -> Contrast | None:
+    known = {name for card in cards for name in card.values}
+    scores = {name: facts for name, facts in scores.items() if name in known}
+    level, gap = _level(scores), _gap(scores)
+    if level is None or gap is None:
+        return None
+    methods = [m for m in dict.fromkeys(c.method for c in cards) if m not in REFERENCES]
+
+    def read(card: Card) -> float | None:
+        if card.method != ORACLE:
+            return card.number(gap)
+        values = card.oracle_values(level)
+        return fmean(values) if values else None
+
+    def of(method: str, request: str) -> dict[int, float]:
+        return by_pair((c for c in cards if c.method == method and c.request == request), read)
+
+    columns = [ORACLE, *methods]
+    rows = [(name, [paired(of(one, name), of(one, base)) for one in columns]) for name in names]
+    return Contrast(base, scores[level]["title"], scores[gap]["title"], columns, rows)
+
+
+def _level(scores: Scores) -> str | None:
+    """The score that says what a model knows of the set: a forgetting one, without unseen data.
+
+    The last, for panels go from accuracies, in which many sets are alike, to losses.
+    """
+    found = [
+        name
+        for name, facts in scores.items()
+        if facts["family"] == "forgetting" and {"forget"} <= set(facts["reads"]) <= SEEN
+    ]
+    return _headline(found, scores)[-1] if found else None
+
+
+def _gap(scores: Scores) -> str | None:
+    """How far a method ends from its oracle: a summary, else the first distance on the set."""
+    lower = {name: facts for name, facts in scores.items() if facts["better"] == "lower"}
+    sums = [name for name, facts in lower.items() if facts["family"] == "summary"]
+    apart = [
+        name
+        for name, facts in lower.items()
+        if facts["family"] == "distance" and facts["reads"] == ["forget"]
+    ]
+    return next(iter([*sums, *_headline(apart, scores)]), None)
+
+
+def _headline(names: list[str], scores: Scores) -> list[str]:
+    """Those of the headline; all where none is."""
+    return [name for name in names if scores[name]["headline"]] or names
+
+
+def search_gain(found: Sequence[Mapping[str, Any]]) -> Estimate:
+    """Paired difference between a search and one pass: below 0, harder than one pass.
+
+    Args:
+        found: What the searches of the pairs report.
+    """
+    search, one_pass = (
+        {pair: v for pair, one in enumerate(found) if (v := finite(one.get(name))) is not None}
+        for name in ("value", "value_one_pass")
+    )
+    return paired(search, one_pass)

@@ -1,0 +1,167 @@
+"""How a number, an interval, a share and a foreign name are written, in every table alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mu.results.rows import Row
+
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+
+Limits = Sequence[float | None] | None  # least and most a score can be
+
+
+def finite(value: object) -> float | None:
+    """The value as a float, or None where there is no finite number.
+
+    >>> finite(0.5), finite(float("nan")), finite(None)
+    (0.5, None, None)
+    """
+    if value is None or isinstance(value, (str, bool)):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def decimals(value: float) -> int:
+    """Decimals that keep a column narrow: three below ten, then fewer."""
+    size = abs(value)
+    return 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
+
+
+def number(value: object, places: int | None = None, sign: bool = False) -> str:
+    """One number for people, with a real minus; `NOTHING` where there is none.
+
+    >>> number(0.98274), number(12.3456), number(0.2, sign=True), number(3.2e9)
+    ('0.983', '12.35', '+0.200', '3.2e9')
+    """
+    found = finite(value)
+    if found is None:
+        return NOTHING
+    if abs(found) >= 1e5:
+        mantissa, exponent = f"{found:.1e}".split("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", MINUS)
+    text = f"{found:+.{decimals(found) if places is None else places}f}"
+    if not float(text) or (text[0] == "+" and not sign):
+        text = text[1:]
+    return text.replace("-", MINUS)
+
+
+def interval(low: object, high: object, sign: bool = False) -> str:
+    """A 95 % interval in brackets, or nothing where one pair gives none.
+
+    >>> interval(0.1, 0.25), interval(None, None)
+    ('[0.100, 0.250]', '')
+    """
+    if finite(low) is None or finite(high) is None:
+        return ""
+    return f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"
+
+
+def shown_interval(row: Row, limits: Limits = None) -> tuple[float | None, float | None]:
+    """``low`` and ``high`` of a row, cut to what its score can reach: to print and draw only.
+
+    A t interval of a proportion near 1 passes 1. Files, gaps, tests and half widths keep the uncut
+    one, since its width is what is known of the error.
+
+    Args:
+        row: An aggregate row.
+        limits: The ``range`` of its score; without it nothing is cut.
+
+    >>> from types import SimpleNamespace
+    >>> shown_interval(SimpleNamespace(mean=0.99, low=0.95, high=1.03), [0.0, 1.0])
+    (0.95, 1.0)
+    """
+    bottom, top = limits or (None, None)
+    mean, low, high = row.mean, row.low, row.high
+    if mean is None or low is None or high is None:
+        return None, None
+    if bottom is not None and bottom <= mean:
+        low = max(low, bottom)
+    if top is not None and mean <= top:
+        high = min(high, top)
+    return low, high
+
+
+def mean_interval(row: Row | None, limits: Limits = None) -> str:
+    """``mean [low, high]`` of one aggregate row, the interval as `shown_interval` has it.
+
+    >>> from types import SimpleNamespace
+    >>> mean_interval(SimpleNamespace(mean=0.9, low=0.674, high=1.126), [0.0, 1.0])
+    '0.900 [0.674, 1.000]'
+    """
+    if row is None:
+        return NOTHING
+    return f"{number(row.mean)} {interval(*shown_interval(row, limits))}".rstrip()
+
+
+def gap_interval(row: Row | None) -> str:
+    """``gap [low, high]`` to the oracle of one aggregate row, signed."""
+    if row is None or row.gap is None:
+        return NOTHING
+    bounds = interval(row.gap_low, row.gap_high, sign=True)
+    return f"{number(row.gap, sign=True)} {bounds}".rstrip()
+
+
+def half_width(row: Row) -> float | None:
+    """Half the 95 % interval of a row, None where there is none."""
+    return None if row.low is None or row.high is None else (row.high - row.low) / 2
+
+
+def plus_minus(row: Row | None, sign: str = " ± ") -> str:
+    """``mean ± half-width`` with as many decimals on both sides.
+
+    The sign ``"±."`` is for narrow places: it takes the zero before the point of the half-width.
+
+    >>> from types import SimpleNamespace
+    >>> row = SimpleNamespace(mean=0.5, low=0.4, high=0.6)
+    >>> plus_minus(row), plus_minus(row, "±.")
+    ('0.500 ± 0.100', '0.500±.100')
+    """
+    if row is None or row.mean is None:
+        return NOTHING
+    half = half_width(row)
+    if half is None:
+        return number(row.mean)
+    width = number(half, decimals(row.mean))
+    if sign == "±.":
+        sign, width = "±", width.removeprefix("0")
+    return f"{number(row.mean)}{sign}{width}"
+
+
+def share(value: object) -> str:
+    """A share of retraining in per cent.
+
+    >>> share(1.0), share(0.034), share(0.0002), share(0)
+    ('100 %', '3.4 %', '<0.1 %', '0 %')
+    """
+    found = finite(value)
+    if found is None:
+        return NOTHING
+    percent = 100 * found
+    if 0 < percent < 0.1:
+        return "<0.1 %"
+    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and its noun.
+
+    >>> plural(1, "pair"), plural(3, "pair")
+    ('1 pair', '3 pairs')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def printable(text: object) -> str:
+    r"""The text on one line, with control characters (a terminal would obey them) replaced.
+
+    >>> printable("a\x1b[31mb\nc")
+    'a?[31mb c'
+    """
+    return "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))

@@ -1,0 +1,123 @@
+"""Means over pairs (training seed, forget set) with honest t intervals, tests and corrections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mu.evaluation.signals import Floats
+from mu.results.estimate import NAN, Estimate
+
+ROUNDING = 1e-12  # differences below this, relative to values around 1, are rounding
+
+
+def _spread(values: Floats) -> float:
+    """Return the standard deviation (n - 1), exactly 0 where values differ by rounding only."""
+    if np.ptp(values) <= ROUNDING * max(1.0, float(np.abs(values).max())):
+        return 0.0
+    return float(np.std(values, ddof=1))
+
+
+def _by(labels: Sequence[Hashable], values: Floats) -> Floats:
+    """Return the mean of the values under each distinct label."""
+    groups: dict[Hashable, list[float]] = {}
+    for label, value in zip(labels, values, strict=True):
+        groups.setdefault(label, []).append(float(value))
+    return np.array([np.mean(group) for group in groups.values()])
+
+
+def estimate(
+    values: ArrayLike,
+    seeds: Sequence[Hashable] | None = None,
+    sets: Sequence[Hashable] | None = None,
+) -> Estimate:
+    """Return the mean of finite values over units of replication, with its standard error.
+
+    Values with the same seed and set are averaged first. One set for all: units are the seeds,
+    the result is conditional on that set. Every pair its own seed and set: units are the pairs.
+    Otherwise (crossed) n = min(distinct seeds, distinct sets): values are averaged within the
+    scarcer factor, and the squared error is the sum of both factors' (means over seeds, means over
+    sets), since either alone ignores the other's variance.
+
+    Args:
+        values: (m,); entries that are not finite are dropped.
+        seeds: (m,) training seed of each value; None: all distinct.
+        sets: (m,) forget set of each value; None: all distinct.
+    """
+    array = np.asarray(values, dtype=np.float64).ravel()
+    kept = [place for place in range(len(array)) if math.isfinite(array[place])]
+    if not kept:
+        return Estimate()
+    seed = [place if seeds is None else seeds[place] for place in kept]
+    group = [place if sets is None else sets[place] for place in kept]
+    cells = list(dict.fromkeys(zip(seed, group, strict=True)))
+    cell = _by(list(zip(seed, group, strict=True)), array[kept])
+    over_seeds, over_sets = (_by([key[factor] for key in cells], cell) for factor in (0, 1))
+    units = over_seeds if len(over_sets) == 1 or len(over_seeds) <= len(over_sets) else over_sets
+    mean, n = float(units.mean()), len(units)
+    if n < 2:
+        return Estimate(mean, n=n)
+    if len(over_sets) == 1 or len(over_seeds) == len(over_sets) == len(cells):
+        return Estimate(mean, _spread(units) / math.sqrt(n), n - 1, n)
+    variance = sum(_spread(side) ** 2 / len(side) for side in (over_seeds, over_sets))
+    return Estimate(mean, math.sqrt(variance), n - 1, n)
+
+
+def gap_estimate(
+    values: Sequence[float],
+    oracle_values: Sequence[Sequence[float]],
+    shared_oracles: bool = False,
+    seeds: Sequence[Hashable] | None = None,
+    sets: Sequence[Hashable] | None = None,
+) -> Estimate:
+    """Return the mean over pairs of value - mean of the pair's own oracles.
+
+    Args:
+        values: one per pair.
+        oracle_values: per pair the values of its k oracles.
+        shared_oracles: all pairs have the same k oracles, whose error then does not average out:
+            their variance ÷ k is added to the squared standard error.
+        seeds: as in `estimate`.
+        sets: as in `estimate`.
+
+    Raises:
+        ValueError: if there is not one list of oracle values per value.
+
+    Example:
+        >>> gap_estimate([0.5, 0.75], [[0.25, 0.25], [0.5, 0.5]]).interval()
+        (0.25, 0.25)
+    """
+    if len(values) != len(oracle_values):
+        raise ValueError(f"{len(values)} values, but oracles of {len(oracle_values)} pairs")
+    gaps = []
+    for value, oracles in zip(values, oracle_values, strict=True):
+        finite = [oracle for oracle in oracles if math.isfinite(oracle)]
+        target = float(np.mean(finite)) if finite else NAN
+        rounding = abs(value - target) <= ROUNDING * max(1.0, abs(value))
+        gaps.append(0.0 if rounding else value - target)
+    found = estimate(gaps, seeds, sets)
+    if not shared_oracles or found.n < 2:
+        return found
+    known = [[x for x in oracles if math.isfinite(x)] for oracles in oracle_values]
+    longest = np.array(max(known, key=len))
+    if len(longest) < 2:  # the error of a single shared oracle is unknown, not 0
+        return Estimate(found.mean, n=found.n)
+    return found.plus(_spread(longest) ** 2 / len(longest), len(longest) - 1)
+
+
+def holm(pvalues: ArrayLike) -> Floats:
+    """Return Holm's (1979) step-down adjusted p-values, in the order given; nan stay nan.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03]).tolist()
+        [0.03, 0.06, 0.06]
+    """
+    raw = np.asarray(pvalues, dtype=np.float64).ravel()
+    adjusted = np.full(len(raw), NAN)
+    order = np.argsort(raw, kind="stable")[: int(np.isfinite(raw).sum())]
+    steps = raw[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted

@@ -1,0 +1,73 @@
+"""What a panel says of its scores: titles, kinds, headline and margins, without computing any."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mu.evaluation.build import instantiated
+from mu.evaluation.derived import Derived, build_derived
+from mu.evaluation.score import Score
+from mu.evaluation.scoring import build_scores
+from mu.evaluation.signals import PARTS
+
+COSTS = {
+    "weight_distance": "‖Δθ‖",
+    "cost/passes": "passes",
+    "cost/passes_request": "passes, request",
+    "cost/passes_so_far": "passes so far",
+    "cost/seconds_request": "seconds",
+    "cost/seconds_setup": "set-up s",
+}
+
+
+def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of each score of a panel, as plain data.
+
+    They are title, kind, better, range, headline, margin, family, public (its name in W&B),
+    complement and reads, the parts of the split it looks at.
+
+    Derived scores follow the panel's own. Costs come last, ‖Δθ‖ among them: how far the weights
+    moved says nothing about what is forgotten and gets no verdict.
+
+    Raises:
+        UsageError: A score, a derived score or a detail cannot be made from its configuration.
+    """
+    instantiated(evaluation.get("details") or {}, "detail")
+    headline, margins = evaluation.get("headline", []), evaluation.get("margins", {})
+    scores, derived = build_scores(evaluation), build_derived(evaluation)
+    every: dict[str, Score | Derived] = {**scores, **derived}
+    reads = {name: score.reads for name, score in scores.items()}
+    for name, one in derived.items():
+        reads[name] = frozenset().union(*(reads[needed] for needed in one.needs))
+    public = _public(every)
+    panel = {
+        name: {
+            "title": score.title or name,
+            "kind": score.kind,
+            "better": score.better,
+            "range": list(score.range),
+            "headline": name in headline,
+            "margin": margins.get(name),
+            "family": score.family,
+            "public": public[name],
+            "complement": score.complement,
+            "reads": [part for part in PARTS if part in reads[name]],
+        }
+        for name, score in every.items()
+    }
+    return {"scores": panel | {name: _cost(name, title) for name, title in COSTS.items()}}
+
+
+def _public(scores: Mapping[str, Score | Derived]) -> dict[str, str]:
+    """Names in W&B. Of two scores that measure alike only the first has the name they share."""
+    found: dict[str, str] = {}
+    for name, score in scores.items():
+        taken = score.public is None or score.public in found.values()
+        found[name] = f"score/{name}" if taken else str(score.public)
+    return found
+
+
+def _cost(name: str, title: str) -> dict[str, Any]:
+    public = f"score/{name}" if name == "weight_distance" else name
+    facts = {"title": title, "kind": "cost", "better": "lower", "headline": False}
+    facts |= {"range": [0.0, None], "margin": None}
+    return facts | {"family": "cost", "public": public, "complement": False, "reads": []}

@@ -1,0 +1,161 @@
+"""Everything known of an experiment: its cards, what its scores are, and the rows made of them."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from mu.errors import UsageError
+from mu.results.card import SCHEMA, Card, Facts
+from mu.results.legacy import complete, original
+from mu.results.rows import Row, Verdict
+
+FIELDS: dict[str, type] = {
+    "experiment": str,
+    "title": str,
+    "panel": dict,
+    "cards": list,
+    "rows": list,
+    "verdicts": list,
+}
+OPTIONAL = ("description", "command", "classes", "overlaps", "tuning")
+
+
+class ResultsError(UsageError, ValueError):
+    """A folder holds no results that this version can read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What ``results.json`` holds.
+
+    Attributes:
+        experiment, title, description, command: What was run, in words, and how.
+        panels: What each panel says of its scores, by name; old ones are completed when read.
+        cards: One a row, pair and request.
+        rows, verdicts: What `tabulated` makes of them.
+        classes: Names of the classes by data set, where they are known.
+        overlaps: How far selected sets agree, an entry a block in which models select.
+        tuning: The record of ``mu tune`` that lay beside the results.
+    """
+
+    experiment: str
+    title: str
+    description: str = ""
+    command: str = ""
+    panels: Mapping[str, Facts]
+    cards: Sequence[Card]
+    rows: Sequence[Row] = ()
+    verdicts: Sequence[Verdict] = ()
+    classes: Mapping[str, Sequence[str] | None] | None = None
+    overlaps: Sequence[Facts] | None = None
+    tuning: Facts | None = None
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> Self:
+        """The results that `plain` wrote.
+
+        Raises:
+            ResultsError: A field is missing or unknown, or a record has other fields than such a
+                record has.
+        """
+        schema = plain.get("schema")
+        if schema != SCHEMA:
+            raise ResultsError(f"schema {schema!r}; this version reads schema {SCHEMA}")
+        for name, wanted in FIELDS.items():
+            if not isinstance(plain.get(name), wanted):
+                raise ResultsError(f"no {name} ({wanted.__name__} expected)")
+        for name in plain:
+            if name not in ("schema", *FIELDS, *OPTIONAL):
+                raise ResultsError(f"the unknown field {name!r}")
+        about = {name: plain[name] for name in ("experiment", "title", *OPTIONAL) if name in plain}
+        try:
+            return cls(
+                panels=complete(plain["panel"]),
+                cards=[Card.read(one) for one in plain["cards"]],
+                rows=[Row(**one) for one in plain["rows"]],
+                verdicts=[Verdict(**one) for one in plain["verdicts"]],
+                **about,
+            )
+        except (TypeError, UsageError) as error:
+            raise ResultsError(f"a record of another kind: {error}") from error
+
+    def plain(self) -> dict[str, Any]:
+        """The results as they are written."""
+        last = {name: getattr(self, name) for name in ("classes", "overlaps", "tuning")}
+        return {
+            "schema": SCHEMA,
+            "experiment": self.experiment,
+            "title": self.title,
+            "description": self.description,
+            "command": self.command,
+            "panel": original(self.panels),
+            "cards": [card.plain() for card in self.cards],
+            "rows": [asdict(row) for row in self.rows],
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            **{name: value for name, value in last.items() if value is not None},
+        }
+
+    def scores(self, card: Card) -> Mapping[str, Facts]:
+        """What the panel of a card says of its scores."""
+        found: Mapping[str, Facts] = self.panels.get(card.panel, {}).get("scores", {})
+        return found
+
+
+def tabulated(results: Results) -> Results:
+    """The same results with rows and verdicts computed anew from their cards."""
+    from mu.results.verdicts import aggregate, verdicts  # SciPy, which no cached run needs
+
+    rows: list[Row] = []
+    words: list[Verdict] = []
+    for index in sorted({card.block for card in results.cards}):
+        cards = [card for card in results.cards if card.block == index]
+        panel = results.panels[cards[0].panel]
+        own = aggregate(cards, panel)
+        rows += own
+        words += verdicts(own, panel, cards)
+    return replace(results, rows=rows, verdicts=words)
+
+
+def json_text(results: Results) -> str:
+    """The results as strict JSON: what is not a finite number becomes null."""
+    return (
+        json.dumps(_strict(results.plain()), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
+
+
+def _strict(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _strict(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(entry) for entry in value]
+    if hasattr(value, "tolist"):  # numpy, which need not be imported for that
+        return _strict(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_results(path: Path) -> Results:
+    """Read what a run left.
+
+    Args:
+        path: The folder of an experiment, or its ``results.json``.
+
+    Raises:
+        ResultsError: When there is no such file, it is not JSON, or this version cannot read it.
+    """
+    file = path / "results.json" if path.is_dir() or path.suffix != ".json" else path
+    try:
+        plain = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        kind = "no results.json in" if path.is_dir() else "no such folder or file:"
+        raise ResultsError(f"{kind} {path}") from None
+    except OSError as error:
+        raise ResultsError(f"cannot read {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise ResultsError(f"{file} is not JSON: {error}") from None
+    try:
+        return Results.read(plain if isinstance(plain, dict) else {})
+    except ResultsError as error:
+        raise ResultsError(f"{file} has {error}") from error

@@ -1,0 +1,74 @@
+"""What ``mu run``, ``mu plan`` and ``mu tune`` take, for people; ``--help`` imports no more."""
+
+_NAMED = """\
+NAME is one of mu list experiments, or a path to a YAML file of your own.
+"""
+_KEYS = """\
+Keys that choose:
+  methods=ssd,iau     rows; also methods that the experiment does not name
+  requests=a,b        forget sets; requests=ids.txt takes the ids in a file
+  seeds=3             pairs 0, 1, 2; seeds=0,4 takes these two, seed=4 this one
+  oracles=3           retrained models of each pair
+  scale=small         a smaller version that the experiment describes
+  mode=smoke          a version of any experiment: mu list modes
+  oracle_at=[1,5]     requests in a row after which everything is scored
+  sequence=cumulative each request in a row starts from the original
+
+Keys that replace, in every block that has them:
+  model=resnet20      a choice: data, model, recipe, evaluation (mu list ...)
+  recipe.epochs=3     a value of it; so also data.KEY, model.KEY, ...
+  method.alpha=5      an option of the methods
+  request.label=2     an option of the forget sets
+
+Models of your own; {pair}, {request}, {step} in a name tell files apart:
+  weights=FILE        a model that was unlearned elsewhere, beside the others
+  original=FILE       the model that is to forget, in place of training it
+
+Where it runs, which changes no number:
+  compute=slurm       or ray, local; compute.workers=4  compute.device=cuda
+"""
+RUN = f"""\
+usage: mu run NAME [key=value ...] [out=DIR]
+
+Runs an experiment, but for what is in the store already; prints its tables and
+writes them, the cards and a page (report.html) into DIR: results/NAME.
+{_NAMED}
+{_KEYS}\
+  track=wandb         mirrors the results to Weights & Biases
+  out=DIR             where the results go
+
+Example:
+  mu run quickstart methods=ssd,finetune seeds=2 method.lr=0.01
+
+Exit code: 0, 1 when a row failed, 2 for a wrong word, 130 after Ctrl-C.
+"""
+PLAN = f"""\
+usage: mu plan NAME [key=value ...]
+
+Says what mu run would do with the same words: steps that are in the store,
+steps to run, the minutes they take; for training that was never timed, a few
+batches are timed now.
+{_NAMED}
+{_KEYS}
+Example:
+  mu plan quickstart methods=ssd,finetune seeds=2
+"""
+TUNE = f"""\
+usage: mu tune NAME [methods=a,b] [trials=20] [write=true] [out=DIR]
+               [key=value ...]
+
+Tries options of each method that has a section 'search' in its YAML, on the
+seeds and forget sets under 'tuning' of the experiment, and writes the best for
+each data set, model and kind of request into the method's YAML (section
+'tuned', which mu run then uses) and every trial into DIR/tuning.json.
+{_NAMED}
+Keys of its own:
+  trials=20           options tried of each method, its defaults first
+  write=false         leaves the YAML as it is
+  out=DIR             where tuning.json goes: results/NAME
+
+{_KEYS}
+Example:
+  mu tune baselines_cifar10 scale=small methods=scrub trials=10 write=false
+"""
+HELP = {"run": RUN, "plan": PLAN, "tune": TUNE}

@@ -1,0 +1,127 @@
+"""Samples drawn from a part."""
+
+import numpy as np
+import pytest
+import torch
+from cases import CASES
+
+from mu.data.base import Batch, TensorData
+from mu.errors import UsageError
+from mu.models.base import as_batch
+from mu.parts.draw import chosen, drawn, torch_order
+from mu.parts.part import DataPart, LoaderPart
+from mu.parts.rows import gathered
+from mu.parts.whole_classes import labels_of
+
+X, Y = torch.arange(24.0).view(12, 2), torch.arange(12) % 3
+IDS = np.array([1, 2, 4, 7, 8, 11])
+
+
+def parts():
+    empty = np.array([], np.int64)
+    data = TensorData(X, Y, train=np.arange(12), validation=empty, test=empty)
+    loader = [(X[IDS[:4]], Y[IDS[:4]]), (X[IDS[4:]], Y[IDS[4:]])]
+    return [DataPart(data, IDS, data.without({}).view), LoaderPart((loader,))]
+
+
+def as_loader(part):
+    return LoaderPart(([(batch.x, batch.y) for batch in part.batches(batch_size=16)],))
+
+
+def test_a_count_is_drawn_from_everything_and_nothing_twice():
+    loader = [
+        Batch(torch.arange(a, a + 10.0), torch.zeros(10), torch.arange(a, a + 10))
+        for a in range(0, 100, 10)
+    ]
+    found = [
+        torch.cat([b.index for b in drawn(LoaderPart((loader,)), seed, count=8).batches()])
+        for seed in range(50)
+    ]
+    assert all(len(set(ids.tolist())) == 8 for ids in found)
+    assert len(set(torch.cat(found).tolist())) > 90
+    part = CASES["images"]().parts()["retain"]
+    ids = drawn(part, 0, count=10).ids
+    assert len(ids) == 10 and np.isin(ids, part.ids).all()
+    assert not np.array_equal(ids, drawn(part, 1, count=10).ids)
+
+
+@pytest.mark.parametrize("part", parts(), ids=["data", "loader"])
+def test_where_nothing_is_to_be_left_out_the_part_is_as_it_was(part):
+    assert drawn(part, 0) is part
+    assert drawn(part, 0, share=1, per_class=True) is part
+
+
+def test_a_share_is_of_each_class():
+    labels = np.array([0] * 10 + [1] * 4 + [5])
+    rows = chosen(labels, torch_order(0), share=0.5)
+    assert np.bincount(labels[rows]).tolist() == [5, 2, 0, 0, 0, 1]
+    assert len(np.unique(rows)) == len(rows)
+    assert np.sort(chosen(labels, torch_order(0), share=1.0)).tolist() == list(range(15))
+
+
+@pytest.mark.parametrize("part", parts(), ids=["data", "loader"])
+@pytest.mark.parametrize("order", [None, torch_order(0)])
+def test_a_part_cut_down_keeps_a_share_of_each_class(part, order):
+    few = drawn(part, 0, share=0.5, per_class=True, batch_size=4, order=order)
+    x, y, _ = gathered(few)
+    assert y.bincount().tolist() == [0, 2, 2]
+    assert all(any(torch.equal(one, own) for own in X[IDS]) for one in x)
+
+
+@pytest.mark.parametrize("part", parts(), ids=["data", "loader"])
+def test_a_share_of_all_together(part):
+    x, _, _ = gathered(drawn(part, 0, share=0.4))
+    assert len(x.unique(dim=0)) == 2
+
+
+@pytest.mark.parametrize("form", [lambda part: part, as_loader])
+@pytest.mark.parametrize("count", [3, 1000])
+def test_few_of_each_class(form, count):
+    part = CASES["images"]().parts()["retain"]
+    few = drawn(form(part), 1, count=count, per_class=True, batch_size=8)
+    labels = labels_of(few)
+    wanted = np.minimum(count, np.bincount(labels_of(part).numpy()))
+    assert torch.bincount(labels).tolist() == wanted.tolist()
+    again = drawn(form(part), 1, count=count, per_class=True, batch_size=8)
+    assert torch.equal(labels, labels_of(again))
+
+
+def test_a_loaders_first_samples_are_shuffled_and_keep_their_labels():
+    labels = torch.tensor([0] * 6 + [1] * 6)
+    x = torch.arange(12.0)[:, None]
+    part = LoaderPart((list(zip(x.split(4), labels.split(4), strict=True)),))
+    few = drawn(part, 0, count=5, per_class=True, batch_size=4)
+    batches = [as_batch(b) for b in few.batches()]
+    assert [len(b) for b in batches] == [4, 4, 2]
+    x, y = torch.cat([b.x for b in batches])[:, 0], torch.cat([b.y for b in batches])
+    assert torch.equal(y, labels[x.long()])
+    assert y.tolist() != sorted(y.tolist())
+    assert sorted(x.tolist()) == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+
+
+def test_of_classes_that_are_missing_nothing_is_taken():
+    part = parts()[0]
+    assert labels_of(drawn(part, 0, per_class=True, missing=[1])).unique().tolist() == [2]
+    with pytest.raises(UsageError, match=r"missing=\[1, 2\] leaves no class"):
+        drawn(part, 0, per_class=True, missing=[1, 2])
+
+
+def test_a_graph_that_a_users_loader_holds_is_left_whole():
+    part = LoaderPart(([Batch(object(), torch.zeros(3), torch.arange(3))],))
+    assert drawn(part, 0, count=2) is part
+    with pytest.raises(UsageError, match="no tensors"):
+        drawn(part, 0, count=2, per_class=True)
+
+
+def test_orders_of_ids_are_those_of_before():
+    """Kept results hang on them."""
+    part = parts()[0]
+    assert (
+        drawn(part, 3, count=3).ids.tolist()
+        == np.sort(IDS[np.random.default_rng(3).permutation(6)[:3]]).tolist()
+    )
+    rng = np.random.default_rng([3, 7])
+    own = [rng.permutation(IDS[Y.numpy()[IDS] == label])[:2] for label in (1, 2)]
+    order = np.random.default_rng([3, 7]).permutation
+    found = drawn(part, 3, count=2, per_class=True, order=order).ids
+    assert found.tolist() == np.sort(np.concatenate(own)).tolist()

@@ -1,0 +1,92 @@
+"""Which methods come nearer to the oracle than the null method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from records import read
+
+from mu.reporting.layout import sections
+from mu.reporting.page import html_page
+from mu.reporting.scores import nearer
+from mu.reporting.section import Section
+from mu.results.comparisons import gains, paired, word
+from mu.results.estimate import Estimate
+
+Results = dict[str, Any]
+
+
+def section(results: Results) -> Section:
+    return sections(read(results))[0]
+
+
+def gained(results: Results) -> dict[str, dict[str, Estimate]]:
+    one = section(results)
+    return gains(one.cards, one.headline, one.scores)
+
+
+def with_null(results: Results) -> Results:
+    """The row of ``finetune`` becomes the null method; distances are known exactly."""
+    text = {"finetune": "utu"}
+    for part in ("cards", "rows"):
+        for row in results[part]:
+            row["method"] = text.get(row["method"], row["method"])
+    results["verdicts"] = [
+        verdict | {"method": text.get(verdict["method"], verdict["method"])}
+        for verdict in results["verdicts"]
+    ]
+    for card in results["cards"]:
+        if card["error"]:
+            continue
+        shift = {"utu": 0.10, "ssd": 0.04, "gradient_ascent": -0.2}.get(card["method"], 0.0)
+        shift += 0.001 * card["pair"] * (card["method"] == "utu")
+        for name in ("ua", "ta"):
+            oracles = [0.50, 0.52]
+            card["oracle"][name], card["values"][name] = oracles, 0.51 + shift
+    return results
+
+
+def test_without_the_null_method_nothing_is_said(results: Results) -> None:
+    assert gained(results) == {}
+    assert nearer(section(results)) is None
+
+
+def test_the_gain_is_the_paired_difference_of_the_distances(results: Results) -> None:
+    found = gained(with_null(results))
+    assert set(found) == {"ssd", "gradient_ascent"}
+    near, far = found["ssd"]["ua"], found["gradient_ascent"]["ua"]
+    assert near.mean == pytest.approx(0.061, abs=1e-6)  # pairs 0, 1, 2: 0.100, 0.101, 0.102
+    assert near.n == 3
+    low, high = near.interval()
+    assert low < near.mean < high
+    words = [word(one, "farther", "nearer") for one in (near, far)]
+    assert words == ["nearer", "farther"]
+
+
+def test_a_distance_to_the_oracles_is_its_own_value(results: Results) -> None:
+    results = with_null(results)
+    scores = next(iter(results["panel"].values()))["scores"]
+    scores["kl_forget"] |= {"headline": True, "better": "lower"}
+    for card in results["cards"]:
+        if not card["error"]:
+            card["values"]["kl_forget"] = {"utu": 0.5, "ssd": 0.2}.get(card["method"], 0.5)
+    found = gained(results)["ssd"]["kl_forget"]
+    assert found.mean == pytest.approx(0.3)
+
+
+def test_pairs_that_one_side_lacks_are_left_out() -> None:
+    found = paired({0: 1.0, 1: 3.0, 2: 9.0}, {1: 1.0, 0: 0.5, 3: 7.0})
+    assert (found.mean, found.n) == (1.25, 2)
+    assert paired({0: 1.0}, {1: 1.0}).n == 0
+
+
+def test_the_words_follow_from_the_interval() -> None:
+    for mean, said in ((0.1, "nearer"), (-0.1, "farther"), (0.01, "undecided")):
+        assert word(Estimate(mean, 0.01, 4, 5), "farther", "nearer") == said
+
+
+def test_the_page_shows_it(results: Results) -> None:
+    words = "<caption>Nearer to the oracle than utu"
+    before = html_page(read(results)).count(words)
+    assert html_page(read(with_null(results))).count(words) > before

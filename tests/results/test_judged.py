@@ -1,0 +1,41 @@
+"""What a search minimises, for every panel there is."""
+
+import pytest
+from records import read
+
+from mu.configuration.choices import choices, read_yaml
+from mu.results.judged import objective
+from mu.results.panel import describe_panel
+
+FILES = choices("evaluation")
+
+
+def results(scores, values):
+    """One cell whose oracles score 0.4 everywhere."""
+    oracle = {name: [0.4, 0.4] for name in values}
+    return read(
+        {"panel": {"p": {"scores": scores}}, "cards": [{"values": values, "oracle": oracle}]}
+    )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_objective_is_blind_to_test_data(name) -> None:
+    scores = describe_panel(read_yaml(FILES[name]))["scores"]
+    values = {score: 0.5 for score, facts in scores.items() if facts["kind"] != "cost"}
+    tested = [score for score in values if "test" in scores[score]["reads"]]
+    before = objective(results(scores, values))
+    assert (before is None) == (name == "continual")  # its whole headline is of test data
+    for score in tested:
+        assert objective(results(scores, values | {score: 0.9})) == before, score
+    assert objective(results(scores, values | dict.fromkeys(tested, 0.9))) == before
+    free = [score for score in values if score not in tested]
+    after = objective(results(scores, values | dict.fromkeys(free, 0.9)))
+    assert before is None or after != before
+
+
+def test_a_summary_is_taken_where_no_test_data_are_in_it() -> None:
+    scores = describe_panel(read_yaml(FILES["tuning"]))["scores"]
+    values = {"ua": 0.5, "ra": 0.5, "va": 0.5, "avg_gap": 0.03}
+    assert objective(results(scores, values)) == 0.03
+    scores["avg_gap"]["reads"] = ["test"]
+    assert objective(results(scores, values)) == pytest.approx(0.1)
