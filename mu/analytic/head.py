@@ -62,7 +62,7 @@ class AnalyticHead:
     inverse that has drifted is refined or made anew of the sums, which do not drift.
 
     Args:
-        in_features: d.
+        in_features: D.
         gamma: Ridge γ > 0 on a sum over rows, so that it does not grow with them.
         grid: Bits of a grid that features are rounded to. Sums then have no rounding at all, and
             the statistics after a request are bit for bit those of a head that never saw it; the

@@ -23,7 +23,7 @@ class Concepts:
     """Concepts of a data set; they serve every request.
 
     Attributes:
-        words: k concept words.
+        words: K concept words.
         vectors: (k, d) their vectors.
         weights: (C, k) how much each class is recognised by each.
         scores: (n, k) of the images they were learned from.

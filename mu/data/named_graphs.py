@@ -81,7 +81,7 @@ def collab() -> Graph:
     """ogbl-collab: collaborations of 235 868 authors, 128 dense features, no labels.
 
     Raises:
-        UsageError: ogb is not installed.
+        UsageError: Ogb is not installed.
     """
     try:
         from ogb.linkproppred import PygLinkPropPredDataset

@@ -1,7 +1,5 @@
 """Accuracies, pooled over samples, with entirely forgotten classes kept apart."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -16,7 +14,7 @@ GONE = frozenset({"forget", "before", "retain"})  # what `forgotten_classes` rea
 
 
 def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
-    """Return the share of rows whose largest logit is that of the label; nan for no rows.
+    """The share of rows whose largest logit is that of the label; nan for no rows.
 
     Args:
         logits: (n, C), or (n, 1) where class 1 is predicted when z > 0. Ties go to the lowest
@@ -24,7 +22,7 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
         labels: (n,) integers.
 
     Raises:
-        ValueError: if shapes disagree or the labels are floating point.
+        ValueError: If shapes disagree or the labels are floating point.
 
     Example:
         >>> accuracy([[2.0, 1.0], [0.0, 3.0]], [0, 0])
@@ -44,12 +42,12 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
 
 
 def accuracy_on(signals: Signals, ids: Ids) -> float:
-    """Return the accuracy on `ids`; nan for none of them or for a regression model."""
+    """The accuracy on `ids`; nan for none of them or for a regression model."""
     return accuracy(*signals.at(ids)) if signals.classifies else float("nan")
 
 
 def forgotten_classes(signals: Signals, split: Split) -> Array:
-    """Return the sorted classes that were forgotten at some request and are retained nowhere.
+    """The sorted classes that were forgotten at some request and are retained nowhere.
 
     Classes are those of `Split.classes`: a forgotten sub-class counts as one.
     """
@@ -58,7 +56,7 @@ def forgotten_classes(signals: Signals, split: Split) -> Array:
 
 
 def of_classes(signals: Signals, split: Split, ids: Ids, classes: Array, keep: bool = True) -> Ids:
-    """Return those of `ids` whose class is in `classes` (`keep=False`: is not).
+    """Those of `ids` whose class is in `classes` (`keep=False`: is not).
 
     Classes are those of `Split.classes`.
     """
@@ -80,7 +78,7 @@ class Accuracy(PartScore):
     }
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """Return the accuracy, in [0, 1]."""
+        """The accuracy, in [0, 1]."""
         return accuracy_on(signals, split.part(self.part))
 
 
@@ -95,7 +93,7 @@ class BeforeAccuracy(OwnScore):
     title: str = field(default="BA", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the accuracy, in [0, 1]; nan at the first request."""
+        """The accuracy, in [0, 1]; nan at the first request."""
         return accuracy_on(signals, split.before)
 
 
@@ -111,7 +109,7 @@ class UnlearningAccuracy(OwnScore):
     title: str = field(default="UA", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the error on D_f, in [0, 1]."""
+        """The error on D_f, in [0, 1]."""
         return 1.0 - accuracy_on(signals, split.forget)
 
 
@@ -131,7 +129,7 @@ class TestAccuracy(OwnScore):
     kind: str = field(default="utility", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the accuracy, in [0, 1]."""
+        """The accuracy, in [0, 1]."""
         gone = forgotten_classes(signals, split)
         return accuracy_on(signals, of_classes(signals, split, split.test, gone, keep=False))
 
@@ -147,6 +145,6 @@ class ForgottenClassAccuracy(OwnScore):
     title: str = field(default="TA forgotten", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the accuracy, in [0, 1]; nan when no class is gone."""
+        """The accuracy, in [0, 1]; nan when no class is gone."""
         gone = forgotten_classes(signals, split)
         return accuracy_on(signals, of_classes(signals, split, split.test, gone))

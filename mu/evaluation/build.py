@@ -1,7 +1,5 @@
 """From the configurations of a panel to its scores, derived scores and details."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,14 +7,14 @@ from mu.errors import UsageError
 
 
 def instantiated(configs: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Return what named configurations, each with its `_target_`, stand for.
+    """What named configurations, each with its `_target_`, stand for.
 
     Args:
-        configs: by name.
-        what: what they are, for messages.
+        configs: By name.
+        what: What they are, for messages.
 
     Raises:
-        UsageError: one cannot be made; the message names it and says why.
+        UsageError: One cannot be made; the message names it and says why.
     """
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate

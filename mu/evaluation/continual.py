@@ -1,7 +1,5 @@
 """Scores of continual forgetting: test accuracy by when a class was forgotten, and H."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -61,13 +59,13 @@ class ClassesForgotten(OwnScore):
             raise ValueError(f"when={self.when!r} is neither 'now' nor 'earlier'")
 
     def classes(self, signals: Signals, split: Split) -> Array:
-        """Return the classes that left then."""
+        """The classes that left then."""
         gone = forgotten_classes(signals, split)
         now = np.intersect1d(gone, split.classes(signals, split.forget))
         return now if self.when == "now" else np.setdiff1d(gone, now)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the accuracy, in [0, 1]; nan when no class left then."""
+        """The accuracy, in [0, 1]; nan when no class left then."""
         return accuracy_on(
             signals, of_classes(signals, split, split.test, self.classes(signals, split))
         )
@@ -85,7 +83,7 @@ class ClassesNamed(OwnScore):
     kind: str = field(default="utility", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the accuracy, in [0, 1]; nan for no classes."""
+        """The accuracy, in [0, 1]; nan for no classes."""
         return accuracy_on(
             signals, of_classes(signals, split, split.test, np.asarray(self.labels, dtype=int))
         )
@@ -105,7 +103,7 @@ class HMean(Score):
     title: str = field(default="H", kw_only=True)
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """Return H, in [0, 1]; nan without an original or where no class left."""
+        """H, in [0, 1]; nan without an original or where no class left."""
         left = ClassesForgotten()
         if peers.original is None or not len(left.classes(signals, split)):
             return float("nan")

@@ -5,8 +5,6 @@ graphs one encoder pass over the view counts as one sample. Passes are machine-f
 into what serves many requests (set-up) and what each request takes. Names start with `cost/`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 SETUP = ("forward_setup", "backward_setup")  # of forward and backward: what serves many requests
@@ -16,10 +14,10 @@ Cost = Mapping[str, float]
 
 
 def passes(cost: Cost) -> float:
-    """Return the samples that went forward plus those that went backward; missing counts are 0.
+    """The samples that went forward plus those that went backward; missing counts are 0.
 
     Raises:
-        ValueError: for an unknown key or a negative count.
+        ValueError: For an unknown key or a negative count.
     """
     unknown = sorted(set(cost) - set(KEYS))
     if unknown:
@@ -31,10 +29,10 @@ def passes(cost: Cost) -> float:
 
 
 def relative_passes(cost: Cost, retrain_cost: Cost) -> float:
-    """Return the passes of a method divided by those of retraining; nan if the latter made none.
+    """The passes of a method divided by those of retraining; nan if the latter made none.
 
     Raises:
-        ValueError: for an unknown key or a negative count.
+        ValueError: For an unknown key or a negative count.
 
     Example:
         >>> relative_passes({"forward": 30, "backward": 30}, {"forward": 1000, "backward": 1000})
@@ -45,17 +43,17 @@ def relative_passes(cost: Cost, retrain_cost: Cost) -> float:
 
 
 def cost_values(cost: Cost, retrain_cost: Cost | None = None) -> dict[str, float]:
-    """Return the cost scores of one request: `cost/passes*` and the two `cost/seconds_*`.
+    """The cost scores of one request: `cost/passes*` and the two `cost/seconds_*`.
 
     `cost/passes` holds everything; `cost/passes_request` leaves out the set-up, which is computed
     once and serves many requests.
 
     Args:
-        cost: of the method.
-        retrain_cost: of training the oracle; without it `cost/passes` is nan.
+        cost: Of the method.
+        retrain_cost: Of training the oracle; without it `cost/passes` is nan.
 
     Raises:
-        ValueError: for an unknown key or a negative count.
+        ValueError: For an unknown key or a negative count.
     """
     relative = float("nan") if retrain_cost is None else relative_passes(cost, retrain_cost)
     own = dict(cost)

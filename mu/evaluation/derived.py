@@ -1,7 +1,5 @@
 """Scores made of other scores' values: how far from the oracles over several scores at once."""
 
-from __future__ import annotations
-
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +17,7 @@ Values = Mapping[str, float | None]
 
 
 def oracle_mean(name: str, oracles: Sequence[Values]) -> float | None:
-    """Return the mean of a score over the oracles that have it; None where none has."""
+    """The mean of a score over the oracles that have it; None where none has."""
     known = [value for one in oracles if (value := one.get(name)) is not None]
     return sum(known) / len(known) if known else None
 
@@ -32,8 +30,8 @@ class Derived(ABC):
     oracle scores against the others, not with 0 or 1. It reads what the scores it is made of read.
 
     Args:
-        title: column header, short.
-        kind: as for a score.
+        title: Column header, short.
+        kind: As for a score.
     """
 
     family: ClassVar[Family] = "summary"
@@ -51,25 +49,25 @@ class Derived(ABC):
 
     @abstractmethod
     def __call__(self, values: Values, oracles: Sequence[Values]) -> float | None:
-        """Return the value against these oracles; None where a score or an oracle is missing.
+        """The value against these oracles; None where a score or an oracle is missing.
 
         Args:
-            values: of the model judged.
-            oracles: one mapping per oracle.
+            values: Of the model judged.
+            oracles: One mapping per oracle.
         """
 
     @abstractmethod
     def judged(self, values: Values, oracles: Sequence[Values]) -> float | None:
-        """Return the value of a method, by the same statistic as `floor`.
+        """The value of a method, by the same statistic as `floor`.
 
         Args:
-            values: of the method's model.
-            oracles: of its oracles; the first has the training seed of the model.
+            values: Of the method's model.
+            oracles: Of its oracles; the first has the training seed of the model.
         """
 
     @abstractmethod
     def floor(self, values: Values, others: Sequence[Values]) -> float | None:
-        """Return the value of an oracle against the others: what a method should reach."""
+        """The value of an oracle against the others: what a method should reach."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class AvgGap(Derived):
     percentage points.
 
     Args:
-        of: names of the scores.
+        of: Names of the scores.
 
     Example:
         >>> AvgGap(["ua", "ta"])({"ua": 0.1, "ta": 0.5}, [{"ua": 0.1, "ta": 0.75}])
@@ -126,9 +124,9 @@ class ToW(Derived):
     the accuracy on D_f: `forget="mia"`.
 
     Args:
-        forget: name of the score on D_f (UA or accuracy: the factor is the same).
-        retain: name of the accuracy on D_r.
-        test: name of the accuracy on D_t.
+        forget: Name of the score on D_f (UA or accuracy: the factor is the same).
+        retain: Name of the accuracy on D_r.
+        test: Name of the accuracy on D_t.
 
     Example:
         >>> ToW()({"ua": 0.0, "ra": 1.0, "ta": 0.5}, [{"ua": 0.5, "ra": 1.0, "ta": 1.0}])
@@ -172,7 +170,7 @@ def build_derived(evaluation: Mapping[str, Any]) -> dict[str, Derived]:
     """Instantiate the derived scores of an evaluation configuration; there may be none.
 
     Raises:
-        UsageError: one cannot be made from its configuration, has the name of a score, or is made
+        UsageError: One cannot be made from its configuration, has the name of a score, or is made
             of a score that the panel lacks.
     """
     scores = evaluation["scores"]
@@ -195,17 +193,17 @@ def derived_values(
     oracles: Sequence[Values],
     is_oracle: bool = False,
 ) -> dict[str, float | None]:
-    """Return every derived score of a panel for one model.
+    """Every derived score of a panel for one model.
 
     Args:
-        evaluation: the panel's configuration.
-        values: score values of the model.
-        oracles: score values of its oracles, the one of the model's training seed first; for an
+        evaluation: The panel's configuration.
+        values: Score values of the model.
+        oracles: Score values of its oracles, the one of the model's training seed first; for an
             oracle itself, the others.
-        is_oracle: whether the model is an oracle, held against the others.
+        is_oracle: Whether the model is an oracle, held against the others.
 
     Raises:
-        UsageError: as `build_derived`.
+        UsageError: As `build_derived`.
     """
     own = {"scores": dict.fromkeys(evaluation["scores"]), "derived": evaluation.get("derived")}
     return {

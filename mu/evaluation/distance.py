@@ -5,8 +5,6 @@ Every distance has an oracle-to-oracle floor, its value between two oracles of d
 for Python users.
 """
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -24,10 +22,10 @@ DELTA, CAP, STEP, REACH = 1e-5, 50.0, 0.01, 2.0  # forgetting quality
 
 
 def log_probabilities(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
-    """Return ln p of two models on the same rows, each (n, C).
+    """Ln p of two models on the same rows, each (n, C).
 
     Raises:
-        ValueError: if shapes disagree.
+        ValueError: If shapes disagree.
     """
     a, b = log_softmax(first), log_softmax(second)
     if a.shape != b.shape:
@@ -36,7 +34,7 @@ def log_probabilities(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floa
 
 
 def _divergence(log_p: Floats, log_q: Floats) -> Floats:
-    """Return KL(p ‖ q) per row, with 0 ln 0 = 0."""
+    """KL(p ‖ q) per row, with 0 ln 0 = 0."""
     p = np.exp(log_p)
     with np.errstate(invalid="ignore"):
         terms = np.where(p > 0, p * (log_p - log_q), 0.0)
@@ -50,17 +48,17 @@ def _mean(values: Floats) -> float:
 
 
 def kl(logits_reference: ArrayLike, logits: ArrayLike) -> float:
-    """Return the mean over rows of Σ_c p_r ln(p_r / p_u) in nats, the reference (oracle) first.
+    """The mean over rows of Σ_c p_r ln(p_r / p_u) in nats, the reference (oracle) first.
 
     Args:
         logits_reference: (n, C) of the oracle; (n, 1) is read as the columns (0, z).
-        logits: same shape, of the model judged.
+        logits: Same shape, of the model judged.
 
     Returns:
         A value >= 0; nan for no rows; inf where the oracle's class has probability exactly 0.
 
     Raises:
-        ValueError: if shapes disagree.
+        ValueError: If shapes disagree.
 
     Example:
         >>> round(kl([[0.0, 0.0]], [[0.0, np.log(3.0)]]), 6)  # ½ ln(½/¼) + ½ ln(½/¾)
@@ -70,10 +68,10 @@ def kl(logits_reference: ArrayLike, logits: ArrayLike) -> float:
 
 
 def js(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
-    """Return the mean Jensen-Shannon divergence in nats, in [0, ln 2]: ½KL(p‖m) + ½KL(q‖m).
+    """The mean Jensen-Shannon divergence in nats, in [0, ln 2]: ½KL(p‖m) + ½KL(q‖m).
 
     Raises:
-        ValueError: if shapes disagree.
+        ValueError: If shapes disagree.
     """
     log_p, log_q = log_probabilities(logits_a, logits_b)
     log_m = np.logaddexp(log_p, log_q) - np.log(2.0)
@@ -82,10 +80,10 @@ def js(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
 
 
 def agreement(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
-    """Return the share of rows on which both models predict the same class.
+    """The share of rows on which both models predict the same class.
 
     Raises:
-        ValueError: if shapes disagree.
+        ValueError: If shapes disagree.
     """
     a, b = class_scores(logits_a), class_scores(logits_b)
     if a.shape != b.shape:
@@ -94,10 +92,10 @@ def agreement(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
 
 
 def activation_distance(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
-    """Return the mean Euclidean distance between the two probability vectors, in [0, √2].
+    """The mean Euclidean distance between the two probability vectors, in [0, √2].
 
     Raises:
-        ValueError: if shapes disagree.
+        ValueError: If shapes disagree.
     """
     log_p, log_q = log_probabilities(logits_a, logits_b)
     return _mean(np.linalg.norm(np.exp(log_p) - np.exp(log_q), axis=1))
@@ -115,7 +113,7 @@ class _ToOracle(PartScore):
     family = "distance"
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """Return the mean over the oracles; nan without any, or for a regression model."""
+        """The mean over the oracles; nan without any, or for a regression model."""
         ids = split.part(self.part)
         if not peers.oracles or not signals.classifies:
             return float("nan")
@@ -124,7 +122,7 @@ class _ToOracle(PartScore):
 
     @abstractmethod
     def between(self, oracle: Floats, model: Floats) -> float:
-        """Return the distance between the logits of an oracle and of the model."""
+        """The distance between the logits of an oracle and of the model."""
 
 
 def _named(short: str) -> Mapping[str, str]:
@@ -140,7 +138,7 @@ class KLToOracle(_ToOracle):
     stem = "kl"
 
     def between(self, oracle: Floats, model: Floats) -> float:
-        """Return `kl`."""
+        """`kl`."""
         return kl(oracle, model)
 
 
@@ -153,7 +151,7 @@ class JSToOracle(_ToOracle):
     titles: ClassVar[Mapping[str, str]] = _named("JS")
 
     def between(self, oracle: Floats, model: Floats) -> float:
-        """Return `js`."""
+        """`js`."""
         return js(oracle, model)
 
 
@@ -167,7 +165,7 @@ class Agreement(_ToOracle):
     titles: ClassVar[Mapping[str, str]] = _named("Agree")
 
     def between(self, oracle: Floats, model: Floats) -> float:
-        """Return `agreement`."""
+        """`agreement`."""
         return agreement(oracle, model)
 
 
@@ -180,12 +178,12 @@ class ActivationDistance(_ToOracle):
     titles: ClassVar[Mapping[str, str]] = _named("Act. dist")
 
     def between(self, oracle: Floats, model: Floats) -> float:
-        """Return `activation_distance`."""
+        """`activation_distance`."""
         return activation_distance(oracle, model)
 
 
 def margins(logits: ArrayLike, labels: ArrayLike) -> Floats:
-    """Return z_y - ln Σ_{c≠y} e^{z_c} per sample, the logit-scaled confidence, in float64.
+    """Z_y - ln Σ_{c≠y} e^{z_c} per sample, the logit-scaled confidence, in float64.
 
     Args:
         logits: (..., n, C); a last axis of 1 is read as the columns (0, z).
@@ -220,7 +218,7 @@ def _models_by_samples(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Flo
 def klom(
     margins_unlearned: ArrayLike, margins_oracle: ArrayLike, variant: str = "corrected"
 ) -> Floats:
-    """Return per sample the binned KL(unlearned ‖ oracle) of margins over models (2410.23232).
+    """Per sample the binned KL(unlearned ‖ oracle) of margins over models (2410.23232).
 
     Margins are clipped at ±100 and counted in 20 equal bins of the joint range; bins empty for the
     oracle but not for the unlearned models get 1e-5. Two identical distributions do not give 0
@@ -236,7 +234,7 @@ def klom(
         (samples,) in nats; 0 where all margins of a sample are equal.
 
     Raises:
-        ValueError: for an unknown variant or wrong shapes.
+        ValueError: For an unknown variant or wrong shapes.
     """
     if variant not in ("corrected", "historical"):
         raise ValueError(f"variant must be corrected or historical, got {variant!r}")
@@ -267,7 +265,7 @@ def _binned_kl(unlearned: Floats, oracle: Floats, half_open: bool) -> float:
 def forgetting_quality(
     conf_unlearned: ArrayLike, conf_retrained: ArrayLike
 ) -> tuple[float, Floats]:
-    """Return the NeurIPS 2023 challenge's forgetting quality F and its ε per forget sample.
+    """The NeurIPS 2023 challenge's forgetting quality F and its ε per forget sample.
 
     ε is the strongest of many threshold tests between the two sides, at δ = 1e-5, cut to [0, 50].
     F = mean of 2^-⌊2ε⌋, 0 where ε >= ⌈ln(models - 1)⌉. Two identical distributions score far
@@ -281,7 +279,7 @@ def forgetting_quality(
         F in [0, 1] and ε (samples,).
 
     Raises:
-        ValueError: for wrong shapes, or fewer than three models a side.
+        ValueError: For wrong shapes, or fewer than three models a side.
     """
     unlearned, retrained = _models_by_samples(conf_unlearned, conf_retrained)
     if len(unlearned) != len(retrained) or len(unlearned) < 3:
@@ -294,7 +292,7 @@ def forgetting_quality(
 
 
 def _epsilon(unlearned: Floats, retrained: Floats) -> float:
-    """Return the largest ε of single and double thresholds between two sorted sides."""
+    """The largest ε of single and double thresholds between two sorted sides."""
     narrow, wide = sorted((unlearned, retrained), key=np.ptp)
     if np.ptp(narrow) < 0.01 * np.ptp(wide):
         return CAP
@@ -308,14 +306,14 @@ def _epsilon(unlearned: Floats, retrained: Floats) -> float:
 
 
 def _inside(side: Floats, left: Floats, right: Floats) -> Floats:
-    """Return the share of a sorted side that lies in every [left, right]."""
+    """The share of a sorted side that lies in every [left, right]."""
     upto = np.searchsorted(side, right, side="right")
     result: Floats = np.maximum(upto - np.searchsorted(side, left), 0) / len(side)
     return result
 
 
 def _strongest(false_positive: Floats, true_positive: Floats) -> float:
-    """Return the largest ε of tests with these rates; exactly one error of 0 is no test."""
+    """The largest ε of tests with these rates; exactly one error of 0 is no test."""
     fpr, fnr = false_positive, 1 - true_positive
     if np.any((fpr == 0) & (fnr == 0)):
         return CAP

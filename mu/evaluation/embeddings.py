@@ -1,7 +1,5 @@
 """Node embeddings of a model and of its oracles: how far apart, and a picture of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -14,7 +12,7 @@ from mu.evaluation.signals import Signals, Split
 
 
 def procrustes_distance(a: ArrayLike, b: ArrayLike) -> float:
-    r"""Return the distance of two embeddings that no rotation or reflection makes smaller.
+    r"""The distance of two embeddings that no rotation or reflection makes smaller.
 
     .. math:: \min_Q \|A Q - B\|_F / \|B\|_F
 
@@ -25,7 +23,7 @@ def procrustes_distance(a: ArrayLike, b: ArrayLike) -> float:
         b: (N, d) embeddings of the same nodes by another model.
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: If the shapes differ.
 
     Example:
         >>> a = np.array([[1.0, 0.0], [0.0, 2.0]])
@@ -52,7 +50,7 @@ class EmbeddingDistance(Score):
     kind: str = field(default="utility", kw_only=True)
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """Return the mean over oracles; nan where embeddings were not kept."""
+        """The mean over oracles; nan where embeddings were not kept."""
         own, theirs = signals.embeddings, [oracle.embeddings for oracle in peers.oracles]
         if own is None or not theirs or any(one is None for one in theirs):
             return float("nan")
@@ -68,8 +66,8 @@ class EmbeddingMap(OwnDetail):
     model of a request.
 
     Args:
-        nodes: most nodes that are not touched.
-        touched: most forgotten samples that are shown.
+        nodes: Most nodes that are not touched.
+        touched: Most forgotten samples that are shown.
     """
 
     links: ClassVar[bool] = True

@@ -1,7 +1,5 @@
 """Scores for link prediction: how forgotten edges rank among retained and unseen ones."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,14 +13,14 @@ CHUNK = 1 << 16  # pairs scored at once
 
 
 def pair_scores(z: ArrayLike, edges: ArrayLike) -> Floats:
-    """Return the inner products z_i · z_j, (m,), in float64.
+    """The inner products z_i · z_j, (m,), in float64.
 
     Args:
         z: (N, d) node embeddings, NumPy array or CPU tensor.
         edges: (2, m) node numbers.
 
     Raises:
-        ValueError: if shapes are wrong or a node number is outside [0, N).
+        ValueError: If shapes are wrong or a node number is outside [0, N).
     """
     states, pairs = np.asarray(z, dtype=np.float64), np.asarray(edges)
     if states.ndim != 2 or pairs.ndim != 2 or len(pairs) != 2:
@@ -40,7 +38,7 @@ def pair_scores(z: ArrayLike, edges: ArrayLike) -> Floats:
 def separation(
     forget_scores: ArrayLike, retain_scores: ArrayLike, draws: ArrayLike | None = None
 ) -> tuple[float, float]:
-    """Return (AUC, average precision) of retained scores (label 1) over forgotten ones (label 0).
+    """(AUC, average precision) of retained scores (label 1) over forgotten ones (label 0).
 
     Args:
         forget_scores: (n_f,) scores of forgotten edges.
@@ -53,7 +51,7 @@ def separation(
         Two values in [0, 1]; nan where a side is empty.
 
     Raises:
-        ValueError: if a draw is outside [0, n_r).
+        ValueError: If a draw is outside [0, n_r).
 
     Example:
         >>> separation([0.1, 0.7], [0.5, 0.9])
@@ -74,7 +72,7 @@ def separation(
 def forget_set_auc(
     z: ArrayLike, forget_edges: ArrayLike, retain_edges: ArrayLike, draws: ArrayLike | None = None
 ) -> tuple[float, float]:
-    """Return the D_f (AUC, average precision) of GNNDelete (Cheng et al., ICLR 2023).
+    """The D_f (AUC, average precision) of GNNDelete (Cheng et al., ICLR 2023).
 
     Edges are ranked by inner products, not by their sigmoid, whose rounding breaks ties.
 
@@ -82,19 +80,19 @@ def forget_set_auc(
         z: (N, d) node embeddings, NumPy array or CPU tensor.
         forget_edges: (2, n_f) node numbers, label 0.
         retain_edges: (2, n_r) node numbers, label 1.
-        draws: as in `separation`.
+        draws: As in `separation`.
 
     Returns:
         High when forgotten edges rank below retained ones. Target: the oracle's value.
 
     Raises:
-        ValueError: for wrong shapes, or nodes or draws out of range.
+        ValueError: For wrong shapes, or nodes or draws out of range.
     """
     return separation(pair_scores(z, forget_edges), pair_scores(z, retain_edges), draws)
 
 
 def sigmoid(z: ArrayLike) -> Floats:
-    """Return 1 / (1 + e^-z) in float64, without overflow."""
+    """1 / (1 + e^-z) in float64, without overflow."""
     result: Floats = np.exp(-np.logaddexp(0.0, -np.asarray(z, dtype=np.float64)))
     return result
 
@@ -109,7 +107,7 @@ def _logits(signals: Signals, ids: Ids) -> Floats:
 
 
 def edge_sides(signals: Signals, ids: Ids) -> tuple[Floats, Floats]:
-    """Return the logits of the positives and of the negatives among some pairs."""
+    """The logits of the positives and of the negatives among some pairs."""
     logits, targets = signals.at(ids)
     return logits[targets == 1, 0], logits[targets == 0, 0]
 
@@ -127,7 +125,7 @@ class TestAUC(OwnScore):
     kind: str = field(default="utility", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the AUC, in [0, 1]; nan for other models than link predictors."""
+        """The AUC, in [0, 1]; nan for other models than link predictors."""
         return auc(*edge_sides(signals, split.test)) if is_links(signals) else float("nan")
 
 
@@ -142,7 +140,7 @@ class ValidationAUC(OwnScore):
     kind: str = field(default="utility", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the AUC, in [0, 1]; nan for other models than link predictors."""
+        """The AUC, in [0, 1]; nan for other models than link predictors."""
         return auc(*edge_sides(signals, split.validation)) if is_links(signals) else float("nan")
 
 
@@ -169,7 +167,7 @@ class ForgetAUC(OwnScore):
         return "forget/auc" if self.part == "forget" else None
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the AUC, in [0, 1]; nan for other models, or where nothing was forgotten."""
+        """The AUC, in [0, 1]; nan for other models, or where nothing was forgotten."""
         gone = split.part(self.part)
         if not is_links(signals) or not len(gone):
             return float("nan")
@@ -188,7 +186,7 @@ class TestAP(OwnScore):
     kind: str = field(default="utility", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the precision, in [0, 1]; nan for other models than link predictors."""
+        """The precision, in [0, 1]; nan for other models than link predictors."""
         return (
             average_precision(*edge_sides(signals, split.test))
             if is_links(signals)
@@ -214,7 +212,7 @@ class ForgetAP(OwnScore):
     title: str = field(default="Df AP", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the mean, in [0, 1]; nan for other models than link predictors."""
+        """The mean, in [0, 1]; nan for other models than link predictors."""
         count, among = len(split.forget), len(split.retain)
         if not is_links(signals) or not 0 < count <= among:
             return float("nan")
@@ -234,7 +232,7 @@ class ForgetTestAUC(OwnScore):
     title: str = field(default="Df/Dt AUC", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the AUC; below 0.5 forgotten edges still score above unseen ones."""
+        """The AUC; below 0.5 forgotten edges still score above unseen ones."""
         if not is_links(signals):
             return float("nan")
         return auc(edge_sides(signals, split.test)[0], _logits(signals, split.forget))
@@ -251,7 +249,7 @@ class ForgetProbability(OwnScore):
     title: str = field(default="Df prob.", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the mean, in [0, 1]; nan for other models than link predictors."""
+        """The mean, in [0, 1]; nan for other models than link predictors."""
         if not is_links(signals) or not len(split.forget):
             return float("nan")
         return float(sigmoid(_logits(signals, split.forget)).mean())
@@ -269,7 +267,7 @@ class RetainProbabilityShift(Score):
     kind: str = field(default="utility", kw_only=True)
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """Return the mean over oracles, in [-1, 1]; nan without oracles."""
+        """The mean over oracles, in [-1, 1]; nan without oracles."""
         if not is_links(signals) or not peers.oracles or not len(split.retain):
             return float("nan")
         own = sigmoid(_logits(signals, split.retain)).mean()

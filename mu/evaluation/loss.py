@@ -1,7 +1,5 @@
 """Mean loss on a part."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,7 +27,7 @@ class MeanLoss(PartScore):
     }
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """Return the mean, in nats; nan for no samples or targets that are no classes."""
+        """The mean, in nats; nan for no samples or targets that are no classes."""
         ids = split.part(self.part)
         if not len(ids) or not signals.classifies:
             return float("nan")

@@ -4,8 +4,6 @@ The sister attacks: `entropy_attack` (SSD's), `threshold_attack` (Song & Mittal)
 (population AUC), `cross_validated_attack` (NeurIPS starting kit, SCRUB).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +14,7 @@ from mu.evaluation.signals import Ids, Signals, Split
 
 
 def _sides(members: int, others: int, variant: str, limit: int | None, seed: int) -> list[Ids]:
-    """Return the rows of retain and of test the attacker is fitted on."""
+    """The rows of retain and of test the attacker is fitted on."""
     if not members or not others:
         raise ValueError("the attack needs retained and test samples")
     if variant == "historical":
@@ -42,7 +40,7 @@ def svc_mia(
     limit: int | None = 2000,
     seed: int = 0,
 ) -> float:
-    """Return the share of D_f that an RBF-SVC attacker calls non-member ("MIA-efficacy").
+    """The share of D_f that an RBF-SVC attacker calls non-member ("MIA-efficacy").
 
     The attacker, `SVC(C=3, gamma=1/n_features)`, learns D_r (member) against D_t (non-member);
     Jia et al. 2023 (arXiv 2304.04934). Target: the oracle's value, neither 0 nor 1. Entirely
@@ -52,18 +50,18 @@ def svc_mia(
         retain: (logits, labels) of D_r.
         test: (logits, labels) of D_t.
         forget: (logits, labels) of D_f.
-        features: see `attack_features`.
+        features: See `attack_features`.
         variant: `corrected` fits on equally many seeded random samples of both sides, at most
             `limit`; `historical` on the *first* |D_t| of D_r in order and all of D_t (`limit`
             and `seed` unused), with the defective `m_entropy`.
-        limit: samples per side, None for no bound.
-        seed: of the sub-samples.
+        limit: Samples per side, None for no bound.
+        seed: Of the sub-samples.
 
     Returns:
         A share in [0, 1]; nan when D_f is empty.
 
     Raises:
-        ValueError: if D_r or D_t is empty, if the historical attack finds |D_r| < |D_t|, or for
+        ValueError: If D_r or D_t is empty, if the historical attack finds |D_r| < |D_t|, or for
             an unknown feature or variant.
     """
     from sklearn.svm import SVC
@@ -90,10 +88,10 @@ class SVCMIA(OwnScore):
     look at the original's value before reading anything from a small gap.
 
     Args:
-        features: see `attack_features`.
-        variant: see `svc_mia`.
-        limit: samples per side.
-        seed: of the sub-samples; one seed for all models, so that gaps are paired.
+        features: See `attack_features`.
+        variant: See `svc_mia`.
+        limit: Samples per side.
+        seed: Of the sub-samples; one seed for all models, so that gaps are paired.
     """
 
     range = PROPORTION
@@ -107,7 +105,7 @@ class SVCMIA(OwnScore):
     title: str = field(default="MIA", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the share of D_f called non-member; nan where a side is empty."""
+        """The share of D_f called non-member; nan where a side is empty."""
         sides = three_sides(signals, split)
         if sides is None:
             return float("nan")

@@ -1,7 +1,5 @@
 """How well one group of scores ranks above another: AUC and average precision, exact with ties."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -16,14 +14,14 @@ def _scores(values: ArrayLike) -> Floats:
 
 
 def auc(positive: ArrayLike, negative: ArrayLike) -> float:
-    """Return P(positive > negative) + ½ P(equal) over all pairs; nan when a side is empty.
+    """P(positive > negative) + ½ P(equal) over all pairs; nan when a side is empty.
 
     Args:
         positive: (n,) scores that should be high.
         negative: (m,) scores that should be low.
 
     Raises:
-        ValueError: if a score is nan.
+        ValueError: If a score is nan.
 
     Example:
         >>> auc([3.0, 1.0], [1.0, 0.0])
@@ -38,14 +36,14 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> float:
 
 
 def average_precision(positive: ArrayLike, negative: ArrayLike) -> float:
-    """Return Σ (R_i - R_{i-1}) P_i over the distinct scores, highest first; nan if a side is empty.
+    """Σ (R_i - R_{i-1}) P_i over the distinct scores, highest first; nan if a side is empty.
 
     Args:
         positive: (n,) scores of label 1.
         negative: (m,) scores of label 0.
 
     Raises:
-        ValueError: if a score is nan.
+        ValueError: If a score is nan.
     """
     high, low = _scores(positive), _scores(negative)
     if not len(high) or not len(low):

@@ -1,7 +1,5 @@
 """Does what was forgotten come back when the head alone is learnt again?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +13,7 @@ from mu.evaluation.signals import Floats, Ids, Signals, Split
 def relearnt(
     features: Floats, labels: Ids, asked: Floats, penalty: float = 1.0, steps: int = 1000
 ) -> Ids:
-    """Return the classes that a new linear head says for `asked`, (m,).
+    """The classes that a new linear head says for `asked`, (m,).
 
     Multinomial logistic regression on standardised features.
 
@@ -23,11 +21,11 @@ def relearnt(
         features: (n, d) of the samples it learns.
         labels: (n,) their classes.
         asked: (m, d) features.
-        penalty: weight of ½‖W‖² against the summed cross-entropy.
-        steps: most iterations of L-BFGS.
+        penalty: Weight of ½‖W‖² against the summed cross-entropy.
+        steps: Most iterations of L-BFGS.
 
     Raises:
-        ValueError: fewer than two classes, or a penalty that is not positive.
+        ValueError: Fewer than two classes, or a penalty that is not positive.
 
     Example:
         >>> relearnt(np.array([[0.0], [1.0]]), np.array([3, 7]), np.array([[0.9], [0.2]]))
@@ -58,8 +56,8 @@ class HeadRelearnt(OwnScore):
 
     Args:
         when: "now" or "earlier", as in `ClassesForgotten`.
-        shots: training samples of each class, the same for every model of a request.
-        penalty: see `relearnt`.
+        shots: Training samples of each class, the same for every model of a request.
+        penalty: See `relearnt`.
     """
 
     range = PROPORTION
@@ -78,7 +76,7 @@ class HeadRelearnt(OwnScore):
             raise ValueError(f"shots={self.shots} and penalty={self.penalty} must be positive")
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the accuracy, in [0, 1]."""
+        """The accuracy, in [0, 1]."""
         classes = ClassesForgotten(when=self.when).classes(signals, split)
         ids = of_classes(signals, split, split.test, classes)
         if signals.features is None or not len(ids):
@@ -91,7 +89,7 @@ class HeadRelearnt(OwnScore):
         return float((found == signals.at(ids)[1]).mean())
 
     def drawn(self, signals: Signals, ids: Ids) -> Ids:
-        """Return `shots` of the ids of each class; the draw depends on the ids alone."""
+        """`shots` of the ids of each class; the draw depends on the ids alone."""
         shuffled = np.random.default_rng(0).permutation(np.sort(ids))
         labels = signals.at(shuffled)[1]
         return np.concatenate([shuffled[labels == y][: self.shots] for y in np.unique(labels)])

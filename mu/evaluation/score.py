@@ -1,7 +1,5 @@
 """The shape of a score, and one panel of scores for a model and for its oracles."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,18 +26,18 @@ class Peers:
     """The signals of the other models that one model is compared with.
 
     Args:
-        oracles: of models retrained without the forgotten data; the first has the training seed of
+        oracles: Of models retrained without the forgotten data; the first has the training seed of
             the model judged.
-        original: of the model before any request; None where nobody has it.
-        untrained: of models of the same kind with random weights, each of its own seed.
+        original: Of the model before any request; None where nobody has it.
+        untrained: Of models of the same kind with random weights, each of its own seed.
     """
 
     oracles: Sequence[Signals] = ()
     original: Signals | None = None
     untrained: Sequence[Signals] = ()
 
-    def without(self, place: int) -> Peers:
-        """Return the peers of oracle number `place`: the others, in their order."""
+    def without(self, place: int) -> "Peers":
+        """The peers of oracle number `place`: the others, in their order."""
         others = (*self.oracles[:place], *self.oracles[place + 1 :])
         return replace(self, oracles=others)
 
@@ -59,8 +57,8 @@ class Score(ABC):
     Every score says its `family` and what it `reads`; without them it cannot be made.
 
     Args:
-        title: column header, short.
-        kind: one of `KINDS`.
+        title: Column header, short.
+        kind: One of `KINDS`.
     """
 
     over: ClassVar[str] = "pair"
@@ -97,7 +95,7 @@ class Score(ABC):
 
     @abstractmethod
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """Return the value for the model behind `signals`."""
+        """The value for the model behind `signals`."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +103,12 @@ class OwnScore(Score):
     """A score that needs only the judged model's own signals: subclasses write `of`."""
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """Return `of(signals, split)`."""
+        """`of(signals, split)`."""
         return self.of(signals, split)
 
     @abstractmethod
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the value for the model behind `signals`."""
+        """The value for the model behind `signals`."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ class PartScore(Score):
     `stem` is what it measures: its name in W&B is the part's, a slash and the stem.
 
     Args:
-        part: a field of `Split`.
+        part: A field of `Split`.
     """
 
     titles: ClassVar[Mapping[str, str]] = {}
@@ -155,12 +153,12 @@ class PartScore(Score):
 def panel_values(
     scores: Mapping[str, Score], signals: Signals, split: Split, peers: Peers
 ) -> dict[str, float]:
-    """Return every score of a panel for one model.
+    """Every score of a panel for one model.
 
     An error inside a score is raised as it is, with a note naming the score.
 
     Raises:
-        ValueError: if a score is not over one pair of model and oracles, or the model diverged:
+        ValueError: If a score is not over one pair of model and oracles, or the model diverged:
             its logits hold nan or +inf (-inf, a masked class, is fine).
     """
     if not np.all(signals.logits < np.inf):
@@ -180,7 +178,7 @@ def panel_values(
 def oracle_values(
     scores: Mapping[str, Score], split: Split, peers: Peers
 ) -> dict[str, list[float]]:
-    """Return per score one value per oracle, each scored against the *other* oracles.
+    """Per score one value per oracle, each scored against the *other* oracles.
 
     With one oracle a score that compares with oracles is therefore nan; with more it is the
     oracle-to-oracle floor, below which nothing can be claimed.

@@ -1,7 +1,5 @@
 """What a score may see: the outputs of one model on a universe of ids, and who plays which part."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +12,10 @@ Ids = NDArray[np.int64]
 
 
 def as_ids(ids: ArrayLike, name: str = "ids") -> Ids:
-    """Return `ids` as a one-dimensional int64 array.
+    """`ids` as a one-dimensional int64 array.
 
     Raises:
-        ValueError: if they are not a flat list of whole numbers.
+        ValueError: If they are not a flat list of whole numbers.
     """
     array = np.asarray(ids)
     if array.size == 0:
@@ -28,13 +26,13 @@ def as_ids(ids: ArrayLike, name: str = "ids") -> Ids:
 
 
 def class_scores(logits: ArrayLike) -> Floats:
-    """Return logits as float64 columns, one per class; (n, 1) is read as the two columns (0, z).
+    """Logits as float64 columns, one per class; (n, 1) is read as the two columns (0, z).
 
     Args:
         logits: (n, C), or (n, 1) for a binary model whose probability is sigmoid(z).
 
     Raises:
-        ValueError: if `logits` is not two-dimensional.
+        ValueError: If `logits` is not two-dimensional.
 
     Example:
         >>> class_scores([[2.0], [-1.0]])
@@ -50,7 +48,7 @@ def class_scores(logits: ArrayLike) -> Floats:
 
 
 def log_softmax(logits: ArrayLike) -> Floats:
-    """Return ln p, (n, C) in float64, of `class_scores(logits)`."""
+    """Ln p, (n, C) in float64, of `class_scores(logits)`."""
     z = class_scores(logits)
     if len(z):
         z = z - z.max(axis=1, keepdims=True)
@@ -70,7 +68,7 @@ class Signals:
         features: (n, d) what the head reads for each id, where it was kept.
 
     Raises:
-        ValueError: if lengths disagree or an id occurs twice.
+        ValueError: If lengths disagree or an id occurs twice.
     """
 
     index: Ids
@@ -107,10 +105,10 @@ class Signals:
         return not np.issubdtype(self.targets.dtype, np.floating)
 
     def rows(self, ids: ArrayLike) -> Ids:
-        """Return the row of every id, (m,).
+        """The row of every id, (m,).
 
         Raises:
-            ValueError: naming an id that has no row.
+            ValueError: Naming an id that has no row.
         """
         wanted = as_ids(ids)
         place = np.searchsorted(self.index, wanted, sorter=self._order)
@@ -125,10 +123,10 @@ class Signals:
         return rows.astype(np.int64, copy=False)
 
     def at(self, ids: ArrayLike) -> tuple[Floats, Array]:
-        """Return (logits (m, C) as float64, targets (m,)) of `ids`, in their order.
+        """(logits (m, C) as float64, targets (m,)) of `ids`, in their order.
 
         Raises:
-            ValueError: naming an id that has no row.
+            ValueError: Naming an id that has no row.
 
         Example:
             >>> signals = Signals([4, 7], [[0.5, 1.0], [2.0, 0.0]], [1, 0])
@@ -144,11 +142,11 @@ class Split:
     """Which absolute ids play which part after one request, each an int64 array.
 
     Args:
-        forget: what this request forgets.
-        before: what earlier requests of the sequence forgot; may be empty.
-        retain: what is kept after the request.
-        validation: held out, never trained on.
-        test: held out, never trained on or tuned on.
+        forget: What this request forgets.
+        before: What earlier requests of the sequence forgot; may be empty.
+        retain: What is kept after the request.
+        validation: Held out, never trained on.
+        test: Held out, never trained on or tuned on.
         groups: (N,) class of every id at the level of labels that the request names, such as the
             fine classes of data trained by coarse ones; None for the labels trained on.
         pairs: (N, 2) nodes of every id, for links.
@@ -168,14 +166,14 @@ class Split:
             object.__setattr__(self, name, as_ids(getattr(self, name), name))
 
     def classes(self, signals: Signals, ids: Ids) -> Array:
-        """Return the class of each id as the request tells classes apart, (m,)."""
+        """The class of each id as the request tells classes apart, (m,)."""
         return signals.at(ids)[1] if self.groups is None else self.groups[ids]
 
     def part(self, name: str) -> Ids:
-        """Return the ids of the part called `name`.
+        """The ids of the part called `name`.
 
         Raises:
-            ValueError: if there is no such part.
+            ValueError: If there is no such part.
         """
         if name not in PARTS:
             raise ValueError(f"no part {name!r}; choose from {', '.join(PARTS)}")

@@ -1,7 +1,5 @@
 """Zero retrain forgetting: how near are the predictions on D_f to those of an untrained network?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,7 +14,7 @@ from mu.evaluation.signals import Signals, Split
 
 
 def zrf(logits: ArrayLike, logits_untrained: ArrayLike, variant: str = "corrected") -> float:
-    """Return 1 - the mean Jensen-Shannon divergence, in bits, from an untrained network.
+    """1 - the mean Jensen-Shannon divergence, in bits, from an untrained network.
 
     Chundawat et al. 2023 (arXiv 2205.08096). `historical` is the form in circulation: the arguments
     of both divergences swapped, m ln(m/p) with m = (p + q)/2, and the mean taken over all n·C
@@ -24,14 +22,14 @@ def zrf(logits: ArrayLike, logits_untrained: ArrayLike, variant: str = "correcte
 
     Args:
         logits: (n, C) of the model judged; (n, 1) is read as the columns (0, z).
-        logits_untrained: same shape.
+        logits_untrained: Same shape.
         variant: `corrected` or `historical`.
 
     Returns:
         `corrected`: in [0, 1], 1 where both predict alike; nan for no rows. Target: the oracle's.
 
     Raises:
-        ValueError: for an unknown variant, or if shapes disagree.
+        ValueError: For an unknown variant, or if shapes disagree.
 
     Example:
         >>> one, other = [[0.0, -900.0]], [[-900.0, 0.0]]
@@ -55,7 +53,7 @@ class ZRF(PartScore):
     An oracle generalises to D_f, so its ZRF is far from 1; a model above it gives itself away.
 
     Args:
-        variant: see `zrf`; a value of the historical form compares with published tables only.
+        variant: See `zrf`; a value of the historical form compares with published tables only.
     """
 
     titles: ClassVar[Mapping[str, str]] = {
@@ -77,7 +75,7 @@ class ZRF(PartScore):
         super().__post_init__()
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """Return the mean; nan without untrained networks, or for a regression model."""
+        """The mean; nan without untrained networks, or for a regression model."""
         ids = split.part(self.part)
         if not peers.untrained or not signals.classifies or not len(ids):
             return float("nan")

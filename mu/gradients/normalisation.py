@@ -17,7 +17,7 @@ class Affine(Use):
     Args:
         roles: γ is the "weight", β the "bias".
         x: Input of the normalisation.
-        normalise: x → x̂.
+        normalise: X → x̂.
         channel: Whether γ has one number a channel (dimension 1); else it covers the last ones.
     """
 

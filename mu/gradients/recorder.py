@@ -44,7 +44,7 @@ class Recorder(TorchFunctionMode):
     Args:
         trained: Parameters by name.
         n: Samples of the batch.
-        folds: id of a kernel → the convolution folded with the normalisation after it; None to
+        folds: Id of a kernel → the convolution folded with the normalisation after it; None to
             look for what can be folded.
     """
 

@@ -68,7 +68,7 @@ def woodbury(rows: Tensor, v: Tensor, damping: float, divisor: float | None = No
     Args:
         rows: G (n, P), one gradient a row.
         v: (P,) right-hand side.
-        damping: c > 0.
+        damping: C > 0.
         divisor: N; None is the number of rows, which makes GᵀG/N the empirical Fisher.
 
     Returns:

@@ -22,7 +22,7 @@ class Adapters:
 
     Args:
         network: A Vision Transformer or Swin of timm, or any network with ``blocks.i.mlp.*``.
-        rank: r of every pair.
+        rank: R of every pair.
         scale: As for `LoRALinear`.
         seed: Of the A.
         width: As for `LoRALinear`.
@@ -111,7 +111,7 @@ def write_peft(tensors: Mapping[str, Tensor], scale: float, folder: Path) -> Non
 
     Args:
         tensors: As `Adapters.tensors` names them.
-        scale: s of W + s B A.
+        scale: S of W + s B A.
         folder: Made where it is missing.
     """
     from safetensors.torch import save_file

@@ -51,7 +51,7 @@ def proximal_step(groups: Groups, threshold: float) -> None:
 
     Args:
         groups: Lists of tensors.
-        threshold: t ≥ 0.
+        threshold: T ≥ 0.
 
     Raises:
         ValueError: A negative threshold.

@@ -41,8 +41,8 @@ class LoRALinear(nn.Module):
 
     Args:
         base: W (out, in) and b; frozen here, changed by `merge` alone.
-        rank: r.
-        scale: s; 1/r where None.
+        rank: R.
+        scale: S; 1/r where None.
         generator: Draws A uniformly from ±``width``/√in; B starts at zero, so that nothing changes.
         width: 1 is Kaiming's a = √5.
 

@@ -23,7 +23,7 @@ class AnalyticNetwork(nn.Module):
         backbone: Gives p features for each row by ``features(x)``, or, where it has no such method,
             as the input of its last linear layer. That layer is taken out. A graph network gives
             its last hidden layer for node classes.
-        in_features: p.
+        in_features: P.
         num_classes: Number of logits.
         expansion: Width d of the expansion; more is more accurate, memory grows with its square.
         seed: Of P.

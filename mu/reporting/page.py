@@ -1,7 +1,5 @@
 """The results as one page that needs nothing else: verdicts first, then the evidence."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,5 @@
 """What an experiment leaves in its folder, and how it is shown."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 

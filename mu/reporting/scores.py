@@ -1,7 +1,5 @@
 """Tables of the page: a family of scores each, the headline in sight, the others folded away."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil

@@ -1,7 +1,5 @@
 """One step of one request: its records, its size in words, and what is said of each method."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """The results in a terminal: one small table per request, never wider than asked, never cut."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from textwrap import wrap

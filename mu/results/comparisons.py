@@ -1,7 +1,5 @@
 """What is said by comparing rows pair by pair: with the null method, with another set."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean

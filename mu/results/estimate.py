@@ -1,7 +1,5 @@
 """A mean over units of replication, with what is known of its error."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -14,10 +12,10 @@ class Estimate:
     """A mean over units of replication and what is known of its error.
 
     Args:
-        mean: nan without any unit.
-        error: standard error; nan when it cannot be estimated, 0 when all units agree.
-        freedom: degrees of freedom of `error`.
-        n: units of replication.
+        mean: Nan without any unit.
+        error: Standard error; nan when it cannot be estimated, 0 when all units agree.
+        freedom: Degrees of freedom of `error`.
+        n: Units of replication.
     """
 
     mean: float = NAN
@@ -26,10 +24,10 @@ class Estimate:
     n: int = 0
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Return (low, high) of the t interval; nan where there is no standard error.
+        """(low, high) of the t interval; nan where there is no standard error.
 
         Raises:
-            ValueError: if `level` is outside (0, 1).
+            ValueError: If `level` is outside (0, 1).
         """
         from scipy.special import stdtrit
 
@@ -41,7 +39,7 @@ class Estimate:
         return self.mean - width, self.mean + width
 
     def pvalue(self) -> float:
-        """Return the two-sided p-value of mean = 0; 0 or 1 when all units agree, nan when n < 2."""
+        """The two-sided p-value of mean = 0; 0 or 1 when all units agree, nan when n < 2."""
         from scipy.special import stdtr
 
         if math.isnan(self.error):
@@ -59,15 +57,15 @@ class Estimate:
         """Whether two one-sided tests at 5 % put the mean inside ±`margin`.
 
         Raises:
-            ValueError: if `margin` is not positive.
+            ValueError: If `margin` is not positive.
         """
         if not margin > 0:
             raise ValueError(f"an equivalence margin must be positive, got {margin}")
         low, high = self.interval(0.90)
         return -margin < low and high < margin
 
-    def plus(self, variance: float, freedom: float) -> Estimate:
-        """Return the estimate with an independent error added (Welch-Satterthwaite freedom)."""
+    def plus(self, variance: float, freedom: float) -> "Estimate":
+        """The estimate with an independent error added (Welch-Satterthwaite freedom)."""
         own = self.error**2
         total = own + variance
         if not total > 0:

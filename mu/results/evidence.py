@@ -1,7 +1,5 @@
 """From result cards to evidence: what the finished cells say about each score of each method."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,11 +29,11 @@ class Evidence:
     """What the finished cards of one method say about one score.
 
     Args:
-        value: mean over pairs.
-        oracle: mean over the same pairs of the oracles' means; nan without oracles.
-        gap: paired difference from the oracles.
-        seeds: distinct training seeds among the pairs used.
-        sets: distinct forget sets among them.
+        value: Mean over pairs.
+        oracle: Mean over the same pairs of the oracles' means; nan without oracles.
+        gap: Paired difference from the oracles.
+        seeds: Distinct training seeds among the pairs used.
+        sets: Distinct forget sets among them.
     """
 
     value: Estimate
@@ -45,7 +43,7 @@ class Evidence:
     sets: int
 
     def caveat(self) -> str:
-        """Return what limits the interval, in words; empty when nothing does."""
+        """What limits the interval, in words; empty when nothing does."""
         if self.value.n == 1:
             return "one pair" if self.sets == 1 else "one training seed"
         if self.value.n > 1 and math.isnan(self.gap.error):
@@ -105,14 +103,14 @@ def _groups(cards: Iterable[Card]) -> dict[Group, dict[str, list[Card]]]:
 
 
 def _names(cards: Sequence[Card], panel: Panel) -> list[str]:
-    """Return the panel's scores in its order, then others the cards hold."""
+    """The panel's scores in its order, then others the cards hold."""
     seen = dict.fromkeys(name for card in cards for name in card.values)
     others = [name for name in seen if name not in panel["scores"]]
     return [*(name for name in panel["scores"] if name in seen), *others]
 
 
 def kind_of(name: str, panel: Panel) -> str:
-    """Return the kind of a score: the panel's word, `cost` for `cost/...`, else empty."""
+    """The kind of a score: the panel's word, `cost` for `cost/...`, else empty."""
     given = panel["scores"].get(name, {}).get("kind", "")
     return "cost" if name.startswith("cost/") else str(given)
 

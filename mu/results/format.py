@@ -1,7 +1,5 @@
 """How a number, an interval, a share and a foreign name are written, in every table alike."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Means over pairs (training seed, forget set) with honest t intervals, tests and corrections."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Sequence
 
@@ -15,14 +13,14 @@ ROUNDING = 1e-12  # differences below this, relative to values around 1, are rou
 
 
 def _spread(values: Floats) -> float:
-    """Return the standard deviation (n - 1), exactly 0 where values differ by rounding only."""
+    """The standard deviation (n - 1), exactly 0 where values differ by rounding only."""
     if np.ptp(values) <= ROUNDING * max(1.0, float(np.abs(values).max())):
         return 0.0
     return float(np.std(values, ddof=1))
 
 
 def _by(labels: Sequence[Hashable], values: Floats) -> Floats:
-    """Return the mean of the values under each distinct label."""
+    """The mean of the values under each distinct label."""
     groups: dict[Hashable, list[float]] = {}
     for label, value in zip(labels, values, strict=True):
         groups.setdefault(label, []).append(float(value))
@@ -34,7 +32,7 @@ def estimate(
     seeds: Sequence[Hashable] | None = None,
     sets: Sequence[Hashable] | None = None,
 ) -> Estimate:
-    """Return the mean of finite values over units of replication, with its standard error.
+    """The mean of finite values over units of replication, with its standard error.
 
     Values with the same seed and set are averaged first. One set for all: units are the seeds,
     the result is conditional on that set. Every pair its own seed and set: units are the pairs.
@@ -73,18 +71,18 @@ def gap_estimate(
     seeds: Sequence[Hashable] | None = None,
     sets: Sequence[Hashable] | None = None,
 ) -> Estimate:
-    """Return the mean over pairs of value - mean of the pair's own oracles.
+    """The mean over pairs of value - mean of the pair's own oracles.
 
     Args:
-        values: one per pair.
-        oracle_values: per pair the values of its k oracles.
-        shared_oracles: all pairs have the same k oracles, whose error then does not average out:
+        values: One per pair.
+        oracle_values: Per pair the values of its k oracles.
+        shared_oracles: All pairs have the same k oracles, whose error then does not average out:
             their variance ÷ k is added to the squared standard error.
-        seeds: as in `estimate`.
-        sets: as in `estimate`.
+        seeds: As in `estimate`.
+        sets: As in `estimate`.
 
     Raises:
-        ValueError: if there is not one list of oracle values per value.
+        ValueError: If there is not one list of oracle values per value.
 
     Example:
         >>> gap_estimate([0.5, 0.75], [[0.25, 0.25], [0.5, 0.5]]).interval()
@@ -109,7 +107,7 @@ def gap_estimate(
 
 
 def holm(pvalues: ArrayLike) -> Floats:
-    """Return Holm's (1979) step-down adjusted p-values, in the order given; nan stay nan.
+    """Holm's (1979) step-down adjusted p-values, in the order given; nan stay nan.
 
     Example:
         >>> holm([0.01, 0.04, 0.03]).tolist()

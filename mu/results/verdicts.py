@@ -1,7 +1,5 @@
 """From result cards to table rows and verdicts: how far is a method from its oracles, surely?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -45,7 +43,7 @@ def _within(gap: Estimate, margin: float, better: str) -> bool:
 def verdict(
     gap: Estimate, power: bool | None, margin: float | None = None, better: str = "oracle"
 ) -> Word:
-    """Return the verdict on one score of one method.
+    """The verdict on one score of one method.
 
     *differs*: the 95 % interval of the paired gap excludes 0; for a distance to the oracles only
     where it lies beyond the oracles' distance from each other. *no power here*: it does not, and
@@ -55,9 +53,9 @@ def verdict(
     its one side that counts. *inconclusive*: everything else.
 
     Args:
-        gap: paired gap of the method.
-        power: whether the reference row's gap excludes 0, None if unknown.
-        margin: equivalence margin of the score, in its units.
+        gap: Paired gap of the method.
+        power: Whether the reference row's gap excludes 0, None if unknown.
+        margin: Equivalence margin of the score, in its units.
         better: `lower` for a distance to the oracles, `higher` for an agreement with them.
     """
     if gap.excludes_zero() and not _nearer(gap, better):
@@ -117,7 +115,7 @@ def _headline(
     table: Table,
     panel: Panel,
 ) -> dict[str, Word]:
-    """Return the verdict on each headline score that applies, Holm-adjusted over them."""
+    """The verdict on each headline score that applies, Holm-adjusted over them."""
     found = {
         name: table[method][name]
         for name, facts in panel["scores"].items()
@@ -137,7 +135,7 @@ def _headline(
 
 
 def _overall(words: Mapping[str, Word], panel: Panel) -> tuple[Word, list[str]]:
-    """Return the verdict on a method and the scores it rests on."""
+    """The verdict on a method and the scores it rests on."""
     if not words:
         return OPEN, []
     forgetting = [name for name in words if kind_of(name, panel) == "forgetting"]
@@ -158,7 +156,7 @@ def _notes(
     table: Table,
     panel: Panel,
 ) -> list[str]:
-    """Return what limits the verdict: the intervals' caveats, and reference rows that miss."""
+    """What limits the verdict: the intervals' caveats, and reference rows that miss."""
     kinds = dict.fromkeys(kind_of(name, panel) for name in words)
     missing = [
         f"power unknown without {REFERENCE[kind]}"
@@ -171,7 +169,7 @@ def _notes(
 
 
 def _reason(words: Mapping[str, Word], panel: Panel, notes: Iterable[str]) -> str:
-    """Return one short sentence, such as `UA, TA differ; MIA inconclusive`."""
+    """One short sentence, such as `UA, TA differ; MIA inconclusive`."""
     notes = list(dict.fromkeys(note for note in notes if note))
     if not words:
         return "; ".join(["no headline score applies", *notes])
@@ -188,7 +186,7 @@ def _reason(words: Mapping[str, Word], panel: Panel, notes: Iterable[str]) -> st
 
 
 def _failures(cards: Sequence[Card]) -> str:
-    """Return how many pairs failed, in words."""
+    """How many pairs failed, in words."""
     failed = [card for card in cards if card.error]
     if not failed:
         return ""

@@ -1,7 +1,5 @@
 """Which runs were sent, with which content: what has not changed is not sent again."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from hashlib import blake2b

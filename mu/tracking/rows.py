@@ -1,7 +1,5 @@
 """One card as W&B sees it: identity, configuration, one flat row, curves, failure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from hashlib import blake2b
 from statistics import fmean, stdev

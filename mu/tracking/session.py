@@ -1,7 +1,5 @@
 """One W&B run at a time: quiet, bounded, gone when it is done."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """The report run of a study: tables, charts, pictures, the page and the forgotten ids."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path

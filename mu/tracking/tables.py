@@ -1,7 +1,5 @@
 """Tables of the report run as columns and lines: cells, aggregates, classes, pictures."""
 
-from __future__ import annotations
-
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Mirrors result cards to W&B; the cards stay the truth and can be sent again at any time."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -28,7 +26,7 @@ def require(options: Mapping[str, Any] | None = None) -> None:
         options: As those of `send`; not looked at when they are not given.
 
     Raises:
-        UsageError: wandb is not installed, or an option does not have such a value.
+        UsageError: Wandb is not installed, or an option does not have such a value.
     """
     if find_spec("wandb") is None:
         raise TrackError("track=wandb needs wandb: pip install wandb, or leave track=none")
@@ -58,7 +56,7 @@ def send(
 
     Raises:
         UsageError: An option does not have such a value.
-        TrackError: wandb is not installed, or W&B refuses or does not answer.
+        TrackError: Wandb is not installed, or W&B refuses or does not answer.
     """
     from mu.tracking.ledger import Ledger
 

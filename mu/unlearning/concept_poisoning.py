@@ -59,7 +59,7 @@ class ConceptPoisoning(FrozenTrunk):
 
     Raises:
         UsageError: An option out of range, or concepts that are needed and not given. When it is
-            applied: a donor that is not kept, a concept map that does not fit, inputs that are no
+            applied: A donor that is not kept, a concept map that does not fit, inputs that are no
             images, or a network that does not end in one linear layer.
         NotApplicable: D_f does not consist of whole classes.
     """

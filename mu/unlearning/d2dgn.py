@@ -176,7 +176,7 @@ class D2DGN(Unlearner):
         destroyer: "random", the network with fresh weights; "negatives", the same trained to
             predict as many pairs without an edge; "retain_free", the model's own answers on the
             retained graph (then nothing pulls away from UtU); "unseen", answers that elements never
-            trained on get: quantiles of the validation edges' logits, rank for rank; for nodes, the
+            trained on get: Quantiles of the validation edges' logits, rank for rank; for nodes, the
             model's own answers made as unsure as those of validation nodes.
         temperature: Divides the logits of response transfer.
         epochs: Most steps; each is one pass over the graph.

@@ -69,7 +69,7 @@ def noise_variance(
     Args:
         fisher: Diagonal of the Fisher information on D_r, ≥ 0.
         alpha: α, strength of forgetting.
-        clamp: c, largest value before α; weights the data do not touch would get unbounded noise.
+        clamp: C, largest value before α; weights the data do not touch would get unbounded noise.
         power: q: 1 is the published code, 1/2 the published text (noise with F^(-1/4)).
         eps: ε.
 

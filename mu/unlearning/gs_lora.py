@@ -1,7 +1,5 @@
 """GS-LoRA and GS-LoRA++: continual forgetting by group-sparse low-rank adapters."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections import Counter
@@ -72,15 +70,15 @@ class GSLoRA(Unlearner):
     Args:
         epochs: Passes over the replayed samples, at most.
         lr: Learning rate of AdamW, down to a thousandth of it by a cosine over the epochs.
-        rank: r.
-        scale: s of W + s B A; 1/r where None.
+        rank: R.
+        scale: S of W + s B A; 1/r where None.
         groups: What is to vanish together: "block", "lora" (one layer) or "matrix".
         alpha: Weight of Ω; 0.01 as published.
         warmup: Share of the epochs in which α is 0.
         proximal: Whether Ω is minimised by `proximal_step`, which reaches zero, or, as published,
             by gradients, which do not.
         beta: Weight of the bounded loss.
-        bound: b; three times ln C where None.
+        bound: B; three times ln C where None.
         shots: Samples of each class that are read; None with ``share`` None takes all.
         share: Share of each class that is read.
         missing: Classes that are kept but never replayed.

@@ -84,7 +84,7 @@ def direction_of_sums(
     Args:
         full: S by name.
         n: Samples in D.
-        forget: s by name.
+        forget: S by name.
         n_f: Samples in D_f.
 
     Raises:

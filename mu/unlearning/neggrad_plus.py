@@ -23,8 +23,8 @@ def joint_loss(learner: Learner, retain: Batch, forget: Batch, beta: float) -> T
     Args:
         learner: In the mode it is in for the retained batch; in evaluation mode for the other, so
             that batch statistics of D_f reach neither the loss nor the running ones.
-        retain: n retained samples.
-        forget: m samples to forget.
+        retain: N retained samples.
+        forget: M samples to forget.
         beta: β in (0, 1]; 1 is fine-tuning.
     """
     kept = learner.batch_loss(retain)

@@ -1,7 +1,5 @@
 """A synthetic but realistic experiment: images, a graph and a sequence of two requests."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from copy import deepcopy

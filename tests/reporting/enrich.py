@@ -1,7 +1,5 @@
 """Adds to synthetic cards what newer runs record: details, trajectories, galleries, seeds."""
 
-from __future__ import annotations
-
 import base64
 import io
 from typing import Any

@@ -1,7 +1,5 @@
 """Figures and maps of details say what the cards hold, pair by pair, and nothing without them."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A page with evidence: nothing from outside, small, the same each time, and honest on recipes."""
 
-from __future__ import annotations
-
 import html
 import io
 import json

@@ -1,7 +1,5 @@
 """LaTeX prints names as they are, draws with booktabs, and its tables are whole."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Sections in order, methods in order, and what is said about each."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from records import read

@@ -1,7 +1,5 @@
 """The page needs nothing from outside, escapes what it is given, and is the same each time."""
 
-from __future__ import annotations
-
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter

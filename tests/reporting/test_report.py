@@ -1,7 +1,5 @@
 """What is written is whole, strict, read back, and refused with a reason when it cannot be."""
 
-from __future__ import annotations
-
 import json
 import math
 import subprocess

@@ -1,7 +1,5 @@
 """What a section says about its methods and scores."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from records import read

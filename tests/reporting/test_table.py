@@ -1,7 +1,5 @@
 """Markdown and CSV hold every number and escape every name."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Callable

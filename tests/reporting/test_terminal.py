@@ -1,7 +1,5 @@
 """Nothing wider than asked, nothing cut, the oracle and every failure in sight."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Which methods come nearer to the oracle than the null method."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Intervals are shown as far as a score reaches, and no farther."""
 
-from __future__ import annotations
-
 import records
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Attackers that learn D_f's losses against unseen ones, on splits of the two sets themselves."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +22,7 @@ def loss_cross_validation(
     seed: int = 0,
     clip: float | None = 100.0,
 ) -> Floats:
-    """Return the accuracies of an attacker who learns D_f's losses (1) against D_t's (0).
+    """The accuracies of an attacker who learns D_f's losses (1) against D_t's (0).
 
     The attack of the NeurIPS 2023 starting kit, also SCRUB's (which clips the losses): stratified
     shuffle splits, a tenth held out. A logistic regression is monotone in the loss, so it cannot
@@ -35,15 +33,15 @@ def loss_cross_validation(
         forget_losses: (n,) cross-entropies of D_f.
         test_losses: (m,) of D_t; sides should be equally large, or 0.5 is not chance.
         form: `logistic`, or `interval` (see `IntervalClassifier`).
-        splits: how many.
-        seed: of the splits.
-        clip: losses are cut to ±clip; None leaves them.
+        splits: How many.
+        seed: Of the splits.
+        clip: Losses are cut to ±clip; None leaves them.
 
     Returns:
         (splits,) accuracies on the held-out tenth; 0.5 on average where the sides are alike.
 
     Raises:
-        ValueError: for an unknown form, or a side too small to hold any of it out.
+        ValueError: For an unknown form, or a side too small to hold any of it out.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedShuffleSplit
@@ -71,10 +69,10 @@ class LossCV(OwnScore):
 
     Args:
         form: `logistic` or `interval`.
-        splits: shuffle splits.
-        seed: of sub-samples and splits; one seed for all models, so that gaps are paired.
-        clip: of the losses.
-        limit: samples a side, None for no bound.
+        splits: Shuffle splits.
+        seed: Of sub-samples and splits; one seed for all models, so that gaps are paired.
+        clip: Of the losses.
+        limit: Samples a side, None for no bound.
     """
 
     range = PROPORTION
@@ -97,7 +95,7 @@ class LossCV(OwnScore):
         return "attack/loss_cv" if self.form == "logistic" else f"attack/loss_cv_{self.form}"
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the mean accuracy; nan where a side has fewer than ten samples."""
+        """The mean accuracy; nan where a side has fewer than ten samples."""
         if not signals.classifies:
             return float("nan")
         unseen = unseen_alike(signals, split, "forget")

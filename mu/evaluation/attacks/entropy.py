@@ -1,7 +1,5 @@
 """SSD's membership attack: a logistic regression on the entropy of the prediction."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +10,7 @@ from mu.evaluation.signals import Signals, Split
 
 
 def entropy_mia(retain: Pair, test: Pair, forget: Pair) -> float:
-    """Return the share of D_f that a logistic regression on the entropy calls *member*.
+    """The share of D_f that a logistic regression on the entropy calls *member*.
 
     Members are D_r, non-members D_t, classes weighted to balance, C = 1, no held-out part; Foster
     et al. 2024 (arXiv 2308.07707), after Chundawat et al. 2023. The sign is opposite to
@@ -27,7 +25,7 @@ def entropy_mia(retain: Pair, test: Pair, forget: Pair) -> float:
         A share in [0, 1]; nan when D_f is empty.
 
     Raises:
-        ValueError: if D_r or D_t is empty.
+        ValueError: If D_r or D_t is empty.
 
     Example:
         >>> sure, torn = ([[9.0, 0.0]] * 9, [0] * 9), ([[0.1, 0.0]] * 9, [0] * 9)
@@ -69,6 +67,6 @@ class EntropyMIA(OwnScore):
         super().__post_init__()
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the share of D_f called member; nan where a side is empty."""
+        """The share of D_f called member; nan where a side is empty."""
         sides = three_sides(signals, split, all_test=self.variant == "historical")
         return float("nan") if sides is None else entropy_mia(*sides)

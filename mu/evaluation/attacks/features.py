@@ -1,7 +1,5 @@
 """What a membership attacker sees of a sample, and which unseen samples it is compared with."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,17 +26,17 @@ def check_known(option: str, value: str, known: Sequence[str]) -> None:
     """Refuse a word that is not among the known ones.
 
     Raises:
-        ValueError: naming it and them.
+        ValueError: Naming it and them.
     """
     if value not in known:
         raise ValueError(f"{option}={value!r} is not one of {', '.join(known)}")
 
 
 def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Floats:
-    """Return -ln p_y per row, (n,), in nats.
+    """-ln p_y per row, (n,), in nats.
 
     Raises:
-        ValueError: if the labels are not n integers.
+        ValueError: If the labels are not n integers.
     """
     log_p = log_softmax(logits)
     result: Floats = -log_p[np.arange(len(log_p)), _labels(labels, len(log_p))]
@@ -48,7 +46,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Floats:
 def attack_features(
     logits: ArrayLike, labels: ArrayLike, features: str = "confidence", variant: str = "corrected"
 ) -> Floats:
-    """Return what the attacker sees of each sample, (n, 1), or (n, C) for `prob`.
+    """What the attacker sees of each sample, (n, 1), or (n, C) for `prob`.
 
     `correctness` 1[argmax = y]; `confidence` p_y; `entropy` -Σ p ln p; `m_entropy`
     -(1 - p_y) ln p_y - Σ_{i≠y} p_i ln(1 - p_i) (Song & Mittal 2021, eq. 8); `prob` p.
@@ -56,7 +54,7 @@ def attack_features(
     -Σ_{c among the labels of this call} (1 - p_c) ln p_c - Σ_{other c} p_c ln p_c.
 
     Raises:
-        ValueError: for an unknown feature or variant, or labels that are not n integers.
+        ValueError: For an unknown feature or variant, or labels that are not n integers.
     """
     check(features=features, variant=variant)
     log_p = log_softmax(logits)
@@ -84,14 +82,14 @@ def check(features: str = "confidence", variant: str = "corrected") -> None:
     """Refuse an unknown feature or variant.
 
     Raises:
-        ValueError: naming it and the known ones.
+        ValueError: Naming it and the known ones.
     """
     check_known("features", features, FEATURES)
     check_known("variant", variant, VARIANTS)
 
 
 def unseen_alike(signals: Signals, split: Split, part: str) -> Ids:
-    """Return the test ids whose class occurs in `part`: seen and unseen data of the same classes.
+    """The test ids whose class occurs in `part`: seen and unseen data of the same classes.
 
     Classes are those of `Split.classes`: forgotten rockets are compared with unseen rockets, also
     where both are trained as vehicles.
@@ -106,7 +104,7 @@ def unseen_alike(signals: Signals, split: Split, part: str) -> Ids:
 def three_sides(
     signals: Signals, split: Split, all_test: bool = False
 ) -> tuple[Pair, Pair, Pair] | None:
-    """Return (logits, labels) of D_r, of D_t and of D_f; None where one is empty, or regression.
+    """(logits, labels) of D_r, of D_t and of D_f; None where one is empty, or regression.
 
     D_t without the classes that are retained nowhere, or all of it with `all_test`.
     """
@@ -119,7 +117,7 @@ def three_sides(
 
 
 def sample_rows(total: int, size: int, generator: np.random.Generator) -> Ids:
-    """Return `size` of `total` row numbers without replacement, in order; all if there are less."""
+    """`size` of `total` row numbers without replacement, in order; all if there are less."""
     if size >= total:
         return np.arange(total)
     return np.sort(generator.choice(total, size=size, replace=False))

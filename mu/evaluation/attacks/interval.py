@@ -1,7 +1,5 @@
 """A classifier with two thresholds: it calls a value member by whether an interval holds it."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -9,7 +7,7 @@ from mu.evaluation.signals import Ids
 
 
 def best_run(weights: ArrayLike) -> tuple[int, int, float]:
-    """Return (start, end, sum) of the consecutive run with the largest sum, end excluded.
+    """(start, end, sum) of the consecutive run with the largest sum, end excluded.
 
     Example:
         >>> best_run([1.0, -2.0, 3.0, -1.0, 2.0])
@@ -36,7 +34,7 @@ class IntervalClassifier:
         [1, 0, 1]
     """
 
-    def fit(self, x: ArrayLike, y: ArrayLike) -> IntervalClassifier:
+    def fit(self, x: ArrayLike, y: ArrayLike) -> "IntervalClassifier":
         """Find the interval; `x` (n, 1), `y` (n,) of 0 and 1, both present."""
         values, place = np.unique(np.ravel(x), return_inverse=True)
         label = np.asarray(y)
@@ -50,7 +48,7 @@ class IntervalClassifier:
         return self
 
     def predict(self, x: ArrayLike) -> Ids:
-        """Return 0 or 1 per row of `x`, (n,)."""
+        """0 or 1 per row of `x`, (n,)."""
         values = np.ravel(np.asarray(x, dtype=np.float64))
         held = (values > self.low) & (values < self.high)
         return np.where(held, self.inside, 1 - self.inside)

@@ -1,7 +1,5 @@
 """Membership attacks on edges: how sure an attacker is that a pair was a training edge."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +11,7 @@ from mu.evaluation.signals import Floats, Signals, Split
 
 
 def mi_ratio(before: ArrayLike, after: ArrayLike, variant: str = "paper") -> float:
-    """Return the MI ratio of forgotten edges.
+    """The MI ratio of forgotten edges.
 
     Args:
         before: (n,) attacker's probability that each was a training edge, before unlearning.
@@ -23,7 +21,7 @@ def mi_ratio(before: ArrayLike, after: ArrayLike, variant: str = "paper") -> flo
             reciprocals of each other.
 
     Raises:
-        ValueError: for an unknown variant, or lengths that differ.
+        ValueError: For an unknown variant, or lengths that differ.
 
     Example:
         >>> mi_ratio([0.8, 0.6], [0.4, 0.6]), mi_ratio([0.8, 0.6], [0.4, 0.6], "logged")
@@ -38,7 +36,7 @@ def mi_ratio(before: ArrayLike, after: ArrayLike, variant: str = "paper") -> flo
 
 
 def edge_attack(members: ArrayLike, others: ArrayLike, asked: ArrayLike) -> Floats:
-    """Return P(training edge) of logits, by logistic regression on members and unseen edges.
+    """P(training edge) of logits, by logistic regression on members and unseen edges.
 
     Both sides weigh the same however many they are.
 
@@ -74,7 +72,7 @@ class MIRatio(Score):
     title: str = field(default="MI ratio", kw_only=True)
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """Return the ratio; nan without the original, or for other models than link predictors."""
+        """The ratio; nan without the original, or for other models than link predictors."""
         first = peers.original
         if first is None or not is_links(signals) or not len(split.forget):
             return float("nan")

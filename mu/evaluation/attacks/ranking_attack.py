@@ -1,7 +1,5 @@
 """Population AUC: how well one feature of the prediction ranks D_f apart from unseen data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +19,7 @@ AUC_FEATURES = ("confidence", "entropy", "m_entropy")
 
 
 def loss_auc(forget: Pair, test: Pair) -> float:
-    """Return P(loss on D_t > loss on D_f) + ½ P(equal), the AUC of the per-sample cross-entropy.
+    """P(loss on D_t > loss on D_f) + ½ P(equal), the AUC of the per-sample cross-entropy.
 
     Above 0.5: forgotten samples are still fitted better than unseen ones; below 0.5: worse than
     unseen (over-forgetting). 0.5 is the target only for a random D_f; otherwise the oracle's value.
@@ -43,7 +41,7 @@ def loss_auc(forget: Pair, test: Pair) -> float:
 
 
 def feature_auc(forget: Pair, test: Pair, features: str = "entropy") -> float:
-    """Return the AUC of another feature than the loss, read in the same direction.
+    """The AUC of another feature than the loss, read in the same direction.
 
     Above 0.5 D_f looks more like training data than D_t: more confident, of lower entropy.
     `confidence` (p_y) is a decreasing function of the loss and ranks alike; it differs from
@@ -52,13 +50,13 @@ def feature_auc(forget: Pair, test: Pair, features: str = "entropy") -> float:
     Args:
         forget: (logits, labels) of D_f.
         test: (logits, labels) of D_t.
-        features: one of `AUC_FEATURES`, see `attack_features`.
+        features: One of `AUC_FEATURES`, see `attack_features`.
 
     Returns:
         A value in [0, 1]; nan when a side is empty.
 
     Raises:
-        ValueError: for an unknown feature.
+        ValueError: For an unknown feature.
     """
     check_known("features", features, AUC_FEATURES)
     if not len(np.asarray(forget[1])) or not len(np.asarray(test[1])):
@@ -83,7 +81,7 @@ class LossAUC(OwnScore):
     title: str = field(default="Loss AUC", kw_only=True)
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the AUC, in [0, 1]; nan where a side is empty."""
+        """The AUC, in [0, 1]; nan where a side is empty."""
         if not signals.classifies:
             return float("nan")
         unseen = unseen_alike(signals, split, "forget")
@@ -97,7 +95,7 @@ class FeatureAUC(OwnScore):
     It should equal the oracle's value, 0.5 for a random D_f.
 
     Args:
-        features: one of `AUC_FEATURES`.
+        features: One of `AUC_FEATURES`.
     """
 
     range = PROPORTION
@@ -116,7 +114,7 @@ class FeatureAUC(OwnScore):
         return f"attack/auc_{self.features}"
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the AUC, in [0, 1]; nan where a side is empty."""
+        """The AUC, in [0, 1]; nan where a side is empty."""
         if not signals.classifies:
             return float("nan")
         unseen = unseen_alike(signals, split, "forget")

@@ -1,7 +1,5 @@
 """Threshold attacks (Song & Mittal 2021; Salem et al. 2019): one threshold per class."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,13 +13,13 @@ THRESHOLD_FEATURES = ("correctness", "confidence", "entropy", "m_entropy")
 
 
 def best_threshold(members: ArrayLike, others: ArrayLike) -> float:
-    """Return the value t at which "member if value >= t" has the best balanced accuracy.
+    """The value t at which "member if value >= t" has the best balanced accuracy.
 
     Only observed values are tried; of equally good ones the smallest is taken, so that the order of
     samples does not matter.
 
     Raises:
-        ValueError: if a side is empty.
+        ValueError: If a side is empty.
 
     Example:
         >>> best_threshold([0.9, 0.8, 0.3], [0.5, 0.2])
@@ -39,14 +37,14 @@ def best_threshold(members: ArrayLike, others: ArrayLike) -> float:
 def class_thresholds(
     members: tuple[Floats, ArrayLike], others: tuple[Floats, ArrayLike], classes: ArrayLike
 ) -> Floats:
-    """Return the best threshold of every one of `classes`, (len(classes),).
+    """The best threshold of every one of `classes`, (len(classes),).
 
     A class that one side lacks (a forgotten one, say) gets the threshold of all samples together.
 
     Args:
         members: (values (n,), labels (n,)).
         others: (values (m,), labels (m,)).
-        classes: labels to find thresholds for.
+        classes: Labels to find thresholds for.
     """
     pooled = best_threshold(members[0], others[0])
     found = []
@@ -57,7 +55,7 @@ def class_thresholds(
 
 
 def threshold_mia(retain: Pair, test: Pair, forget: Pair, features: str = "m_entropy") -> float:
-    """Return the share of D_f that the class-wise threshold attack calls *non-member*.
+    """The share of D_f that the class-wise threshold attack calls *non-member*.
 
     Thresholds are chosen on D_r (members) against D_t; entropies enter with a minus sign, so that a
     member is at or above its class's threshold. `correctness` needs no threshold: a sample
@@ -67,13 +65,13 @@ def threshold_mia(retain: Pair, test: Pair, forget: Pair, features: str = "m_ent
         retain: (logits, labels) of D_r.
         test: (logits, labels) of D_t.
         forget: (logits, labels) of D_f.
-        features: one of `THRESHOLD_FEATURES`, see `attack_features`.
+        features: One of `THRESHOLD_FEATURES`, see `attack_features`.
 
     Returns:
         A share in [0, 1]; nan when D_f is empty.
 
     Raises:
-        ValueError: if D_r or D_t is empty, or for an unknown feature.
+        ValueError: If D_r or D_t is empty, or for an unknown feature.
     """
     check_known("features", features, THRESHOLD_FEATURES)
     sign = -1.0 if features.endswith("entropy") else 1.0
@@ -97,7 +95,7 @@ class ThresholdMIA(OwnScore):
     whole is judged by the threshold of all retained classes together.
 
     Args:
-        features: one of `THRESHOLD_FEATURES`.
+        features: One of `THRESHOLD_FEATURES`.
     """
 
     range = PROPORTION
@@ -113,6 +111,6 @@ class ThresholdMIA(OwnScore):
         super().__post_init__()
 
     def of(self, signals: Signals, split: Split) -> float:
-        """Return the share of D_f called non-member; nan where a side is empty."""
+        """The share of D_f called non-member; nan where a side is empty."""
         sides = three_sides(signals, split)
         return float("nan") if sides is None else threshold_mia(*sides, self.features)

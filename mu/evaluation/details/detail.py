@@ -1,7 +1,5 @@
 """What a report shows beside the scores: single classes, single samples, where predictions go."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,12 +20,12 @@ DIGITS = 4  # of shares; the scores beside them keep all
 
 
 def sample_ids(forget: ArrayLike, count: int = 12) -> Ids:
-    """Return at most `count` of the forgotten ids, sorted: the same for every method of a request.
+    """At most `count` of the forgotten ids, sorted: the same for every method of a request.
 
     The draw depends on the set of ids alone.
 
     Raises:
-        ValueError: if the ids are no flat list of integers, or `count` is below 1.
+        ValueError: If the ids are no flat list of integers, or `count` is below 1.
 
     Example:
         >>> sample_ids([7, 3, 5])
@@ -54,19 +52,19 @@ class Detail(ABC):
 
     @abstractmethod
     def __call__(self, signals: Signals, split: Split, peers: Peers = ALONE) -> Found:
-        """Return something JSON can hold. Called for classifiers only."""
+        """Something JSON can hold. Called for classifiers only."""
 
 
 class OwnDetail(Detail):
     """A detail of the model's own signals: subclasses write `of`."""
 
     def __call__(self, signals: Signals, split: Split, peers: Peers = ALONE) -> Found:
-        """Return `of(signals, split)`."""
+        """`of(signals, split)`."""
         return self.of(signals, split)
 
     @abstractmethod
     def of(self, signals: Signals, split: Split) -> Found:
-        """Return something JSON can hold."""
+        """Something JSON can hold."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ class ConfusionMatrix(OwnDetail):
     for a class without test samples}.
 
     Args:
-        limit: most classes that a picture can show.
+        limit: Most classes that a picture can show.
     """
 
     limit: int = 20
@@ -138,7 +136,7 @@ class Samples(OwnDetail):
     "label_confidence" (of the true one)}, each (m,).
 
     Args:
-        count: most samples.
+        count: Most samples.
     """
 
     count: int = 12
@@ -165,7 +163,7 @@ class ROC(OwnDetail):
     without unseen data of the classes of D_f.
 
     Args:
-        points: most operating points.
+        points: Most operating points.
     """
 
     points: int = 30
@@ -178,7 +176,7 @@ class ROC(OwnDetail):
         return {"fpr": _rounded(rates), "tpr": _rounded(self.reached(signals, split, rates))}
 
     def reached(self, signals: Signals, split: Split, rates: Floats) -> Floats:
-        """Return the share of D_f called member where at most a rate of unseen data is."""
+        """The share of D_f called member where at most a rate of unseen data is."""
         unseen = np.sort(cross_entropy(*signals.at(unseen_alike(signals, split, "forget"))))
         own = np.sort(cross_entropy(*signals.at(split.forget)))
         allowed = np.floor(rates * len(unseen) + 1e-9).astype(np.int64)
@@ -190,10 +188,10 @@ class ROC(OwnDetail):
 def detail_values(
     evaluation: Mapping[str, Any], signals: Signals, split: Split, peers: Peers = ALONE
 ) -> dict[str, dict[str, Any] | None]:
-    """Return the details a panel names, by name, that apply to these signals.
+    """The details a panel names, by name, that apply to these signals.
 
     Raises:
-        UsageError: one cannot be made from its configuration.
+        UsageError: One cannot be made from its configuration.
     """
     built: dict[str, Detail] = instantiated(evaluation.get("details") or {}, "detail")
     if not signals.classifies:

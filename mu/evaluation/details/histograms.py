@@ -1,7 +1,5 @@
 """How the probabilities of a link predictor are spread over groups of pairs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,7 +19,7 @@ class ScoreHistograms(OwnDetail):
     negatives) the share of pairs in each bin}.
 
     Args:
-        bins: number of equal bins of [0, 1].
+        bins: Number of equal bins of [0, 1].
     """
 
     links: ClassVar[bool] = True

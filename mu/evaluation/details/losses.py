@@ -1,7 +1,5 @@
 """How the losses of the parts are spread."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """What a model has memorised of single samples."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -101,7 +101,7 @@ def bilevel(
     Args:
         lower: Forgets with weights (n,), from the same model each time.
         start: (n,) first weights, in {0 ≤ w ≤ 1, Σ w = m}.
-        budget: m.
+        budget: M.
         steps: Iterations, each with a lower level, at most.
         step: η.
         kind: "relative": s is the `scale` of the gradient; "absolute": s = 1, as published.

@@ -34,7 +34,7 @@ def project(values: ArrayLike, budget: float) -> Floats:
 
     Args:
         values: (n,) values a.
-        budget: m in [0, n]; need not be whole.
+        budget: M in [0, n]; need not be whole.
 
     Returns:
         (n,) weights.
@@ -72,7 +72,7 @@ def top_m(w: ArrayLike, budget: int) -> Ids:
 
     Args:
         w: (n,) weights.
-        budget: m, a whole number in [0, n].
+        budget: M, a whole number in [0, n].
 
     Raises:
         UsageError: See `check_weights`.
@@ -99,7 +99,7 @@ def upper_step(w: ArrayLike, losses: ArrayLike, step: float, gamma: float, budge
         losses: (n,) losses ℓ of the model that forgot with them.
         step: η, absolute.
         gamma: γ.
-        budget: m.
+        budget: M.
 
     Raises:
         UsageError: See `check_weights`.

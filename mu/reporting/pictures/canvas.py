@@ -1,7 +1,5 @@
 """What every figure shares: a look per method, and SVG that is the same bits each time."""
 
-from __future__ import annotations
-
 import io
 import math
 import re

@@ -1,7 +1,5 @@
 """The picture of accuracy per class: who pays for forgetting, and how far from the oracle."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

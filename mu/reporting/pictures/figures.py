@@ -1,7 +1,5 @@
 """Pictures of the results as inline SVG: gaps, utility, trade-off and sequences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import ceil

@@ -1,7 +1,5 @@
 """Where the nodes of a graph lie, per model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 

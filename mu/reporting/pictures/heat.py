@@ -1,7 +1,5 @@
 """Heat maps as tables: where forgotten data are predicted to be, and what is taken for what."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 

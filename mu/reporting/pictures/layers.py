@@ -1,7 +1,5 @@
 """The picture of where in a network a method changed parameters: share selected in each tensor."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,5 @@
 """The picture of the loss attack at every rate of false alarms, low ones in sight."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING

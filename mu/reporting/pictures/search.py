@@ -1,7 +1,5 @@
 """The search for a forget set as a picture."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from mu.reporting.pictures.canvas import GREY, INK, Look, drawing, figure, logarithmic, svg

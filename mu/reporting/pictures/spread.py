@@ -1,7 +1,5 @@
 """How probabilities or losses are spread over groups of samples, per model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any

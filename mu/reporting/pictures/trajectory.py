@@ -1,7 +1,5 @@
 """Pictures of unlearning as it goes: accuracy and loss of each part over the epochs."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING

@@ -1,7 +1,5 @@
 """The picture of a search for options: smallest objective so far, trial by trial."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

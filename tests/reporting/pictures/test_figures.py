@@ -1,7 +1,5 @@
 """Figures show what the rows say: every method once, the same look everywhere, no label on top."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The gallery shows each forgotten image with what every model says, and drops what is no image."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from records import read

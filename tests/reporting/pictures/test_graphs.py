@@ -1,7 +1,5 @@
 """Pictures of how values are spread, and where nodes lie."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

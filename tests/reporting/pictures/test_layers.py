@@ -1,7 +1,5 @@
 """The picture of selected shares: which tensors and methods, and nothing where cards say none."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The ROC picture: logarithmic, one panel per method, means where all pairs have a rate."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

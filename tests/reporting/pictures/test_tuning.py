@@ -1,7 +1,5 @@
 """The record of a search beside results: its picture, its label, and records that are none."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path
