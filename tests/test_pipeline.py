@@ -286,7 +286,7 @@ def test_the_public_maths_is_what_runs(mu, without, monkeypatch, name, step, req
     words = ("recipe.epochs=1", "seeds=1", "oracles=2", "methods=ssd", "compute.workers=0")
     found = mu("run", "experiment=quickstart", f"requests={request_name}", *words, store=store)
     assert found.code == 1
-    assert found.card("ssd")["error"] == "RuntimeError: this was replaced"
+    assert found.card("ssd")["error"].startswith("RuntimeError: this was replaced")
 
 
 # A task that mu does not know.
