@@ -39,18 +39,21 @@ def steps(top: Path) -> str:
     sources = [*sorted((top / "mu").glob("*.py")), *sorted((top / "configs/recipe").glob("*.yaml"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     named = {(module, function): name for name, module, function in NAMED.findall(text)}
-    rest = {key: "fit" for key in STEP.findall(text) if key not in named}  # kinds of training
     lines = ["| step | file | |", "| --- | --- | --- |"]
-    for (module, function), name in (named | rest).items():
+    for module, function in [*named, *sorted({*STEP.findall(text)} - {*named})]:
         path = top / f"{module.replace('.', '/')}.py"
-        lines.append(f"| {name} | `{path.relative_to(top)}` | {purpose(path, function)} |")
+        name, said = purpose(path, function)
+        name = named.get((module, function), name)
+        lines.append(f"| {name} | `{path.relative_to(top)}` | {said} |")
     return "\n".join(lines) + "\n"
 
 
-def purpose(path: Path, function: str) -> str:
-    """The first line of a function's docstring, without the name of its step."""
+def purpose(path: Path, function: str) -> tuple[str, str]:
+    """Name of a step and what it does, by the first line of a function's docstring."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     [node] = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function]
     said = (ast.get_docstring(node) or "").partition("\n")[0]
-    said = re.sub(r"^(Step ``\w+``|Store step): ?", "", said).replace("``", "`")
-    return said[:1].upper() + said[1:]
+    match = re.match(r"Step ``(\w+)``(?:: ?)?", said)
+    name = match[1] if match else "fit"  # kinds of training, which recipes name
+    said = said[match.end() if match else 0 :].removeprefix("Store step: ").replace("``", "`")
+    return name, said[:1].upper() + said[1:]

@@ -136,7 +136,7 @@ def as_plain_fit(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
-    """Step ``fit`` with restricted gradients: ``recipe.fit`` holds ``alpha`` and ``norm``.
+    """Step ``fit``: with restricted gradients; ``recipe.fit`` holds ``alpha`` and ``norm``.
 
     Raises:
         UsageError: As `as_plain_fit`.

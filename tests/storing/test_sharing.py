@@ -429,7 +429,7 @@ def test_ls_sorts(store, capsys):
         (["gc", "--keep-results", "nowhere"], "nowhere"),
         (["export", "x.zip"], "x.zip"),
         (["export", "x.tar", "abc1"], "abc1"),
-        (["import"], "file"),
+        (["import"], "FILE"),
     ],
 )
 def test_a_wrong_word_is_refused(store, tmp_path, monkeypatch, words, named):

@@ -35,7 +35,7 @@ def search(
 
 
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
-    """Step ``select`` for such a selector.
+    """Step ``select``: one request by a selector that runs methods on models of its own.
 
     Config and inputs are those of `mu.forget_sets.select.step` and: ``model``, ``recipe``,
     ``device``, ``batch_size``; ``learners``, to which the last of the ``signals`` belong.
