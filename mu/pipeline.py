@@ -132,11 +132,11 @@ class Cell:
         self, request: Comparison, rows: Mapping[str, State | CellFailed]
     ) -> list[Card]:
         """Cards of all rows; each oracle is scored against the others, all else against all."""
-        oracles = request.oracles
+        oracles, score = request.oracles, self.steps.score
         floor = await gather(
-            *(self.score(request, one, [o for o in oracles if o is not one]) for one in oracles)
+            *(score(request, one, [o for o in oracles if o is not one]) for one in oracles)
         )
-        found = await gather(*(attempt(self.score(request, s, oracles)) for s in rows.values()))
+        found = await gather(*(attempt(score(request, s, oracles)) for s in rows.values()))
         values = [one.values for one in floor]
         for place, one in enumerate(floor):
             one.values.update(self.derived(one, without(values, place), is_oracle=True))
@@ -153,16 +153,6 @@ class Cell:
 
         cards = [card(n, s, v) for (n, s), v in zip(rows.items(), found, strict=True)]
         return [*cards, card(ORACLE, oracles[0], mean(floor))]
-
-    async def score(
-        self, request: Comparison, state: State | CellFailed, oracles: Sequence[State]
-    ) -> Scored:
-        """Scores of one state of a request against some of its oracles."""
-        found = await self.steps.score(
-            state, oracles, request.original, request.untrained, request.selection
-        )
-        # The runner hands every reader of a step the same facts.
-        return Scored(dict(found.values), found.details)
 
     def derived(self, found: Scored, oracles: Sequence[Values], is_oracle: bool = False) -> Values:
         """Scores made of other scores; none in a plan, where there are no others."""

@@ -169,9 +169,8 @@ class Steps:
         config = {"data": self.config["data"], "request": request, "seed": self.seed}
         more: dict[str, Any] = {}
         if found.learners:
-            recipe = {k: v for k, v in self.config["recipe"].items() if k in RUNTIME}
             batch_size = self.config["evaluation"]["batch_size"]
-            more = {"model": trainer.model, "recipe": recipe, "batch_size": batch_size}
+            more = {"model": trainer.model, "recipe": self.runtime(), "batch_size": batch_size}
             config = trainer.given(**config, **more)
         return await self.run.step(
             "select",
@@ -244,7 +243,7 @@ class Steps:
 
     async def prepare(self, what: dict[str, Any], state: State) -> Ref:
         """What a method computes once of a state, from all that the state was trained on."""
-        recipe = {k: v for k, v in self.config["recipe"].items() if k in RUNTIME}
+        recipe = self.runtime()
         return await self.run.step(
             "prepare",
             "mu.unlearning.stored:step",
@@ -264,14 +263,12 @@ class Steps:
     async def unlearn(
         self,
         name: str,
-        state: State | CellFailed,
+        state: State,
         before: Sequence[Ref],
         selection: Ref,
         original: State,
     ) -> State:
         """The state after one request, by one method; its view is the retained one."""
-        if isinstance(state, CellFailed):
-            raise state
         method = self.method(name)
         stored = method.pop("stored", {})
         if state != original and not method.get("stale"):
@@ -365,17 +362,13 @@ class Steps:
         )
 
     async def score(
-        self,
-        state: State | CellFailed,
-        oracles: Sequence[State],
-        original: State,
-        untrained: State,
-        selection: Ref,
+        self, request: Comparison, state: State | CellFailed, oracles: Sequence[State]
     ) -> Scored:
-        """Scores of the panel for one state, and the details of the report."""
+        """Scores of a state of a request against some of its oracles, and the details shown."""
         if isinstance(state, CellFailed):
             raise state
-        states = (state, original, untrained, *oracles)
+        original, selection = request.original, request.selection
+        states = (state, original, request.untrained, *oracles)
         own, first, random, *others = await gather(*map(self.predict, states))
         panel = {k: self.config["evaluation"].get(k) for k in ("scores", "details")}
         ref = await self.run.step(
@@ -401,8 +394,8 @@ class Steps:
             },
             label=f"score {self.request}, seed {self.seed}",
         )
-        facts = self.run.facts(ref, missing={})
-        return Scored(facts.get("values", {}), facts.get("details", {}))
+        facts = self.run.facts(ref, missing={})  # the runner hands every reader the same
+        return Scored(dict(facts.get("values", {})), facts.get("details", {}))
 
     async def gallery(self, selection: Ref) -> dict[str, Any]:
         """Pictures of a few forgotten samples; empty where there are none to show."""
@@ -416,6 +409,10 @@ class Steps:
         )
         found: dict[str, Any] = self.run.facts(ref, missing={}).get("gallery", {})
         return found
+
+    def runtime(self) -> dict[str, Any]:
+        """What of the recipe says how a model is run."""
+        return {k: v for k, v in self.config["recipe"].items() if k in RUNTIME}
 
     def given(self, **more: Any) -> dict[str, Any]:
         """Configuration that every step on a model gets."""

@@ -54,7 +54,6 @@ SEVERAL = {
     "share": 2,
     "shares": 2,
     "summary": 2,
-    "sweep": 2,
     "tables": 2,
     "tried": 2,
     "verdict": 2,

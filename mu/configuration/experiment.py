@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices, read_yaml, unknown
-from mu.configuration.compose import BlockChoices, composed
+from mu.configuration.compose import BlockChoices, choice, composed
 from mu.configuration.requests import files_of, names_of, requests_of, selector_of
 from mu.configuration.rows import chosen_rows, configured, listed_rows
 from mu.configuration.settings import Settings
@@ -244,10 +244,7 @@ def sequence_of(given: object) -> str:
 
 
 def _panel_of(data: str) -> str:
-    known = choices("data")
-    if data not in known:
-        raise unknown("data set", data, known)
-    return str(read_yaml(known[data]).get("panel", "classification"))
+    return str(choice("data", data)["data"].get("panel", "classification"))
 
 
 def for_tuning(block: dict[str, Any], path: Path) -> dict[str, Any]:

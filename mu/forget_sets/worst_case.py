@@ -20,6 +20,7 @@ from mu.forget_sets.search.setting import Setting
 from mu.forget_sets.search.units import Units, units_of
 from mu.forget_sets.select import Scene
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, one_of
 
 __all__ = ["WorstCaseSelector", "project", "top_m", "upper_step"]
 
@@ -106,13 +107,9 @@ class WorstCaseSelector(ReadsModels):
         learners: int = 1,
         same_seed: bool = False,
     ) -> None:
-        for name, given, known in (
-            ("direction", direction, tuple(DIRECTIONS)),
-            ("start", start, STARTS),
-            ("hypergradient", hypergradient, ("sign", "one_step")),
-        ):
-            if given not in known:
-                raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
+        one_of(direction=(direction, DIRECTIONS), start=(start, STARTS))
+        one_of(hypergradient=(hypergradient, ("sign", "one_step")))
+        at_least(1, checks=checks)
         if not isinstance(lower, Unlearner):
             raise UsageError(
                 f"lower={lower!r} is no method; name one, as in lower: {{method: ssd}}"
@@ -125,8 +122,6 @@ class WorstCaseSelector(ReadsModels):
             **{"average": average, "stable": stable, "patience": patience, "sign": self.sign},
             "keep": keep,
         }
-        if type(checks) is not int or checks < 1:
-            raise UsageError(f"checks={checks!r} must be a whole number of at least 1")
         self.reseed, self.start, self.checks = reseed, start, checks
         self.facts: dict[str, Any] = {}
         self.warnings: list[str] = []

@@ -97,7 +97,7 @@ def code_digest(*targets: str) -> str:
         module = target
         while module and module_file(module) is None:
             module = module.rpartition(".")[0]
-        if module.split(".")[0] not in (PACKAGE, *_local_roots(module)):
+        if not _is_own(module):
             files[target] = "library"
             continue
         for name in reachable(module):
@@ -108,11 +108,11 @@ def code_digest(*targets: str) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _local_roots(module: str) -> tuple[str, ...]:
-    """The module's top name when its file is the user's own, not an installed library's."""
+def _is_own(module: str) -> bool:
+    """Whether a module is mu's or the user's own file, not an installed library's."""
     path = module_file(module) if module else None
     installed = path is None or {"site-packages", "dist-packages"} & set(path.parts)
-    return () if installed else (module.split(".")[0],)
+    return module.split(".")[0] == PACKAGE or not installed
 
 
 def targets_in(config: object) -> list[str]:

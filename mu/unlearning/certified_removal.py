@@ -1,7 +1,6 @@
 """Certified removal from a linear head on frozen features (Guo et al., arXiv 1911.03030)."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,10 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.output_layer import output_layer
-from mu.parts.part import move
 from mu.unlearning.base import Unlearner
 from mu.unlearning.heads.logistic_head import (
     PAPER_GAMMA,
@@ -250,7 +247,7 @@ class CertifiedRemoval(Unlearner):
         """Features (n, d) and signs (n, K) of a part, on the CPU, by forward passes."""
         found: list[Tensor] = []
         labels: list[Tensor] = []
-        for batch in self._read(part):
+        for batch in self.forward_batches(part, batch_size=self.batch_size):
             with torch.autocast(self.context.device, enabled=False):
                 features = self.learner.features(batch)
                 if not found:
@@ -260,11 +257,6 @@ class CertifiedRemoval(Unlearner):
         if not found:
             raise UsageError(f"there is nothing to {part}")
         return torch.cat(found), signs(torch.cat(labels), head.out_features)
-
-    def _read(self, part: str) -> Iterator[Batch]:
-        loader = self.parts[part].batches(batch_size=self.batch_size)
-        for batch in self.meter.count(loader, backward=False):
-            yield move(batch, self.context.device)
 
     def _trained(self, x: Tensor, y: Tensor, draws: int = 0) -> Heads:
         radius = radius_of(x) if self.radius is None else self.radius
