@@ -12,13 +12,13 @@ from mu.configuration.words import placed
 from mu.data.facts import data_files, resolved, without_pretrained
 from mu.errors import CellFailed, UsageError
 from mu.forget_sets.wants import wants
-from mu.running.helpers import helpers
 from mu.running.jobs import Ref
 from mu.running.runner import Runner
 
 NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")
 PLAIN_FIT = "mu.training.fit:step"  # a recipe's ``fit`` may name another step
+SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
 SELECT, SEARCH = "mu.forget_sets.select:step", "mu.forget_sets.search.step:step"
 
 
@@ -40,6 +40,21 @@ class Scored:
 
     values: dict[str, float | None]
     details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Helpers:
+    """The models that help one selection, never scored.
+
+    Attributes:
+        signals: What each says of the data; those of ``learners`` are the last.
+        holdouts: What the first were trained without; empty where all saw everything.
+        learners: Those that are handed over themselves.
+    """
+
+    signals: list[Ref]
+    holdouts: list[Ref]
+    learners: list[Ref]
 
 
 @dataclass(frozen=True)
@@ -165,7 +180,7 @@ class Steps:
             request[name] = values[self.block.places[self.pair] % len(values)]
         surrogate, asked = request.pop("surrogate", None), wants(request)
         trainer = await self.others(surrogate) if surrogate else self
-        found = await helpers(trainer, asked, before, bool(request.get("same_seed")))
+        found = await trainer.helpers(asked, before, bool(request.get("same_seed")))
         config = {"data": self.config["data"], "request": request, "seed": self.seed}
         more: dict[str, Any] = {}
         if found.learners:
@@ -193,6 +208,34 @@ class Steps:
             },
             label=f"select {self.request}",
         )
+
+    async def helpers(
+        self, asked: dict[str, int], before: Sequence[Ref], same_seed: bool
+    ) -> Helpers:
+        """Train the models that a request asks for.
+
+        Args:
+            asked: What `mu.forget_sets.wants.wants` says.
+            before: The selections before.
+            same_seed: Whether the first learner is the very model that is scored.
+        """
+        folds = asked.get("folds", 0)
+        which = [{"half": k} for k in range(asked.get("halves", 0))]
+        which += [{"fold": k, "folds": folds} for k in range(folds)]
+        holdouts = await gather(*(self.holdout(before, SELECTING, **one) for one in which))
+        without: Sequence[Ref | None] = holdouts or [None] * asked.get("models", 0)
+        seeds = [SELECTING + n for n in range(asked.get("learners", 0))]
+        if same_seed:
+            seeds[0] = 0
+        found = await gather(
+            *(
+                self.helper((*before, part) if part else before, before, SELECTING + n)
+                for n, part in enumerate(without)
+            ),
+            *(self.helper(before, before, n) for n in seeds),
+        )
+        signals, learners = [one for _, one in found], [one for one, _ in found]
+        return Helpers(signals, holdouts, learners[len(without) :])
 
     async def holdout(self, before: Sequence[Ref], number: int, **which: int) -> Ref:
         """What a model of a selection is trained without: the other half, or a fold."""

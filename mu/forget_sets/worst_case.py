@@ -156,14 +156,15 @@ class WorstCaseSelector(ReadsModels):
             return found
 
         def lower(w: Floats) -> LowerLosses:
+            if self.membership == "binary":  # the m largest weights alone
+                w = indicator(top_m(w, m), len(w))
             return forgotten(w, next(turns))
 
         known = units.gathered(np.mean([losses(one.signals, samples) for one in models], axis=0))
         one_pass = top_m(-self.sign * known, m)
         drawn = np.sort(scene.rng.choice(units.count, m, replace=False))
         sets = {"one_pass": one_pass, "random": drawn}
-        step = self.binary(lower, m) if self.membership == "binary" else lower
-        found = bilevel(step, indicator(sets[self.start], units.count), m, **self.search)
+        found = bilevel(lower, indicator(sets[self.start], units.count), m, **self.search)
 
         unseen = [next(turns) for _ in range(self.checks)]
 
@@ -185,10 +186,6 @@ class WorstCaseSelector(ReadsModels):
         self.facts["passes"] = [sum(level.passes[k] for level in levels) for k in (0, 1)]
         self.facts["look"] = levels[0].look  # one forward pass over what is chosen from
         return np.sort(ids[np.isin(units.of, chosen)])
-
-    def binary(self, lower: Any, m: int) -> Any:
-        """The lower level on the m largest weights alone."""
-        return lambda w: lower(indicator(top_m(w, m), len(w)))
 
     def forgotten(
         self, level: LowerLevel, units: Units, w: Floats, seed: int | None = None

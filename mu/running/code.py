@@ -44,23 +44,22 @@ def _imported(tree: ast.Module, module: str) -> set[str]:
     return {name for name in found if name.split(".")[0] == PACKAGE}
 
 
-def _normal_form(path: Path) -> str:
-    class Strip(ast.NodeTransformer):
-        def generic_visit(self, node: ast.AST) -> ast.AST:
-            super().generic_visit(node)
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-                value = body[0].value
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
-            return node
-
-    return ast.dump(Strip().visit(ast.parse(path.read_text(encoding="utf-8"))))
+class _Strip(ast.NodeTransformer):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
+        return node
 
 
 @cache
 def _file_digest(path: Path) -> str:
-    return blake2b(_normal_form(path).encode(), digest_size=16).hexdigest()
+    """Digest of the syntax tree without docstrings."""
+    bare = _Strip().visit(ast.parse(path.read_text(encoding="utf-8")))
+    return blake2b(ast.dump(bare).encode(), digest_size=16).hexdigest()
 
 
 def reachable(module: str) -> set[str]:
