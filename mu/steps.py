@@ -133,7 +133,8 @@ class Steps:
         model, parents = self.model, {}
         if (recipe.get("fit") or {}).get("backbone") and epochs is None:
             fit = dict(recipe["fit"])
-            parents["backbone"] = await self.backbone(fit.pop("backbone"), seed)
+            elsewhere = await self.others(fit.pop("backbone"))
+            parents["backbone"] = await elsewhere.fit([], seed, role="backbone")
             recipe["fit"] = fit
         if epochs is not None:
             recipe, checkpoint = recipe | {"epochs": epochs}, None
@@ -157,10 +158,6 @@ class Steps:
             inputs={"removed": list(removed), **parents},
             label=f"train {kind}, seed {seed}",
         )
-
-    async def backbone(self, config: dict[str, Any], seed: int) -> Ref:
-        """A model trained on other data, whose features an analytic fit reads."""
-        return await (await self.others(config)).fit([], seed, role="backbone")
 
     async def others(self, config: dict[str, Any]) -> "Steps":
         """Steps of the same pair with other data, model or recipe: for models that only help."""

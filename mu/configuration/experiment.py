@@ -53,6 +53,11 @@ class Block:
             return set(range(count))
         return {step - 1 for step in self.oracle_at if step <= count} or {count - 1}
 
+    def checkpoints(self) -> list[str]:
+        """Files that rows load in place of unlearning, their placeholders as they are written."""
+        rows = [row["config"] for row in self.methods.values() if row.get("base") == "external"]
+        return list(dict.fromkeys(str(row["weights"]) for row in rows))
+
 
 @dataclass
 class Experiment:
@@ -126,9 +131,9 @@ def check_files(blocks: Sequence[Block]) -> None:
         UsageError: Naming the file, and the placeholders that tell files apart.
     """
     paths = [
-        placed(str(block.methods["external"]["config"]["weights"]), pair, request, step + 1)
+        placed(file, pair, request, step + 1)
         for block in blocks
-        if "external" in block.methods
+        for file in block.checkpoints()
         for request, parts in block.requests.items()
         for step in range(len(parts))
         for pair in range(len(block.seeds))

@@ -33,7 +33,6 @@ __all__ = [
     "Unlearned",
     "Unlearner",
     "apply",
-    "move",
 ]
 
 

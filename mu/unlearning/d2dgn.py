@@ -22,8 +22,6 @@ from mu.unlearning.bad_teacher import SEED, untrained
 from mu.unlearning.base import Unlearner
 from mu.unlearning.options import at_least, must_be, one_of, positive
 
-TRANSFERS = ("response", "feature", "both")
-DESTROYERS = ("random", "negatives", "retain_free", "unseen")
 DONE = 0.9  # share of the way to unseen elements after which the stop rule ends
 
 
@@ -217,8 +215,8 @@ class D2DGN(Unlearner):
     ) -> None:
         super().__init__()
         one_of(
-            transfer=(transfer, TRANSFERS),
-            destroyer=(destroyer, DESTROYERS),
+            transfer=(transfer, ("response", "feature", "both")),
+            destroyer=(destroyer, ("random", "negatives", "retain_free", "unseen")),
             scope=(scope, ("graph", "field")),
             start=(start, ("trained", "scratch")),
             stop=(stop, (None, "unseen")),

@@ -1,6 +1,6 @@
 """Fisher forgetting: noise where the retained data do not need the weights."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
@@ -10,14 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mu.data.base import Batch
-from mu.gradients.per_sample import per_sample_sums
+from mu.gradients.per_sample import Loss, per_sample_sums
 from mu.models.base import Learner
 from mu.parts.draw import drawn
 from mu.parts.part import move
 from mu.unlearning.base import Unlearner
 from mu.unlearning.options import at_least, one_of, positive
 
-Loss = Callable[[Tensor, Tensor], Tensor]
 Labels = Literal["all", "sampled"]
 
 

@@ -17,7 +17,6 @@ from mu.parts.pair_sample import codes_of
 from mu.unlearning.base import Unlearner, enclosed
 from mu.unlearning.options import at_least, must_be, one_of, positive
 
-MASKS = ("symmetric", "published")
 STARTS = ("constant", "identity")
 
 
@@ -188,7 +187,7 @@ class GNNDelete(Unlearner):
         at_least(1, epochs=epochs)
         positive(lr=lr)
         must_be("in [0, 1]", lambda value: 0 <= value <= 1, alpha=alpha)
-        one_of(masks=(masks, MASKS), init=(init, STARTS))
+        one_of(masks=(masks, ("symmetric", "published")), init=(init, STARTS))
         self.epochs, self.lr, self.alpha = epochs, lr, alpha
         self.init, self.masks, self.leak = init, masks, leak
 
