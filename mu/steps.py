@@ -303,12 +303,14 @@ class Steps:
     async def unlearn(
         self,
         name: str,
-        state: State,
+        state: State | CellFailed,
         before: Sequence[Ref],
         selection: Ref,
         original: State,
     ) -> State:
         """The state after one request, by one method; its view is the retained one."""
+        if isinstance(state, CellFailed):
+            raise state
         method = self.method(name)
         stored = method.pop("stored", {})
         if state != original and not method.get("stale"):

@@ -37,7 +37,6 @@ SEVERAL = {
     "finite": 2,
     "gallery": 2,
     "held": 2,
-    "held_out": 2,
     "joined": 2,
     "judged": 2,
     "layers": 2,
