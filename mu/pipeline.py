@@ -117,9 +117,9 @@ class Cell:
         """
         before: tuple[Ref, ...] = ()
         requests = self.block.requests[self.request]
-        if external := self.block.methods.get("external"):
+        for file in self.block.checkpoints():
             for step in range(len(requests)):
-                await self.steps.load(external["config"]["weights"], step + 1)
+                await self.steps.load(file, step + 1)
         for request in requests:
             if self.steps.reads_models(request):
                 return
@@ -132,14 +132,15 @@ class Cell:
         self, request: Comparison, rows: Mapping[str, State | CellFailed]
     ) -> list[Card]:
         """Cards of all rows; each oracle is scored against the others, all else against all."""
-        oracles = request.oracles
+        oracles, score = request.oracles, self.steps.score
         floor = await gather(
-            *(self.score(request, one, [o for o in oracles if o is not one]) for one in oracles)
+            *(score(request, one, [o for o in oracles if o is not one]) for one in oracles)
         )
-        found = await gather(*(attempt(self.score(request, s, oracles)) for s in rows.values()))
+        found = await gather(*(attempt(score(request, s, oracles)) for s in rows.values()))
         values = [one.values for one in floor]
-        for place, one in enumerate(floor):
-            one.values.update(self.derived(one, without(values, place), is_oracle=True))
+        for one in floor:
+            others = [v for v in values if v is not one.values]
+            one.values.update(self.derived(one, others, is_oracle=True))
         pictures = await self.steps.gallery(request.selection) if self.pair == 0 else {}
 
         def card(name: str, state: State | CellFailed, one: Scored | CellFailed) -> Card:
@@ -153,16 +154,6 @@ class Cell:
 
         cards = [card(n, s, v) for (n, s), v in zip(rows.items(), found, strict=True)]
         return [*cards, card(ORACLE, oracles[0], mean(floor))]
-
-    async def score(
-        self, request: Comparison, state: State | CellFailed, oracles: Sequence[State]
-    ) -> Scored:
-        """Scores of one state of a request against some of its oracles."""
-        found = await self.steps.score(
-            state, oracles, request.original, request.untrained, request.selection
-        )
-        # The runner hands every reader of a step the same facts.
-        return Scored(dict(found.values), found.details)
 
     def derived(self, found: Scored, oracles: Sequence[Values], is_oracle: bool = False) -> Values:
         """Scores made of other scores; none in a plan, where there are no others."""
@@ -185,11 +176,6 @@ def mean(floor: Sequence[Scored]) -> Scored:
         known = [v for one in floor if (v := one.values[name]) is not None]
         found[name] = sum(known) / len(known) if known else None
     return Scored(found, floor[0].details)
-
-
-def without(values: Sequence[Values], place: int) -> list[Values]:
-    """All but the one at a place."""
-    return [one for number, one in enumerate(values) if number != place]
 
 
 async def run_cells(cells: Sequence[Cell]) -> list[Card]:

@@ -12,13 +12,13 @@ from mu.configuration.words import placed
 from mu.data.facts import data_files, resolved, without_pretrained
 from mu.errors import CellFailed, UsageError
 from mu.forget_sets.wants import wants
-from mu.running.helpers import helpers
 from mu.running.jobs import Ref
 from mu.running.runner import Runner
 
 NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")
 PLAIN_FIT = "mu.training.fit:step"  # a recipe's ``fit`` may name another step
+SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
 SELECT, SEARCH = "mu.forget_sets.select:step", "mu.forget_sets.search.step:step"
 
 
@@ -40,6 +40,21 @@ class Scored:
 
     values: dict[str, float | None]
     details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Helpers:
+    """The models that help one selection, never scored.
+
+    Attributes:
+        signals: What each says of the data; those of ``learners`` are the last.
+        holdouts: What the first were trained without; empty where all saw everything.
+        learners: Those that are handed over themselves.
+    """
+
+    signals: list[Ref]
+    holdouts: list[Ref]
+    learners: list[Ref]
 
 
 @dataclass(frozen=True)
@@ -118,7 +133,8 @@ class Steps:
         model, parents = self.model, {}
         if (recipe.get("fit") or {}).get("backbone") and epochs is None:
             fit = dict(recipe["fit"])
-            parents["backbone"] = await self.backbone(fit.pop("backbone"), seed)
+            elsewhere = await self.others(fit.pop("backbone"))
+            parents["backbone"] = await elsewhere.fit([], seed, role="backbone")
             recipe["fit"] = fit
         if epochs is not None:
             recipe, checkpoint = recipe | {"epochs": epochs}, None
@@ -143,10 +159,6 @@ class Steps:
             label=f"train {kind}, seed {seed}",
         )
 
-    async def backbone(self, config: dict[str, Any], seed: int) -> Ref:
-        """A model trained on other data, whose features an analytic fit reads."""
-        return await (await self.others(config)).fit([], seed, role="backbone")
-
     async def others(self, config: dict[str, Any]) -> "Steps":
         """Steps of the same pair with other data, model or recipe: for models that only help."""
         block = replace(self.block, config=self.config | config)
@@ -165,13 +177,12 @@ class Steps:
             request[name] = values[self.block.places[self.pair] % len(values)]
         surrogate, asked = request.pop("surrogate", None), wants(request)
         trainer = await self.others(surrogate) if surrogate else self
-        found = await helpers(trainer, asked, before, bool(request.get("same_seed")))
+        found = await trainer.helpers(asked, before, bool(request.get("same_seed")))
         config = {"data": self.config["data"], "request": request, "seed": self.seed}
         more: dict[str, Any] = {}
         if found.learners:
-            recipe = {k: v for k, v in self.config["recipe"].items() if k in RUNTIME}
             batch_size = self.config["evaluation"]["batch_size"]
-            more = {"model": trainer.model, "recipe": recipe, "batch_size": batch_size}
+            more = {"model": trainer.model, "recipe": self.runtime(), "batch_size": batch_size}
             config = trainer.given(**config, **more)
         return await self.run.step(
             "select",
@@ -194,6 +205,34 @@ class Steps:
             },
             label=f"select {self.request}",
         )
+
+    async def helpers(
+        self, asked: dict[str, int], before: Sequence[Ref], same_seed: bool
+    ) -> Helpers:
+        """Train the models that a request asks for.
+
+        Args:
+            asked: What `mu.forget_sets.wants.wants` says.
+            before: The selections before.
+            same_seed: Whether the first learner is the very model that is scored.
+        """
+        folds = asked.get("folds", 0)
+        which = [{"half": k} for k in range(asked.get("halves", 0))]
+        which += [{"fold": k, "folds": folds} for k in range(folds)]
+        holdouts = await gather(*(self.holdout(before, SELECTING, **one) for one in which))
+        without: Sequence[Ref | None] = holdouts or [None] * asked.get("models", 0)
+        seeds = [SELECTING + n for n in range(asked.get("learners", 0))]
+        if same_seed:
+            seeds[0] = 0
+        found = await gather(
+            *(
+                self.helper((*before, part) if part else before, before, SELECTING + n)
+                for n, part in enumerate(without)
+            ),
+            *(self.helper(before, before, n) for n in seeds),
+        )
+        signals, learners = [one for _, one in found], [one for one, _ in found]
+        return Helpers(signals, holdouts, learners[len(without) :])
 
     async def holdout(self, before: Sequence[Ref], number: int, **which: int) -> Ref:
         """What a model of a selection is trained without: the other half, or a fold."""
@@ -244,7 +283,7 @@ class Steps:
 
     async def prepare(self, what: dict[str, Any], state: State) -> Ref:
         """What a method computes once of a state, from all that the state was trained on."""
-        recipe = {k: v for k, v in self.config["recipe"].items() if k in RUNTIME}
+        recipe = self.runtime()
         return await self.run.step(
             "prepare",
             "mu.unlearning.stored:step",
@@ -365,17 +404,13 @@ class Steps:
         )
 
     async def score(
-        self,
-        state: State | CellFailed,
-        oracles: Sequence[State],
-        original: State,
-        untrained: State,
-        selection: Ref,
+        self, request: Comparison, state: State | CellFailed, oracles: Sequence[State]
     ) -> Scored:
-        """Scores of the panel for one state, and the details of the report."""
+        """Scores of a state of a request against some of its oracles, and the details shown."""
         if isinstance(state, CellFailed):
             raise state
-        states = (state, original, untrained, *oracles)
+        original, selection = request.original, request.selection
+        states = (state, original, request.untrained, *oracles)
         own, first, random, *others = await gather(*map(self.predict, states))
         panel = {k: self.config["evaluation"].get(k) for k in ("scores", "details")}
         ref = await self.run.step(
@@ -401,8 +436,8 @@ class Steps:
             },
             label=f"score {self.request}, seed {self.seed}",
         )
-        facts = self.run.facts(ref, missing={})
-        return Scored(facts.get("values", {}), facts.get("details", {}))
+        facts = self.run.facts(ref, missing={})  # the runner hands every reader the same
+        return Scored(dict(facts.get("values", {})), facts.get("details", {}))
 
     async def gallery(self, selection: Ref) -> dict[str, Any]:
         """Pictures of a few forgotten samples; empty where there are none to show."""
@@ -416,6 +451,10 @@ class Steps:
         )
         found: dict[str, Any] = self.run.facts(ref, missing={}).get("gallery", {})
         return found
+
+    def runtime(self) -> dict[str, Any]:
+        """What of the recipe says how a model is run."""
+        return {k: v for k, v in self.config["recipe"].items() if k in RUNTIME}
 
     def given(self, **more: Any) -> dict[str, Any]:
         """Configuration that every step on a model gets."""

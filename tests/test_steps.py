@@ -7,7 +7,7 @@ import pytest
 
 from mu.configuration.experiment import Block
 from mu.errors import CellFailed, UsageError
-from mu.steps import State, Steps
+from mu.steps import Comparison, State, Steps
 
 FACTS = {
     "describe": {"fingerprint": "f", "model_facts": {"n": 3}, "kept": "all", "view": "whole"},
@@ -222,7 +222,8 @@ def test_scores_are_decided_by_signals_selection_and_panel():
 
             steps.predict = named
             random = State(("fit", untrained), (selection,))
-            found = await steps.score(own, states, original, random, selection)
+            request = Comparison(0, selection, original, random, states)
+            found = await steps.score(request, own, states)
             assert (found.values, found.details) == ({"ua": 0.5}, {"samples": [1]})
 
         return call

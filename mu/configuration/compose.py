@@ -14,19 +14,13 @@ SPOKEN = {"data": "data set", "evaluation": "evaluation panel"}
 Config = dict[str, Any]
 
 
-def composed(names: Mapping[str, str], settings: Settings | None = None) -> Config:
-    """One configuration of groups, with the settings whose keys it has.
-
-    Args:
-        names: The choice of each group.
-        settings: What else to set.
+def composed(names: Mapping[str, str]) -> Config:
+    """One configuration of groups: the choice of each.
 
     Raises:
-        UsageError: A choice there is not, a value of another type, or an interpolation that leads
-            nowhere.
+        UsageError: A choice there is not, or an interpolation that leads nowhere.
     """
-    config = merged(names)
-    return interpolated(settings.into(config) if settings else config)
+    return interpolated(merged(names))
 
 
 class BlockChoices:

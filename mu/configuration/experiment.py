@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices, read_yaml, unknown
-from mu.configuration.compose import BlockChoices, composed
+from mu.configuration.compose import BlockChoices, choice, composed
 from mu.configuration.requests import files_of, names_of, requests_of, selector_of
 from mu.configuration.rows import chosen_rows, configured, listed_rows
 from mu.configuration.settings import Settings
@@ -52,6 +52,11 @@ class Block:
         if self.oracle_at is None:
             return set(range(count))
         return {step - 1 for step in self.oracle_at if step <= count} or {count - 1}
+
+    def checkpoints(self) -> list[str]:
+        """Files that rows load in place of unlearning, their placeholders as they are written."""
+        rows = [row["config"] for row in self.methods.values() if row.get("base") == "external"]
+        return list(dict.fromkeys(str(row["weights"]) for row in rows))
 
 
 @dataclass
@@ -126,9 +131,9 @@ def check_files(blocks: Sequence[Block]) -> None:
         UsageError: Naming the file, and the placeholders that tell files apart.
     """
     paths = [
-        placed(str(block.methods["external"]["config"]["weights"]), pair, request, step + 1)
+        placed(file, pair, request, step + 1)
         for block in blocks
-        if "external" in block.methods
+        for file in block.checkpoints()
         for request, parts in block.requests.items()
         for step in range(len(parts))
         for pair in range(len(block.seeds))
@@ -244,10 +249,7 @@ def sequence_of(given: object) -> str:
 
 
 def _panel_of(data: str) -> str:
-    known = choices("data")
-    if data not in known:
-        raise unknown("data set", data, known)
-    return str(read_yaml(known[data]).get("panel", "classification"))
+    return str(choice("data", data)["data"].get("panel", "classification"))
 
 
 def for_tuning(block: dict[str, Any], path: Path) -> dict[str, Any]:

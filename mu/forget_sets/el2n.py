@@ -16,7 +16,7 @@ class EL2NSet(LossSet):
     The paper reads models early in training; ``surrogate: {recipe: …}`` gives them a shorter one.
 
     Args:
-        order, share, count, kind, models: As for `LossSet`.
+        order, models, which: As for `LossSet`.
     """
 
     def values(self, model: HelperModel, samples: Ids) -> Floats:

@@ -11,8 +11,7 @@ from torch.func import functional_call, grad, vmap
 from mu.data.base import Ids
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats
-from mu.forget_sets.budget import budget, check_order, extremes
-from mu.forget_sets.reads_models import ReadsModels
+from mu.forget_sets.reads_models import Ranks
 from mu.forget_sets.search.setting import Setting
 from mu.forget_sets.select import Scene
 from mu.models.base import Learner, as_batch, evaluation_mode
@@ -21,7 +20,7 @@ from mu.parts.part import move
 CHUNK = 32  # samples whose gradients are held at once
 
 
-class GradientNormSet(ReadsModels):
+class GradientNormSet(Ranks):
     r"""Elements whose loss has the longest or shortest gradient (Paul et al., arXiv 2107.07075).
 
     .. math:: \frac1k \sum_{j=1}^k \lVert \nabla_\theta \ell(x_i, y_i; \theta_j) \rVert_2
@@ -31,41 +30,30 @@ class GradientNormSet(ReadsModels):
 
     Args:
         order: ``highest`` or ``lowest``.
-        share: Share of the elements still kept, in (0, 1).
-        count: Or their number.
-        kind: Kind of element; each must stand for one training sample that is a tensor.
         learners: Number k of models.
+        which: ``share``, ``count`` and ``kind`` as for `Ranks`; each element must stand for one
+            training sample that is a tensor.
 
     Raises:
         UsageError: An order or a number of models that is none.
     """
 
-    def __init__(
-        self,
-        order: str = "lowest",
-        share: float | None = None,
-        count: int | None = None,
-        kind: str = "samples",
-        learners: int = 1,
-    ) -> None:
-        super().__init__(share, count, kind, learners=learners)
-        self.order = check_order(order)
+    def __init__(self, order: str = "lowest", learners: int = 1, **which: Any) -> None:
+        super().__init__(order, {"learners": learners}, **which)
 
-    def select(self, scene: Scene) -> Ids:
-        """Ids of the elements, sorted; among equal norms the lowest ids.
+    def ranked(self, scene: Scene, samples: Ids) -> Floats:
+        """(n,) mean of the norms over the models.
 
         Raises:
-            UsageError: Samples that are no tensors; see also `ReadsModels.elements`.
+            UsageError: Samples that are no tensors.
         """
-        ids, samples = self.elements(scene)
         setting: Setting = scene.setting
-        wanted = budget(self.share, self.count, len(ids))
         view, device = scene.data.without(setting.before).view, setting.context.device
         total = np.zeros(len(samples))
         for model in scene.models:
             batches = scene.data.loader(samples, view, batch_size=setting.batch_size)
             total += norms(model.learner, batches, device)
-        return extremes(ids, total / len(scene.models), self.order, wanted)
+        return total / len(scene.models)
 
 
 def norms(learner: Learner, batches: Iterable[Any], device: str = "cpu") -> Floats:

@@ -8,18 +8,17 @@ import numpy as np
 from mu.data.base import Ids
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats, log_softmax
-from mu.forget_sets.budget import budget, check_order, extremes
-from mu.forget_sets.reads_models import ReadsModels
+from mu.forget_sets.budget import budget, extremes
+from mu.forget_sets.reads_models import Ranks
 from mu.forget_sets.search.lower import LowerLevel
 from mu.forget_sets.search.setting import Setting
 from mu.forget_sets.select import Scene
 from mu.models.predict import predict
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import one_of
 
-DISTANCES = ("kl", "loss")
 
-
-class HardToUnlearnSet(ReadsModels):
+class HardToUnlearnSet(Ranks):
     r"""Elements with the largest expected distance between a method and its oracle.
 
     .. math:: d_i = \mathrm{KL}\big(p_{-S}(\cdot \mid x_i) \,\|\, p_{u(S)}(\cdot \mid x_i)\big),
@@ -33,13 +32,11 @@ class HardToUnlearnSet(ReadsModels):
     Args:
         method: The method, which forgets each fold as an ordinary request.
         order: ``highest`` (hardest) or ``lowest``.
-        share: Share of the elements still kept, in (0, 1).
-        count: Or their number.
-        kind: Kind of element; each must stand for one training sample.
         distance: "kl", nats, or "loss": the absolute difference of losses.
         folds: Number of parts; 1 ÷ ``share`` makes them as large as the set to be forgotten.
         learners: Models trained on all that the method starts from; distances are averaged.
         same_seed: Start from the very model that is scored afterwards.
+        which: ``share``, ``count`` and ``kind`` as for `Ranks`.
 
     Raises:
         UsageError: An option that makes no sense.
@@ -49,22 +46,17 @@ class HardToUnlearnSet(ReadsModels):
         self,
         method: Unlearner,
         order: str = "highest",
-        share: float | None = None,
-        count: int | None = None,
-        kind: str = "samples",
         distance: str = "kl",
         folds: int = 5,
         learners: int = 1,
         same_seed: bool = False,
+        **which: Any,
     ) -> None:
-        if distance not in DISTANCES:
-            raise UsageError(f"distance={distance!r} is not one of {', '.join(DISTANCES)}")
+        one_of(distance=(distance, ("kl", "loss")))
         if not isinstance(method, Unlearner):
             raise UsageError(f"method={method!r} is no method; name one, as in method: finetune")
-        super().__init__(share, count, kind, folds=folds, learners=learners)
-        self.method, self.distance = method, distance
-        self.order, self.folds = check_order(order), folds
-        self.facts: dict[str, Any] = {}
+        super().__init__(order, {"folds": folds, "learners": learners}, **which)
+        self.method, self.distance, self.folds = method, distance, folds
 
     def select(self, scene: Scene) -> Ids:
         """Ids of the elements, sorted; among equal distances the lowest ids."""

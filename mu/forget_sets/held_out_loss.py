@@ -1,18 +1,18 @@
 """Elements by the loss of a model that never saw them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from mu.data.base import Ids
-from mu.errors import UsageError
 from mu.evaluation.signals import Floats
-from mu.forget_sets.by_loss import LossSet
-from mu.forget_sets.helper_model import HelperModel, losses
-from mu.forget_sets.wants import wants
+from mu.forget_sets.helper_model import HelperModel, losses, trained_on
+from mu.forget_sets.reads_models import Ranks
+from mu.forget_sets.select import Scene
 
 
-class HeldOutLossSet(LossSet):
+class HeldOutLossSet(Ranks):
     """Elements with the highest or the lowest loss under a model trained without them (cross-fit).
 
     What is kept is dealt out to folds; a model is trained without each, and gives the loss of it.
@@ -20,29 +20,19 @@ class HeldOutLossSet(LossSet):
 
     Args:
         order: ``highest`` or ``lowest``.
-        share: Share of the elements still kept, in (0, 1).
-        count: Or their number.
-        kind: Kind of element; each must stand for one training sample.
         folds: Number of parts, and of models.
+        which: ``share``, ``count`` and ``kind`` as for `Ranks`.
 
     Raises:
         UsageError: An order or a number of folds that is none.
     """
 
-    def __init__(
-        self,
-        order: str = "lowest",
-        share: float | None = None,
-        count: int | None = None,
-        kind: str = "samples",
-        folds: int = 4,
-    ) -> None:
-        super().__init__(order, share, count, kind)
-        self.asked = wants({"folds": folds})
+    def __init__(self, order: str = "lowest", folds: int = 4, **which: Any) -> None:
+        super().__init__(order, {"folds": folds}, **which)
 
-    def ranked(self, samples: Ids, models: Sequence[HelperModel]) -> Floats:
+    def ranked(self, scene: Scene, samples: Ids) -> Floats:
         """(n,) loss of each sample under the models that were trained without it."""
-        return held_out(samples, models)
+        return held_out(samples, scene.models)
 
 
 def held_out(samples: Ids, models: Sequence[HelperModel]) -> Floats:
@@ -52,10 +42,7 @@ def held_out(samples: Ids, models: Sequence[HelperModel]) -> Floats:
         UsageError: A sample that every model was trained on.
         CellFailed: A loss is not finite.
     """
-    outside = np.array([~np.isin(samples, model.trained) for model in models])
-    known = np.flatnonzero(~outside.any(axis=0))
-    if len(known):
-        raise UsageError(f"sample {samples[known[0]]} was in every model's training set")
+    outside = ~trained_on(samples, models)
     values = np.array([losses(model.signals, samples) for model in models])
     found: Floats = (values * outside).sum(axis=0) / outside.sum(axis=0)
     return found

@@ -60,6 +60,22 @@ def correct(signals: Signals, samples: Ids) -> NDArray[np.bool_]:
     return found
 
 
+def trained_on(samples: Ids, models: Sequence[HelperModel]) -> NDArray[np.bool_]:
+    """(models, n) which model was trained on which sample.
+
+    Raises:
+        UsageError: A sample that every model was trained on.
+    """
+    inside = np.array([np.isin(samples, model.trained) for model in models])
+    known = np.flatnonzero(inside.all(axis=0))
+    if len(known):
+        raise UsageError(
+            f"sample {samples[known[0]]} was in every model's training set; this needs models that "
+            "were trained without it"
+        )
+    return inside
+
+
 def one_each(data: Data, kind: str, ids: Ids) -> Ids | None:
     """(n,) the training sample each element stands for, or None where it is not one of its own.
 

@@ -1,14 +1,15 @@
 """Elements that a model gets right only, or even, if it was trained on them."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mu.data.base import Ids
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats
-from mu.forget_sets.budget import budget, check_order, extremes
-from mu.forget_sets.helper_model import HelperModel, correct, losses
-from mu.forget_sets.reads_models import ReadsModels
+from mu.forget_sets.helper_model import HelperModel, correct, losses, trained_on
+from mu.forget_sets.reads_models import Ranks
 from mu.forget_sets.select import Scene
 
 MEASURES = ("probability", "correctness")
@@ -47,7 +48,7 @@ def memorisation(values: Floats, inside: NDArray[np.bool_]) -> Floats:
     return found
 
 
-class MemorisationSet(ReadsModels):
+class MemorisationSet(Ranks):
     """Elements with the highest or the lowest memorisation, estimated from models on halves.
 
     Feldman & Zhang (arXiv 2008.03703) define memorisation; RUM (arXiv 2406.01257) forgets the sets
@@ -57,13 +58,11 @@ class MemorisationSet(ReadsModels):
         order: ``highest``, or ``lowest``: the estimates nearest to 0. Training on a sample does not
             make it less right, so an estimate below 0 is noise, and the most negative ones would be
             the samples that models agree on least.
-        share: Share of the elements still kept, in (0, 1).
-        count: Or their number.
-        kind: Kind of element; each must stand for one training sample.
         halves: Number of models, each trained on a random half of what is kept; even, since each
             half is used with its complement, so each sample is in half of them.
         measure: ``probability`` of the true class, which a handful of models estimate with little
             variance, or ``correctness`` (0/1), as defined in the paper, which needs hundreds.
+        which: ``share``, ``count`` and ``kind`` as for `Ranks`.
 
     Raises:
         UsageError: An order, a number of halves or a measure that is none.
@@ -72,38 +71,25 @@ class MemorisationSet(ReadsModels):
     def __init__(
         self,
         order: str = "highest",
-        share: float | None = None,
-        count: int | None = None,
-        kind: str = "samples",
         halves: int = 4,
         measure: str = "probability",
+        **which: Any,
     ) -> None:
         if measure not in MEASURES:
             raise UsageError(f"measure={measure!r} is not one of {', '.join(MEASURES)}")
-        super().__init__(share, count, kind, halves=halves)
-        self.order, self.measure = check_order(order), measure
+        super().__init__(order, {"halves": halves}, **which)
+        self.measure = measure
 
-    def select(self, scene: Scene) -> Ids:
-        """Ids of the elements, sorted; among equal values the lowest ids.
+    def ranked(self, scene: Scene, samples: Ids) -> Floats:
+        """(n,) memorisation, or for ``lowest`` its distance from 0.
 
         Raises:
-            UsageError: An element that all models or none were trained on; see also
-                `ReadsModels.elements` and `budget`.
-            CellFailed: A loss is not finite.
+            UsageError: A sample that all models or none were trained on.
         """
-        ids, samples = self.elements(scene)
-        wanted = budget(self.share, self.count, len(ids))
-        inside = np.array([np.isin(samples, model.trained) for model in scene.models])
-        fixed = np.flatnonzero(inside.all(axis=0))
-        if len(fixed):
-            raise UsageError(
-                f"id {ids[fixed[0]]} ({self.kind}) was in every model's training set; "
-                f"memorisation needs models that were trained without it"
-            )
+        inside = trained_on(samples, scene.models)
         values = np.array([self.values(model, samples) for model in scene.models])
         found = memorisation(values, inside)
-        rank = np.abs(found) if self.order == "lowest" else found
-        return extremes(ids, rank, self.order, wanted)
+        return np.abs(found) if self.order == "lowest" else found
 
     def values(self, model: HelperModel, samples: Ids) -> Floats:
         """(n,) what is averaged over models."""

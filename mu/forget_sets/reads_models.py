@@ -2,6 +2,8 @@
 
 from mu.data.base import Ids
 from mu.errors import UsageError
+from mu.evaluation.signals import Floats
+from mu.forget_sets.budget import budget, check_order, extremes
 from mu.forget_sets.helper_model import trained_elements
 from mu.forget_sets.select import Scene
 from mu.forget_sets.wants import wants
@@ -42,3 +44,44 @@ class ReadsModels:
                 f"its configuration must say {said}"
             )
         return trained_elements(scene.data, self.kind, scene.available, given)
+
+
+class Ranks(ReadsModels):
+    """A selector of the elements at one end of an order, which models give.
+
+    Args:
+        order: ``highest`` or ``lowest``.
+        asked: As for `ReadsModels`.
+        share: Share of the elements still kept, in (0, 1).
+        count: Or their number.
+        kind: Kind of element; each must stand for one training sample.
+
+    Raises:
+        UsageError: An order or a number of models that is none.
+    """
+
+    def __init__(
+        self,
+        order: str,
+        asked: dict[str, int],
+        share: float | None = None,
+        count: int | None = None,
+        kind: str = "samples",
+    ) -> None:
+        super().__init__(share, count, kind, **asked)
+        self.order = check_order(order)
+
+    def select(self, scene: Scene) -> Ids:
+        """Ids of the elements, sorted; among equal values the lowest ids.
+
+        Raises:
+            UsageError: See `ReadsModels.elements` and `budget`.
+            CellFailed: A value is not finite.
+        """
+        ids, samples = self.elements(scene)
+        wanted = budget(self.share, self.count, len(ids))
+        return extremes(ids, self.ranked(scene, samples), self.order, wanted)
+
+    def ranked(self, scene: Scene, samples: Ids) -> Floats:
+        """(n,) what the order is by, for the sample of each element."""
+        raise NotImplementedError

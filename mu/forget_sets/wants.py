@@ -5,41 +5,13 @@ from typing import Any
 from mu.errors import UsageError
 from mu.forget_sets.budget import check_budget, check_order
 
-
-def check_models(number: object, name: str = "models") -> int:
-    """Number of models trained on everything kept.
-
-    Raises:
-        UsageError: It is not a whole number above 0.
-    """
-    if type(number) is not int or number < 1:
-        raise UsageError(f"{name}={number!r} is not a number of models; use 1 or more")
-    return number
-
-
-def check_halves(number: object) -> int:
-    """Number of models trained on random halves; even, since a half comes with its complement.
-
-    Raises:
-        UsageError: It is not an even number above 0.
-    """
-    if type(number) is not int or number < 2 or number % 2:
-        raise UsageError(f"halves={number!r} is not an even number of models; use 2, 4, 6 …")
-    return number
-
-
-def check_folds(number: object) -> int:
-    """Number of parts, each of which one model is trained without.
-
-    Raises:
-        UsageError: It is not a whole number above 1.
-    """
-    if type(number) is not int or number < 2:
-        raise UsageError(f"folds={number!r} is not a number of parts; use 2 or more")
-    return number
-
-
-CHECKS = {"models": check_models, "halves": check_halves, "folds": check_folds}
+LEAST = {"models": 1, "halves": 2, "folds": 2, "learners": 1}
+RULES = {
+    "models": "a number of models; use 1 or more",
+    "halves": "an even number of models; use 2, 4, 6 …",
+    "folds": "a number of parts; use 2 or more",
+    "learners": "a number of models; use 1 or more",
+}
 
 
 def wants(config: dict[str, Any]) -> dict[str, int]:
@@ -65,11 +37,13 @@ def wants(config: dict[str, Any]) -> dict[str, int]:
         >>> wants({"share": 0.1})
         {}
     """
-    found = {name: check(config[name]) for name, check in CHECKS.items() if name in config}
-    if len(found) > 1:
-        raise UsageError(f"a request takes either {' or '.join(found)}")
-    if "learners" in config:
-        found["learners"] = check_models(config["learners"], "learners")
+    found = {name: config[name] for name in LEAST if name in config}
+    for name, number in found.items():
+        whole = type(number) is int and number >= LEAST[name]
+        if not whole or (name == "halves" and number % 2):  # a half comes with its complement
+            raise UsageError(f"{name}={number!r} is not {RULES[name]}")
+    if len(several := [name for name in found if name != "learners"]) > 1:
+        raise UsageError(f"a request takes either {' or '.join(several)}")
     if not found:
         return {}
     if "order" in config:

@@ -20,6 +20,7 @@ from mu.forget_sets.search.setting import Setting
 from mu.forget_sets.search.units import Units, units_of
 from mu.forget_sets.select import Scene
 from mu.unlearning.base import Unlearner
+from mu.unlearning.options import at_least, one_of
 
 __all__ = ["WorstCaseSelector", "project", "top_m", "upper_step"]
 
@@ -106,13 +107,9 @@ class WorstCaseSelector(ReadsModels):
         learners: int = 1,
         same_seed: bool = False,
     ) -> None:
-        for name, given, known in (
-            ("direction", direction, tuple(DIRECTIONS)),
-            ("start", start, STARTS),
-            ("hypergradient", hypergradient, ("sign", "one_step")),
-        ):
-            if given not in known:
-                raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
+        one_of(direction=(direction, DIRECTIONS), start=(start, STARTS))
+        one_of(hypergradient=(hypergradient, ("sign", "one_step")))
+        at_least(1, checks=checks)
         if not isinstance(lower, Unlearner):
             raise UsageError(
                 f"lower={lower!r} is no method; name one, as in lower: {{method: ssd}}"
@@ -125,8 +122,6 @@ class WorstCaseSelector(ReadsModels):
             **{"average": average, "stable": stable, "patience": patience, "sign": self.sign},
             "keep": keep,
         }
-        if type(checks) is not int or checks < 1:
-            raise UsageError(f"checks={checks!r} must be a whole number of at least 1")
         self.reseed, self.start, self.checks = reseed, start, checks
         self.facts: dict[str, Any] = {}
         self.warnings: list[str] = []
@@ -161,14 +156,15 @@ class WorstCaseSelector(ReadsModels):
             return found
 
         def lower(w: Floats) -> LowerLosses:
+            if self.membership == "binary":  # the m largest weights alone
+                w = indicator(top_m(w, m), len(w))
             return forgotten(w, next(turns))
 
         known = units.gathered(np.mean([losses(one.signals, samples) for one in models], axis=0))
         one_pass = top_m(-self.sign * known, m)
         drawn = np.sort(scene.rng.choice(units.count, m, replace=False))
         sets = {"one_pass": one_pass, "random": drawn}
-        step = self.binary(lower, m) if self.membership == "binary" else lower
-        found = bilevel(step, indicator(sets[self.start], units.count), m, **self.search)
+        found = bilevel(lower, indicator(sets[self.start], units.count), m, **self.search)
 
         unseen = [next(turns) for _ in range(self.checks)]
 
@@ -190,10 +186,6 @@ class WorstCaseSelector(ReadsModels):
         self.facts["passes"] = [sum(level.passes[k] for level in levels) for k in (0, 1)]
         self.facts["look"] = levels[0].look  # one forward pass over what is chosen from
         return np.sort(ids[np.isin(units.of, chosen)])
-
-    def binary(self, lower: Any, m: int) -> Any:
-        """The lower level on the m largest weights alone."""
-        return lambda w: lower(indicator(top_m(w, m), len(w)))
 
     def forgotten(
         self, level: LowerLevel, units: Units, w: Floats, seed: int | None = None

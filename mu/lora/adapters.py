@@ -101,10 +101,6 @@ class Adapters:
             for letter, matrix in (("A", layer.A), ("B", layer.B))
         }
 
-    def export(self, folder: Path) -> None:
-        """Write the adapters as PEFT reads them."""
-        write_peft(self.tensors(), next(iter(self.layers.values())).scale, folder)
-
 
 def write_peft(tensors: Mapping[str, Tensor], scale: float, folder: Path) -> None:
     """Write adapters as PEFT reads them: ``adapter_model.safetensors`` and ``adapter_config.json``.

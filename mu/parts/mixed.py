@@ -54,12 +54,11 @@ def mixed(
     parts: Mapping[str, Part],
     batch_size: int | None,
     seed: int,
-    train: bool = True,
     augment: str | None = None,
 ) -> Any:
     """Re-iterable `Marked` batches over ``parts["forget"]`` and ``parts["retain"]``.
 
-    Ids of the data are shuffled together, each epoch anew with ``train``; a user's own loaders are
+    Ids of the data are shuffled together, each epoch anew; a user's own loaders are
     mixed batch by batch. Samples without an id (negatives drawn for links) count as retained.
     """
     forget, retain = parts["forget"], parts["retain"]
@@ -68,9 +67,7 @@ def mixed(
     ids = np.union1d(forget.ids, retain.ids)
     weights = torch.from_numpy(forget.weights) if isinstance(forget, WeightedPart) else None
     both = DataPart(retain.data, ids, retain.view)
-    loader: Batches = both.batches(
-        batch_size=batch_size, train=train, shuffle=not train, seed=seed, augment=augment
-    )
+    loader: Batches = both.batches(batch_size=batch_size, train=True, seed=seed, augment=augment)
     gone = torch.from_numpy(forget.ids)
     return Mixed(loader, gone, weights)
 

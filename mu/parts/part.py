@@ -110,7 +110,7 @@ class LoaderPart:
 
 def move(batch: Batch, device: str) -> Batch:
     """The batch on a device; nothing is copied where it is there already."""
-    if device == "cpu":
+    if device == "cpu" and batch.y.device.type == "cpu":
         return batch
     weight = None if batch.weight is None else batch.weight.to(device)
     x = batch.x.to(device)

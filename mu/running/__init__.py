@@ -1,1 +1,1 @@
-"""Steps as jobs: decided, handed to workers, run once each; models that only help."""
+"""Steps as jobs: decided, handed to workers, run once each."""

@@ -1,6 +1,7 @@
 """Pools beyond one machine: Ray and SLURM. The store must lie on a shared file system."""
 
 import asyncio
+from collections.abc import Awaitable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,16 @@ def run_remotely(root: str, job: Job) -> MuError | None:
     return None
 
 
+async def ended(job: Awaitable[MuError | None]) -> None:
+    """Wait for a job; what it returned, or the cluster raised, is raised here."""
+    try:
+        error = await job
+    except Exception as failure:
+        raise StepFailed(one_line(failure)) from failure
+    if error is not None:
+        raise error
+
+
 def _library(name: str, extra: str) -> Any:
     try:
         return import_module(name)
@@ -41,12 +52,7 @@ class RayPool:
 
     async def run(self, job: Job, progress: Progress) -> None:
         """See `mu.running.pool.Pool.run`."""
-        try:
-            error = await self.task.remote(self.root, job)
-        except Exception as failure:
-            raise StepFailed(one_line(failure)) from failure
-        if error is not None:
-            raise error
+        await ended(self.task.remote(self.root, job))
 
     def close(self) -> None:
         """Leave the cluster."""
@@ -69,12 +75,7 @@ class SlurmPool:
         """See `mu.running.pool.Pool.run`."""
         async with self.slots:
             submitted = self.executor.submit(run_remotely, self.root, job)
-            try:
-                error = await asyncio.to_thread(submitted.result)
-            except Exception as failure:
-                raise StepFailed(one_line(failure)) from failure
-        if error is not None:
-            raise error
+            await ended(asyncio.to_thread(submitted.result))
 
     def close(self) -> None:
         """Jobs already submitted run on; their results stay in the store."""

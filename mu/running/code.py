@@ -44,23 +44,22 @@ def _imported(tree: ast.Module, module: str) -> set[str]:
     return {name for name in found if name.split(".")[0] == PACKAGE}
 
 
-def _normal_form(path: Path) -> str:
-    class Strip(ast.NodeTransformer):
-        def generic_visit(self, node: ast.AST) -> ast.AST:
-            super().generic_visit(node)
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-                value = body[0].value
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
-            return node
-
-    return ast.dump(Strip().visit(ast.parse(path.read_text(encoding="utf-8"))))
+class _Strip(ast.NodeTransformer):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
+        return node
 
 
 @cache
 def _file_digest(path: Path) -> str:
-    return blake2b(_normal_form(path).encode(), digest_size=16).hexdigest()
+    """Digest of the syntax tree without docstrings."""
+    bare = _Strip().visit(ast.parse(path.read_text(encoding="utf-8")))
+    return blake2b(ast.dump(bare).encode(), digest_size=16).hexdigest()
 
 
 def reachable(module: str) -> set[str]:
@@ -97,7 +96,7 @@ def code_digest(*targets: str) -> str:
         module = target
         while module and module_file(module) is None:
             module = module.rpartition(".")[0]
-        if module.split(".")[0] not in (PACKAGE, *_local_roots(module)):
+        if not _is_own(module):
             files[target] = "library"
             continue
         for name in reachable(module):
@@ -108,11 +107,11 @@ def code_digest(*targets: str) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _local_roots(module: str) -> tuple[str, ...]:
-    """The module's top name when its file is the user's own, not an installed library's."""
+def _is_own(module: str) -> bool:
+    """Whether a module is mu's or the user's own file, not an installed library's."""
     path = module_file(module) if module else None
     installed = path is None or {"site-packages", "dist-packages"} & set(path.parts)
-    return () if installed else (module.split(".")[0],)
+    return module.split(".")[0] == PACKAGE or not installed
 
 
 def targets_in(config: object) -> list[str]:

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from mu.errors import MuError, NotApplicable, StepFailed, UsageError
-from mu.storing.store import CorruptArtifact, Store
+from mu.storing.store import Store
 
 Ref = tuple[str, str]  # (step, key)
 Progress = Callable[[int, int], None]
@@ -45,11 +45,8 @@ def execute(store: Store, job: Job, progress: Progress | None = None) -> None:
     """Run a job unless its result is there; the key's lock lets one process at a time do so."""
     module, _, name = job.call.partition(":")
     with store.lock(job.key):
-        try:
-            if store.has(job.step, job.key):
-                return
-        except CorruptArtifact:
-            store.discard(job.step, job.key)
+        if store.settled(job.step, job.key):
+            return
         inputs = {
             name: [store.load(*r) for r in ref] if isinstance(ref, list) else store.load(*ref)
             for name, ref in job.inputs.items()
@@ -68,13 +65,12 @@ def record(device: str) -> dict[str, Any]:
 
     torch = sys.modules.get("torch")
     versions = {"python": platform.python_version(), "numpy": import_module("numpy").__version__}
-    if torch is not None:
-        versions["torch"] = str(torch.__version__)
     name = platform.machine()
     if torch is not None:
+        versions["torch"] = str(torch.__version__)
         name += f" {torch.backends.cpu.get_cpu_capability()}"
-    if device.startswith("cuda") and torch is not None:
-        name = torch.cuda.get_device_name()
+        if device.startswith("cuda"):
+            name = torch.cuda.get_device_name()
     return {"versions": versions, "device": name}
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -107,15 +107,9 @@ def _origin(entry: Entry) -> dict[str, Any]:
 def _writer(path: Path, compressed: bool) -> Iterator[tarfile.TarFile]:
     # No time and no name in the gzip header: equal content gives equal bytes.
     with path.open("wb") as raw:
-        if not compressed:
-            with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
-                yield tar
-        else:
-            with (
-                gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
-                tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar,
-            ):
-                yield tar
+        packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if compressed else nullcontext(raw)
+        with packed as out, tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+            yield tar
         raw.flush()
         os.fsync(raw.fileno())
 

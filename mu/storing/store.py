@@ -129,18 +129,16 @@ class Store:
         Raises:
             TypeError: An array holds objects, which only a pickle could store.
         """
-        folder = self._temporary()
-        folder.mkdir()
-        try:
+        with self.staging() as folder:
             self._fill(folder, artifact, {"step": step, "key": key, **record})
-            target = self.path(step, key)
-            target.parent.mkdir(exist_ok=True)
-            if target.exists():
+            if self.path(step, key).exists():
                 self.discard(step, key)
-            folder.rename(target)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+            self._place(step, key, folder)
+
+    def _place(self, step: str, key: str, folder: Path) -> None:
+        target = self.path(step, key)
+        target.parent.mkdir(exist_ok=True)
+        folder.rename(target)
         _sync(target.parent)
 
     def _fill(self, folder: Path, artifact: Artifact, record: dict[str, object]) -> None:
@@ -204,18 +202,20 @@ class Store:
     def adopt(self, step: str, key: str, folder: Path) -> bool:
         """Move a folder of verified files into place; False where a whole artifact stands."""
         with self.lock(key):
-            try:
-                if self.has(step, key):
-                    return False
-            except CorruptArtifact:
-                self.discard(step, key)
+            if self.settled(step, key):
+                return False
             for path in folder.iterdir():
                 _sync(path)
-            target = self.path(step, key)
-            target.parent.mkdir(exist_ok=True)
-            folder.rename(target)
-            _sync(target.parent)
+            self._place(step, key, folder)
             return True
+
+    def settled(self, step: str, key: str) -> bool:
+        """Whether a whole artifact stands; a damaged one is removed. Under the key's lock."""
+        try:
+            return self.has(step, key)
+        except CorruptArtifact:
+            self.discard(step, key)
+            return False
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:

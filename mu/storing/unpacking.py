@@ -57,7 +57,7 @@ def read_archive(store: Store, path: Path, progress: Progress) -> Imported:
         head = _header(stream)
         if head is None or head.name != "manifest.json" or head.size > LARGEST_JSON:
             raise BadArchive(f"{path} is not an archive of a store")
-        items = _contents(_exactly(stream, head.size), path)
+        items = _contents(_exactly(stream, head.size))
         _skip(stream, head.size)
         total = sum(item.size for item in items)
         free = shutil.disk_usage(store.root).free
@@ -65,7 +65,7 @@ def read_archive(store: Store, path: Path, progress: Progress) -> Imported:
             raise UsageError(f"{path} holds {total} bytes; {store.root} has {free} bytes left")
         for item in items:
             _unpack(stream, item, folder, progress)
-        _finish(stream, path)
+        _finish(stream)
         entered, different = 0, 0
         for item in items:
             if store.adopt(item.step, item.key, folder / item.step / item.key):
@@ -125,7 +125,7 @@ def _header(stream: BinaryIO) -> tarfile.TarInfo | None:
     return info
 
 
-def _contents(text: bytes, path: Path) -> list[Item]:
+def _contents(text: bytes) -> list[Item]:
     """What a manifest announces, every name and number checked."""
     try:
         found = json.loads(text)
@@ -185,7 +185,7 @@ def _unpack(stream: BinaryIO, item: Item, folder: Path, progress: Progress) -> N
         raise BadArchive(f"{item.step}/{item.key[:12]} does not agree with its manifest")
 
 
-def _finish(stream: BinaryIO, path: Path) -> None:
+def _finish(stream: BinaryIO) -> None:
     """The end as tar pads it: one empty block was due, and nothing but zeros follows."""
     if _header(stream) is not None:
         raise BadArchive("more files than announced")

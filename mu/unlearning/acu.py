@@ -11,8 +11,7 @@ from mu.analytic.head import AnalyticHead
 from mu.analytic.memory import ABOUT, SOLVED, recalled, remembered
 from mu.errors import NotApplicable
 from mu.models.analytic import AnalyticNetwork, expanded, headless, representation
-from mu.models.base import as_batch
-from mu.unlearning.base import Unlearner
+from mu.unlearning.base import Unlearner, enclosed
 from mu.unlearning.options import at_least, must_be, one_of, positive
 
 __all__ = ["ACU", "AnalyticHead"]
@@ -105,7 +104,7 @@ class ACU(Unlearner):
 
     def with_head(self) -> AnalyticNetwork:
         """An analytic network around the model's own, which loses its head."""
-        first = as_batch(next(iter(self.parts["full"].batches(batch_size=1))))
+        first = self.first_batch("full", batch_size=1)
         classes = self.learner.outputs(first)[0].shape[1]
         if classes < 2:
             raise NotApplicable("not applicable: ACU needs a logit for each class, not one in all")
@@ -123,7 +122,4 @@ class ACU(Unlearner):
     def model_of(self, model: dict[str, Any]) -> dict[str, Any]:
         if not self.made:
             return model
-        network = model["network"] if isinstance(model.get("network"), dict) else model
-        target = "mu.models.analytic.AnalyticNetwork"
-        found = {"_target_": target, "backbone": network, **self.made}
-        return model | {"network": found} if network is not model else found
+        return enclosed(model, "backbone", "mu.models.analytic.AnalyticNetwork", **self.made)

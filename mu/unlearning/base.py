@@ -3,12 +3,12 @@
 import copy
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from secrets import token_bytes
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -22,9 +22,7 @@ from mu.training.fit import Counted, Meter, train, use_channels_last
 from mu.training.sign_descent import SignDescent
 from mu.unlearning.options import at_least, no_other, not_negative, one_of, positive
 from mu.unlearning.probe import Probe
-
-if TYPE_CHECKING:
-    from mu.unlearning.stored import Stored
+from mu.unlearning.stored import Stored, unsealed
 
 __all__ = [
     "Context",
@@ -35,7 +33,6 @@ __all__ = [
     "Unlearned",
     "Unlearner",
     "apply",
-    "move",
 ]
 
 
@@ -153,7 +150,7 @@ class Unlearner(pl.LightningModule):
         self.upfront["forward"] += meter.forward - forward
         self.upfront["backward"] += meter.backward - backward
 
-    def prepared(self, name: str, make: "Stored") -> dict[str, Tensor]:
+    def prepared(self, name: str, make: Stored) -> dict[str, Tensor]:
         """What was stored with the original under a name; where it was not, computed as set-up.
 
         Args:
@@ -163,8 +160,6 @@ class Unlearner(pl.LightningModule):
         Raises:
             UsageError: What was stored belongs to other weights or other samples.
         """
-        from mu.unlearning.stored import unsealed
-
         if name in self.stored:
             part = self.parts.get("full")
             return unsealed(name, self.stored[name], self.learner, part, self.stale)
@@ -185,6 +180,21 @@ class Unlearner(pl.LightningModule):
             self.meter.backward -= batch.units
             yield batch
 
+    def first_batch(self, part: str, **options: Any) -> Batch:
+        """The first batch of a part where it lies, not counted: all of a graph, or a look at one.
+
+        Args:
+            part: Name of the part.
+            options: Those of `Part.batches`.
+        """
+        return as_batch(next(iter(self.parts[part].batches(**options))))
+
+    def descend(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """One step down a loss, for methods that have steps in `solve`."""
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+
     def solve(self) -> None:
         """Change ``self.learner`` without a Trainer; the model is in evaluation mode."""
 
@@ -202,6 +212,20 @@ class Unlearner(pl.LightningModule):
     def model_of(self, model: dict[str, Any]) -> dict[str, Any]:
         """Configuration of `result`, for methods that change the architecture."""
         return model
+
+
+def enclosed(model: dict[str, Any], key: str, target: str, **options: Any) -> dict[str, Any]:
+    """Configuration of a model, or of a bare network, whose network stands in another one.
+
+    Args:
+        model: Of the model before.
+        key: Argument of the other network that takes it.
+        target: Class of the other network.
+        options: Its other arguments.
+    """
+    network = model["network"] if isinstance(model.get("network"), dict) else model
+    found = {"_target_": target, key: network, **options}
+    return model | {"network": found} if network is not model else found
 
 
 def apply(
@@ -260,6 +284,9 @@ def apply(
 class Finetuning(Unlearner):
     """Base of methods that train for a few epochs with one optimiser.
 
+    Training on D_f alone reads it without augmentation and drawn negatives, in evaluation mode, so
+    that its batch statistics do not reach the running ones.
+
     A method with options of its own takes these as ``**training`` and hands them on, with a default
     of its own where it has one.
 
@@ -277,7 +304,8 @@ class Finetuning(Unlearner):
         UsageError: A value out of range, or an option that the method does not have.
     """
 
-    train_part: ClassVar[str] = "retain"
+    train_part: ClassVar[str] = "retain"  # or "forget"
+    required: Sequence[tuple[Tensor, bool]] = ()  # what `train_only` froze, and what it was
 
     def __init__(
         self,
@@ -300,12 +328,34 @@ class Finetuning(Unlearner):
         self.momentum, self.weight_decay, self.optimizer_name = momentum, weight_decay, optimizer
 
     def train_batches(self) -> Any:
-        return self.parts[self.train_part].batches(
-            batch_size=self.batch_size,
-            train=True,
-            seed=self.context.seed,
-            augment=self.context.augment,
-        )
+        given: dict[str, Any] = {"batch_size": self.batch_size, "seed": self.context.seed}
+        if self.train_part == "forget":
+            return self.parts["forget"].batches(shuffle=True, **given)
+        return self.parts["retain"].batches(train=True, augment=self.context.augment, **given)
+
+    def train_only(self, parameters: Iterable[Tensor], frozen: str) -> float:
+        """Freeze all other parameters until `result`; the share of numbers that is trained.
+
+        Raises:
+            UsageError: ``frozen``, where the model itself has none of them trained.
+        """
+        every, free = list(self.learner.parameters()), {id(p) for p in parameters}
+        self.required = [(p, p.requires_grad) for p in every]
+        for parameter, required in self.required:
+            parameter.requires_grad_(required and id(parameter) in free)
+        trained = sum(p.numel() for p in every if p.requires_grad)
+        if not trained:
+            raise UsageError(frozen)
+        return trained / sum(p.numel() for p in every)
+
+    def result(self) -> Learner:
+        for parameter, required in self.required:
+            parameter.requires_grad_(required)
+        return self.learner
+
+    def on_train_epoch_start(self) -> None:
+        if self.train_part == "forget":
+            self.learner.eval()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         return self.learner.batch_loss(as_batch(batch))

@@ -81,14 +81,6 @@ class BoundaryExpand(Finetuning):
             )
         self.shadow = shadow_of(self.head)
 
-    def train_batches(self) -> object:
-        return self.parts["forget"].batches(
-            batch_size=self.batch_size, shuffle=True, seed=self.context.seed
-        )
-
-    def on_train_epoch_start(self) -> None:
-        self.learner.eval()
-
     def training_step(self, batch: Batch, index: int) -> Tensor:
         wide, targets = expanded_outputs(self.learner, as_batch(batch), self.head, self.shadow)
         return self.learner.loss(wide, targets)

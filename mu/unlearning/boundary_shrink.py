@@ -101,6 +101,7 @@ class BoundaryShrink(Finetuning):
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget"})
     requests: ClassVar[frozenset[str]] = frozenset({"samples"})
+    train_part: ClassVar[str] = "forget"
 
     def __init__(
         self,
@@ -125,6 +126,3 @@ class BoundaryShrink(Finetuning):
             self.meter.forward += batch.units if self.neighbour == "fgsm" else 0
             found.append(move(replace(batch, y=wrong), "cpu"))
         return found
-
-    def on_train_epoch_start(self) -> None:
-        self.learner.eval()

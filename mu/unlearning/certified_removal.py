@@ -1,7 +1,7 @@
 """Certified removal from a linear head on frozen features (Guo et al., arXiv 1911.03030)."""
 
 import math
-from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,10 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.output_layer import output_layer
-from mu.parts.part import move
 from mu.unlearning.base import Unlearner
 from mu.unlearning.heads.logistic_head import (
     PAPER_GAMMA,
@@ -220,17 +218,17 @@ class CertifiedRemoval(Unlearner):
 
     @torch.no_grad()
     def solve(self) -> None:
-        head = output_layer(self.learner.network)
+        self.head = output_layer(self.learner.network)
         first = "weights" not in self.memory
-        if first:
-            with self.setup_cost():
-                gone, kept = self._features("forget", head), self._features("retain", head)
-                heads = self._trained(torch.cat([kept[0], gone[0]]), torch.cat([kept[1], gone[1]]))
-        else:
-            gone, kept = self._features("forget", head), self._features("retain", head)
-            heads = self._recalled(len(gone[0]) + len(kept[0]))
+        with self.setup_cost() if first else nullcontext():
+            gone, kept = self._features("forget"), self._features("retain")
+            x, y = (torch.cat(both) for both in zip(kept, gone, strict=True))
+            heads = self._trained(x, y) if first else self._recalled(len(x))
         heads, reason = self._removed(heads, gone, kept)
-        self._fold(heads, head)
+        weight, bias = folded(heads.weights, heads.radius, self.head.bias is not None)
+        self.head.weight.copy_(weight)
+        if bias is not None:
+            self.head.bias.copy_(bias)
         self.memory = heads.memory()
         self.facts |= {
             "epsilon": self.epsilon,
@@ -246,33 +244,25 @@ class CertifiedRemoval(Unlearner):
         if not self.features_clean:
             self.warn(HEAD_ONLY)
 
-    def _features(self, part: str, head: nn.Linear) -> tuple[Tensor, Tensor]:
+    def _features(self, part: str) -> tuple[Tensor, Tensor]:
         """Features (n, d) and signs (n, K) of a part, on the CPU, by forward passes."""
         found: list[Tensor] = []
         labels: list[Tensor] = []
-        for batch in self._read(part):
+        for batch in self.forward_batches(part, batch_size=self.batch_size):
             with torch.autocast(self.context.device, enabled=False):
                 features = self.learner.features(batch)
                 if not found:
-                    check_head(self.learner(batch.x), features, head)
+                    check_head(self.learner(batch.x), features, self.head)
             found.append(features.float().cpu())
             labels.append(batch.y.cpu())
         if not found:
             raise UsageError(f"there is nothing to {part}")
-        return torch.cat(found), signs(torch.cat(labels), head.out_features)
-
-    def _read(self, part: str) -> Iterator[Batch]:
-        loader = self.parts[part].batches(batch_size=self.batch_size)
-        for batch in self.meter.count(loader, backward=False):
-            yield move(batch, self.context.device)
+        return torch.cat(found), signs(torch.cat(labels), self.head.out_features)
 
     def _trained(self, x: Tensor, y: Tensor, draws: int = 0) -> Heads:
         radius = radius_of(x) if self.radius is None else self.radius
-        rows = head_rows(x, radius, self._bias())
+        rows = head_rows(x, radius, self.head.bias is not None)
         return Heads.train(rows, y, self.lam, self.sigma, self.context.seed, draws, radius)
-
-    def _bias(self) -> bool:
-        return output_layer(self.learner.network).bias is not None
 
     def _recalled(self, rows: int) -> Heads:
         heads = Heads.recall(self.memory)
@@ -290,7 +280,7 @@ class CertifiedRemoval(Unlearner):
         draws = heads.draws
         if self.radius is None and radius_of(kept[0]) != heads.radius:
             return self._trained(*kept, draws=draws), "only what is forgotten needs the radius"
-        bias = self._bias()
+        bias = self.head.bias is not None
         rows = [head_rows(x, heads.radius, bias) for x in (gone[0], kept[0])]
         size = self.at_once or len(gone[0])
         for start in range(0, len(gone[0]), size):
@@ -302,12 +292,6 @@ class CertifiedRemoval(Unlearner):
                 reason = f"bound {heads.bound:.3g} after {done} samples exceeds the budget"
                 return self._trained(*kept, draws=draws), reason
         return heads, ""
-
-    def _fold(self, heads: Heads, head: nn.Linear) -> None:
-        weight, bias = folded(heads.weights, heads.radius, head.bias is not None)
-        head.weight.copy_(weight)
-        if bias is not None:
-            head.bias.copy_(bias)
 
 
 def check_head(logits: Tensor, features: Tensor, head: nn.Linear) -> None:

@@ -1,7 +1,7 @@
 """Class unlearning by concepts and poisoning (Chang et al., arXiv 2405.15662), for images."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,6 @@ from mu.unlearning import options
 from mu.unlearning.heads.frozen_trunk import FrozenTrunk, last_stage
 
 Trainable = Literal["head", "last_stage", "all"]
-TRAINABLE = ("head", "last_stage", "all")
 DONORS = ("nearest", "concept")
 TRUNK = 0.3  # of the head's learning rate, as published for variants that train more
 
@@ -83,7 +82,7 @@ class ConceptPoisoning(FrozenTrunk):
     ) -> None:
         super().__init__(epochs, lr, **{"batch_size": 32} | training)
         options.one_of(edit=(edit, EDITS), labels=(labels, LABELS))
-        options.one_of(trainable=(trainable, TRAINABLE))
+        options.one_of(trainable=(trainable, get_args(Trainable)))
         if isinstance(donor, bool) or (isinstance(donor, str) and donor not in DONORS):
             raise UsageError(f"donor={donor!r} is neither a class nor one of {', '.join(DONORS)}")
         options.share(share=share)

@@ -16,14 +16,12 @@ from mu.models.base import Learner
 from mu.models.field import receptive_field
 from mu.models.graph import GraphNetwork, graph_network
 from mu.models.teachers import divergence
-from mu.parts.pair_sample import PairSample, codes_of
+from mu.parts.pair_sample import codes_of, sampled_pairs
 from mu.training.fit import Meter
 from mu.unlearning.bad_teacher import SEED, untrained
 from mu.unlearning.base import Unlearner
 from mu.unlearning.options import at_least, must_be, one_of, positive
 
-TRANSFERS = ("response", "feature", "both")
-DESTROYERS = ("random", "negatives", "retain_free", "unseen")
 DONE = 0.9  # share of the way to unseen elements after which the stop rule ends
 
 
@@ -217,8 +215,8 @@ class D2DGN(Unlearner):
     ) -> None:
         super().__init__()
         one_of(
-            transfer=(transfer, TRANSFERS),
-            destroyer=(destroyer, DESTROYERS),
+            transfer=(transfer, ("response", "feature", "both")),
+            destroyer=(destroyer, ("random", "negatives", "retain_free", "unseen")),
             scope=(scope, ("graph", "field")),
             start=(start, ("trained", "scratch")),
             stop=(stop, (None, "unseen")),
@@ -237,7 +235,7 @@ class D2DGN(Unlearner):
     def solve(self) -> None:
         """Teachers answer; nothing is trained yet."""
         network = graph_network(self.learner.network)
-        forget, retain, unseen = (self._whole(p) for p in ("forget", "retain", "validation"))
+        forget, retain, unseen = (self.first_batch(p) for p in ("forget", "retain", "validation"))
         self.of_links = forget.x.pairs is not None
         if not self.of_links and self.destroyer == "negatives":
             raise UsageError("destroyer=negatives is for links; node classes take another one")
@@ -255,11 +253,6 @@ class D2DGN(Unlearner):
         every[self.touched] = False
         self.rest = every.nonzero().squeeze(1)
         self.facts = {"alpha": self.weight, "scored": len(self.lesson.teacher), "stopped": None}
-
-    def _whole(self, part: str) -> Batch:
-        """All of a part as one batch, in evaluation order; costs no pass of the network."""
-        found: Batch = next(iter(self.parts[part].batches()))
-        return found
 
     def _layers(self, network: GraphNetwork, x: GraphInput) -> list[Tensor]:
         self.meter.forward += 1
@@ -295,7 +288,7 @@ class D2DGN(Unlearner):
         seen = answers(self.preserved, replace(forget.x, pairs=edges))
         if self.destroyer == "unseen":
             targets = unseen_targets(targets, seen)
-        drawn = PairSample(self.sample, self.context.seed).pairs(forget.x, retain.x)
+        drawn = sampled_pairs(forget.x, retain.x, self.sample, self.context.seed)
         teacher = torch.cat([answers(self.preserved, replace(forget.x, pairs=drawn)), targets])
         x = replace(forget.x, pairs=torch.cat([drawn, forget.x.pairs], dim=1))
         if self.scope == "field" and network.restricts:

@@ -1,6 +1,6 @@
 """Selection and dampening of parameters by two importances, on D and on D_f (SSD)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from math import isfinite, log
 
 import torch
@@ -153,12 +153,6 @@ def parameters_of(
     return {name: parameters[name] for name in full}
 
 
-def dampened(parameter: Tensor, full: Tensor, forget: Tensor, chosen: Tensor, lam: float) -> Tensor:
-    """A parameter with its chosen places multiplied by min(λ I_D / I_Df, 1)."""
-    factor = (lam * full / forget).clamp(max=1.0)
-    return torch.where(chosen, parameter * factor, parameter)
-
-
 @torch.no_grad()
 def dampen(
     model: nn.Module,
@@ -202,73 +196,10 @@ def dampen(
         chosen, full, forget = ratio > alpha, importance_full[name], importance_forget[name]
         count = int(chosen.count_nonzero())
         if count:
-            parameters[name].copy_(dampened(parameters[name], full, forget, chosen, lam))
+            factor = (lam * full / forget).clamp(max=1.0)
+            parameters[name].copy_(torch.where(chosen, parameters[name] * factor, parameters[name]))
         selected += count
     return selected
-
-
-def sweep(
-    model: nn.Module,
-    importance_full: Importance,
-    importance_forget: Importance,
-    alphas: Sequence[float],
-    lams: Sequence[float] = (1.0,),
-) -> Iterator[tuple[float, float, int, dict[str, Tensor]]]:
-    """Every (α, λ) from two importances, without any further pass over data.
-
-    Args:
-        model: Not changed.
-        importance_full: From `importance` on D.
-        importance_forget: From `importance` on D_f.
-        alphas: Selection thresholds.
-        lams: Dampening constants.
-
-    Returns:
-        Iterator of α, λ, the number of selected parameters (all from one sort of the ratios), and
-        the state `dampen` would leave: ``model.load_state_dict`` takes it.
-
-    Raises:
-        UsageError: As `dampen` does, before the first state.
-
-    Example:
-        >>> model = nn.Linear(3, 1, bias=False)
-        >>> _ = model.weight.data.fill_(1.0)
-        >>> full = {"weight": torch.tensor([[1.0, 1.0, 1.0]])}
-        >>> forget = {"weight": torch.tensor([[1.0, 4.0, 8.0]])}
-        >>> [(a, n, s["weight"].tolist()) for a, _, n, s in sweep(model, full, forget, [2, 5])]
-        [(2, 2, [[1.0, 0.25, 0.125]]), (5, 1, [[1.0, 1.0, 0.125]])]
-    """
-    for alpha in alphas:
-        check_constants(alpha, 0.0)
-    for lam in lams:
-        check_constants(0.0, lam)
-    parameters_of(model, importance_full, importance_forget)
-    return _states(model, importance_full, importance_forget, alphas, lams)
-
-
-def _states(
-    model: nn.Module,
-    full: Importance,
-    forget: Importance,
-    alphas: Sequence[float],
-    lams: Sequence[float],
-) -> Iterator[tuple[float, float, int, dict[str, Tensor]]]:
-    found = ratios(full, forget)
-    ordered = pooled(found).sort().values
-    name_of = {id(parameter): name for name, parameter in model.named_parameters()}
-    held = model.state_dict(keep_vars=True)
-    state = {key: tensor.detach().clone() for key, tensor in held.items()}
-    keys = {key: name_of[id(tensor)] for key, tensor in held.items() if id(tensor) in name_of}
-    for alpha in alphas:
-        selected = len(ordered) - int(torch.searchsorted(ordered, float(alpha), right=True))
-        for lam in lams:
-            changed = {
-                name: dampened(state[name], full[name], forget[name], ratio > alpha, lam)
-                for name, ratio in found.items()
-            }
-            # A weight used in two places has two keys and one name.
-            shared = {key: changed[name] for key, name in keys.items() if name in changed}
-            yield alpha, lam, selected, state | shared
 
 
 def shares_by_tensor(found: Mapping[str, Tensor], alpha: float) -> dict[str, float]:

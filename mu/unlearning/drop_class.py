@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from mu.errors import NotApplicable, UsageError
-from mu.models.base import as_batch
 from mu.models.output_layer import head_inputs, output_layer
 from mu.parts.part import move
 from mu.parts.whole_classes import whole_classes
@@ -84,7 +83,7 @@ class DropClass(Unlearner):
     def solve(self) -> None:
         classes = whole_classes(self.parts["forget"], self.parts["retain"], "DropClass")
         head = output_layer(self.learner.network)
-        first = as_batch(next(iter(self.parts["forget"].batches(batch_size=1))))
+        first = self.first_batch("forget", batch_size=1)
         self.meter.forward += first.units
         with torch.no_grad():
             head_inputs(self.learner, move(first, self.context.device), head)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from mu.unlearning.base import Unlearner
 from mu.unlearning.options import at_least, one_of, positive
 
 Replacement = Literal["none", "random_labels", "zero_features"]
-REPLACEMENTS = ("none", "random_labels", "zero_features")
 
 
 def first_order_direction(
@@ -134,7 +133,7 @@ class FirstOrder(Unlearner):
     ) -> None:
         super().__init__()
         positive(tau=tau)
-        one_of(replacement=(replacement, REPLACEMENTS))
+        one_of(replacement=(replacement, get_args(Replacement)))
         at_least(1, tensors=tensors, batch_size=batch_size, null="all")
         self.tau, self.replacement, self.tensors = tau, replacement, tensors
         self.batch_size = batch_size

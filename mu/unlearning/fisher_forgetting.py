@@ -1,6 +1,6 @@
 """Fisher forgetting: noise where the retained data do not need the weights."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
@@ -10,14 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mu.data.base import Batch
-from mu.gradients.per_sample import per_sample_sums
-from mu.models.base import Learner, as_batch
+from mu.gradients.per_sample import Loss, per_sample_sums
+from mu.models.base import Learner
 from mu.parts.draw import drawn
 from mu.parts.part import move
 from mu.unlearning.base import Unlearner
 from mu.unlearning.options import at_least, one_of, positive
 
-Loss = Callable[[Tensor, Tensor], Tensor]
 Labels = Literal["all", "sampled"]
 
 
@@ -162,9 +161,7 @@ class FisherForgetting(Unlearner):
 
     def classes(self) -> int:
         """Number of classes the model tells apart: one forward pass over the smallest batch."""
-        batch = move(
-            as_batch(next(iter(self.parts["retain"].batches(batch_size=1)))), self.context.device
-        )
+        batch = move(self.first_batch("retain", batch_size=1), self.context.device)
         self.meter.forward += batch.units
         with torch.no_grad():
             return predicted(self.learner.outputs(batch)[0]).shape[1]

@@ -51,7 +51,7 @@ class GIF(Influence):
 
     def _direction(self) -> Tensor:
         before: list[Batch] = list(self.batches("full", **self._reading()))
-        first = next(iter(self.parts["kept"].batches()))
+        first = self.first_batch("kept")
         after = [seen_without(batch, first.x, first.index) for batch in before]
         (old, count), (new, _) = (gradient_sum(self.learner, one) for one in (before, after))
         self.meter.forward += len(after)

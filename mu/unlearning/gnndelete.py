@@ -14,18 +14,9 @@ from mu.errors import UsageError
 from mu.models.base import Learner
 from mu.models.graph import GraphNetwork, graph_network
 from mu.parts.pair_sample import codes_of
-from mu.unlearning.base import Unlearner
+from mu.unlearning.base import Unlearner, enclosed
 from mu.unlearning.options import at_least, must_be, one_of, positive
 
-__all__ = [
-    "DeletingNetwork",
-    "DeletionOperator",
-    "GNNDelete",
-    "LayerLoss",
-    "layer_loss",
-    "neighbourhood_masks",
-]
-MASKS = ("symmetric", "published")
 STARTS = ("constant", "identity")
 
 
@@ -196,7 +187,7 @@ class GNNDelete(Unlearner):
         at_least(1, epochs=epochs)
         positive(lr=lr)
         must_be("in [0, 1]", lambda value: 0 <= value <= 1, alpha=alpha)
-        one_of(masks=(masks, MASKS), init=(init, STARTS))
+        one_of(masks=(masks, ("symmetric", "published")), init=(init, STARTS))
         self.epochs, self.lr, self.alpha = epochs, lr, alpha
         self.init, self.masks, self.leak = init, masks, leak
 
@@ -205,10 +196,9 @@ class GNNDelete(Unlearner):
         self._early: list[Tensor] = []
         self._late: list[Tensor] = []  # a request owes nothing to the one before
         network = graph_network(self.learner.network)
-        whole = next(iter(self.parts["full"].batches())).x
-        kept = next(iter(self.parts["kept"].batches())).x
+        whole, kept = self.first_batch("full").x, self.first_batch("kept").x
         size = len(whole.adjacency)
-        gone = self._gone(whole, kept, next(iter(self.parts["forget"].batches())).x)
+        gone = self._gone(whole, kept, self.first_batch("forget").x)
         columns, forgotten = self._columns(whole, gone)
         found = [neighbourhood_masks(columns, forgotten, k + 1, size) for k in range(network.depth)]
         with torch.no_grad():
@@ -311,11 +301,6 @@ class GNNDelete(Unlearner):
         return self.learner
 
     def model_of(self, model: dict[str, Any]) -> dict[str, Any]:
-        network = model["network"] if isinstance(model.get("network"), dict) else model
-        found = {
-            "_target_": "mu.unlearning.gnndelete.DeletingNetwork",
-            "network": network,
-            "num_nodes": self.num_nodes,
-            "widths": self.widths,
-        }
-        return model | {"network": found} if network is not model else found
+        target = "mu.unlearning.gnndelete.DeletingNetwork"
+        given = {"num_nodes": self.num_nodes, "widths": self.widths}
+        return enclosed(model, "network", target, **given)

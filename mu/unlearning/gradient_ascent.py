@@ -23,13 +23,5 @@ class GradientAscent(Finetuning):
     weighted: ClassVar[bool] = True
     train_part: ClassVar[str] = "forget"
 
-    def train_batches(self) -> object:
-        return self.parts["forget"].batches(
-            batch_size=self.batch_size, shuffle=True, seed=self.context.seed
-        )
-
-    def on_train_epoch_start(self) -> None:
-        self.learner.eval()
-
     def training_step(self, batch: Batch, index: int) -> Tensor:
         return -self.learner.batch_loss(as_batch(batch))

@@ -301,9 +301,7 @@ class GSLoRA(Unlearner):
         loss = torch.stack([term for name, term in terms.items() if name not in idle]).sum()
         if alpha and not self.proximal:
             loss = loss + alpha * group_sparsity(self.sets)
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
+        self.descend(optimizer, loss)
         if alpha and self.proximal:
             proximal_step(self.sets, optimizer.param_groups[0]["lr"] * alpha)
         return torch.tensor([ce, float(terms["remain"].detach()), 1.0])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -31,9 +31,6 @@ __all__ = [
 Update = Literal["adam", "sgd"]
 Direction = Literal["gradient", "random_sign", "ascent_only"]
 History = Literal["current", "cumulative"]
-UPDATES = ("adam", "sgd")
-DIRECTIONS = ("gradient", "random_sign", "ascent_only")
-HISTORIES = ("current", "cumulative")
 SUM, FORGET, THETA = "sum/", "forget/", "theta/"  # prefixes of tensors that are kept
 EPSILON = 1e-8  # Adam's
 
@@ -192,8 +189,8 @@ class IAU(Unlearner):
         super().__init__()
         positive(lr=lr)
         at_least(1, batch_size=batch_size, null="one batch")
-        one_of(update=(update, UPDATES), direction=(direction, DIRECTIONS))
-        one_of(sequence=(sequence, HISTORIES))
+        one_of(update=(update, get_args(Update)), direction=(direction, get_args(Direction)))
+        one_of(sequence=(sequence, get_args(History)))
         self.lr, self.update, self.direction = lr, update, direction
         self.sequence, self.batch_size = sequence, batch_size
 

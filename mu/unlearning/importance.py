@@ -8,13 +8,12 @@ from torch import Tensor, nn
 
 from mu.data.base import Batch
 from mu.errors import UsageError
-from mu.gradients.per_sample import Power, per_sample_sums
+from mu.gradients.per_sample import Loss, Power, per_sample_sums
 from mu.models.base import Learner, as_batch, evaluation_mode
 from mu.unlearning.dampening import Importance, check_fit
 from mu.unlearning.options import at_least, one_of, positive
 from mu.unlearning.stored import Read
 
-Loss = Callable[[Tensor, Tensor], Tensor]
 Fisher = Literal["batch", "per_sample"]
 ImportanceLoss = Literal["cross_entropy", "logit_norm"]
 Order = Literal["shuffled", "ids", "classes"]

@@ -18,8 +18,6 @@ from mu.gradients.vectors import add, to_vector
 from mu.gradients.woodbury import gradient_rows, published_woodfisher, single_gradients, woodbury
 from mu.parts.disjoint import Remembering, check_disjoint
 from mu.parts.draw import drawn
-from mu.parts.part import move
-from mu.training.fit import Counted
 from mu.unlearning.base import Unlearner
 from mu.unlearning.options import at_least, must_be, not_negative, one_of, positive
 
@@ -159,22 +157,21 @@ class Influence(Unlearner):
         if self.curvature == "identity":
             return v
         if self.curvature == "woodfisher_published":
-            ordered = self._counted(self.parts["retain"].batches(batch_size=self.batch_size))
+            ordered = self.batches("retain", batch_size=self.batch_size)
             gradients = single_gradients(self.learner, ordered)
             return published_woodfisher(islice(gradients, PUBLISHED_SAMPLES), v)
-        part = drawn(self.parts["retain"], self.context.seed, count=self.samples)
+        few = drawn(self.parts["retain"], self.context.seed, count=self.samples)
+        self.parts = {**self.parts, "retain": few}
         self.facts |= {"damping": self.damping}
         if self.curvature == "woodfisher":
-            batches = self._counted(part.batches(**self._reading()))
-            rows = gradient_rows(self.learner, batches)
+            rows = gradient_rows(self.learner, self._read())
             self.facts["samples"] = len(rows)
             return woodbury(rows, v, self.damping)
 
         def product(p: Tensor) -> Tensor:
-            loader = part.batches(**self._reading())
             if self.matrix == "hessian":
-                return hessian_product(self.learner, self._counted(loader, backward=2), p)
-            return gauss_newton_product(self.learner, self._counted(loader, backward=3), p)
+                return hessian_product(self.learner, self._read(backward=2), p)
+            return gauss_newton_product(self.learner, self._read(backward=3), p)
 
         if self.curvature == "lissa":
             found = lissa(product, v, self.damping, self.lissa_scale, self.iterations)
@@ -187,8 +184,8 @@ class Influence(Unlearner):
         }
         return found.x
 
-    def _counted(self, loader: Any, backward: int = 1) -> Iterator[Batch]:
-        """Batches on the device, with as many backward passes as are spent on each."""
-        for batch in Counted(loader, self.meter, 0, self.context.progress):
+    def _read(self, backward: int = 1) -> Iterator[Batch]:
+        """Batches of what makes up C, with as many backward passes as are spent on each."""
+        for batch in self.batches("retain", **self._reading()):
             self.meter.backward += (backward - 1) * batch.units
-            yield move(batch, self.context.device)
+            yield batch

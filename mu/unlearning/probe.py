@@ -32,7 +32,7 @@ class Probe(pl.Callback):
     ) -> None:
         self.parts, self.per_epoch = parts, max(steps // max(epochs, 1), 1)
         self.when = set(np.linspace(0, steps, max(points, 2)).round().astype(int).tolist())
-        self.seconds = 0.0
+        self.seconds, self.last = 0.0, -1  # the step last looked at
         self.trajectory: dict[str, list[Any]] = {"step": [], "epoch": []}
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
@@ -42,15 +42,9 @@ class Probe(pl.Callback):
         if trainer.global_step in self.when and trainer.global_step != self.last:
             self.look(module.learner, trainer.global_step)
 
-    @property
-    def last(self) -> int:
-        """The step last looked at, −1 before the first."""
-        steps = self.trajectory["step"]
-        return steps[-1] if steps else -1
-
     def look(self, learner: Learner, step: int) -> None:
         """Note accuracy and mean loss of every part at a step."""
-        start = time.perf_counter()
+        start, self.last = time.perf_counter(), step
         self.trajectory["step"].append(step)
         self.trajectory["epoch"].append(step / self.per_epoch)
         with torch.inference_mode(), evaluation_mode(learner):

@@ -101,9 +101,3 @@ class SCRUB(Finetuning):
         self.meter.forward += batch.units
         with torch.no_grad():
             return teacher.outputs(batch)[0]
-
-    def descend(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-        """One step."""
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()

@@ -4,12 +4,12 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
-from mu.data.base import Batch, Ids
+from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
+from mu.parts.disjoint import known_ids
 from mu.unlearning import options
 from mu.unlearning.base import Unlearner
 from mu.unlearning.dampening import (
@@ -22,7 +22,6 @@ from mu.unlearning.dampening import (
     pooled,
     ratios,
     shares_by_tensor,
-    sweep,
 )
 from mu.unlearning.importance import (
     Fisher,
@@ -45,7 +44,6 @@ __all__ = [
     "importance",
     "importances",
     "ratios",
-    "sweep",
 ]
 
 Rule = Literal["share", "assd"]
@@ -131,10 +129,9 @@ class SSD(Unlearner):
         self.caution(alpha, selected, largest, bool(reused))
         self.remember(full, forget, reused)
 
-    def ids(self, part: str) -> Ids | None:
+    def ids(self, part: str) -> Tensor | None:
         """Ids of a part; a user's own loader has none."""
-        found: Ids | None = getattr(self.parts[part], "ids", None)
-        return found
+        return known_ids(self.parts[part])
 
     def size(self, part: str) -> int:
         """Number of samples of a part; a loader that has not been read yet is read for it."""
@@ -161,7 +158,7 @@ class SSD(Unlearner):
         gone, known = self.ids("forget"), self.ids("full") is not None
         at_hand = bool(reused) or "importance" in self.stored
         if self.full.fisher == "per_sample" and gone is not None and known and not at_hand:
-            return self.one_pass(torch.from_numpy(gone))
+            return self.one_pass(gone)
         full = reused or self.prepared("importance", self.make)
         batches = self.batches("forget", seed=self.context.seed, **self.full.reading)
         forget = importance(self.learner, self.counted("forget", batches), **self.full.form)

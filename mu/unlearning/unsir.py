@@ -129,8 +129,7 @@ class UNSIR(Unlearner):
 
     def make_noise(self, classes: list[int]) -> tuple[Tensor, Tensor]:
         """Noise of all forgotten classes and its labels; counted as passes over as many samples."""
-        batch = next(iter(self.parts["forget"].batches(batch_size=1)))
-        x = batch.x if isinstance(batch, Batch) else batch[0]
+        x = self.first_batch("forget", batch_size=1).x
         device, generator = self.context.device, torch.Generator().manual_seed(self.context.seed)
         found = []
         for label in classes:
@@ -143,7 +142,7 @@ class UNSIR(Unlearner):
         labels = torch.tensor(classes, device=device).repeat_interleave(self.noise_size)
         return torch.cat(found), labels
 
-    def descend(self, lr: float, epochs: int, noisy: tuple[Tensor, Tensor] | None = None) -> None:
+    def learn(self, lr: float, epochs: int, noisy: tuple[Tensor, Tensor] | None = None) -> None:
         """Adam on the retained samples, joined by noise where there is some."""
         weights = [p for p in self.learner.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(weights, lr=lr)
@@ -156,9 +155,7 @@ class UNSIR(Unlearner):
                     seen = with_noise(batch, *noisy, self.noise_ratio, generator)
                     self.meter.forward += len(seen) - len(batch)
                     self.meter.backward += len(seen) - len(batch)
-                optimizer.zero_grad()
-                torch.autograd.backward(self.learner.batch_loss(seen))
-                optimizer.step()
+                self.descend(optimizer, self.learner.batch_loss(seen))
         optimizer.zero_grad()
 
     def solve(self) -> None:
@@ -173,8 +170,8 @@ class UNSIR(Unlearner):
         self.parts = {**self.parts, "retain": few}
         noise, labels = self.make_noise(classes)
         if self.impair_lr:
-            self.descend(self.impair_lr, self.impair_epochs, (noise, labels))
+            self.learn(self.impair_lr, self.impair_epochs, (noise, labels))
         if self.repair_lr:
             self.learner.train()
-            self.descend(self.repair_lr, self.repair_epochs)
+            self.learn(self.repair_lr, self.repair_epochs)
         self.facts = {"classes": classes, "noise_norm": float(noise.flatten(1).norm(dim=1).mean())}

@@ -51,6 +51,12 @@ def test_a_row_names_a_method_and_options(blocks):
     assert list(blocks("methods=finetune_long").methods) == ["finetune_long"]
 
 
+def test_a_checkpoint_is_looked_for_whatever_its_row_is_called(blocks):
+    theirs = {"theirs": {"method": "external", "weights": "/nowhere/{request}_{pair}.pt"}}
+    with pytest.raises(UsageError, match=r"no weights file /nowhere/class_0\.pt"):
+        blocks(methods=["finetune", theirs])
+
+
 def test_what_the_row_names_wins_over_the_command_line(blocks):
     rows = blocks("method.epochs=2").methods
     assert [row["config"]["epochs"] for row in rows.values()] == [2, 9]

@@ -117,7 +117,7 @@ def test_nodes_are_memorised_too():
     ("make", "named"),
     [
         (lambda: MemorisationSet(count=1), "reads 4 models and was given 2; .* halves: 4"),
-        (lambda: MemorisationSet(count=1, halves=2), "id 1 .* every model's training set"),
+        (lambda: MemorisationSet(count=1, halves=2), "sample 1 .* every model's training set"),
         (lambda: MemorisationSet(count=1, halves=1), "halves=1"),
         (lambda: MemorisationSet(count=1, halves="4"), "halves='4'"),
         (lambda: MemorisationSet("most", count=1), "order='most'"),

@@ -7,7 +7,7 @@ import timm
 import torch
 
 from mu.errors import NotApplicable, UsageError
-from mu.lora.adapters import Adapters, feed_forward
+from mu.lora.adapters import Adapters, feed_forward, write_peft
 from mu.models.timm import TimmModel
 from mu.models.vision import SmallCNN
 
@@ -79,7 +79,7 @@ def test_peft_gives_the_same_output_and_reads_what_is_exported(tmp_path) -> None
     peft = pytest.importorskip("peft")
     network, x = vit(), torch.randn(2, 3, 16, 16)
     adapters = moved(Adapters(network, rank=2))
-    adapters.export(tmp_path)
+    write_peft(adapters.tensors(), 0.5, tmp_path)
     output = network(x)
     config = peft.LoraConfig(
         r=2, lora_alpha=1, target_modules=r"blocks\.\d+\.mlp\.fc[12]", init_lora_weights=True

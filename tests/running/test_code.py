@@ -21,7 +21,7 @@ STEPS = (
 MACHINERY = (
     *("mu.pipeline", "mu.steps", "mu.card", "mu.library", "mu.configuration.experiment"),
     *("mu.running.jobs", "mu.running.worker", "mu.running.cluster", "mu.running.runner"),
-    *("mu.running.code", "mu.running.helpers", "mu.storing.store", "mu.verbs.run"),
+    *("mu.running.code", "mu.storing.store", "mu.verbs.run"),
     *("mu.results.words", "mu.results.card", "mu.results.rows", "mu.results.panel"),
     "mu.results.results",
 )

@@ -19,7 +19,6 @@ from mu.unlearning.ssd import (
     importance,
     importances,
     ratios,
-    sweep,
 )
 
 seeds = st.integers(0, 10_000)
@@ -111,36 +110,6 @@ def test_the_adaptive_rule_refuses_what_has_no_percentile():
         adaptive_alpha(none, one, 0.1)
 
 
-@given(seeds, st.sampled_from([torch.float32, torch.float64]))
-def test_a_sweep_is_what_dampening_leaves_each_time(seed, dtype):
-    model, full, forget = drawn(seed, dtype)
-    before = weights(model)
-    # A threshold that is one of the ratios: counting and selecting must agree on the tie.
-    alphas = [0.0, alpha_of_share(full, forget, 0.2), 3.0, math.inf]
-    found = list(sweep(model, full, forget, alphas, (0.5, 2.0)))
-    assert [(a, lam) for a, lam, _, _ in found] == [(a, lam) for a in alphas for lam in (0.5, 2.0)]
-    for alpha, lam, selected, state in found:
-        twin = nn.Linear(6, 5).to(dtype)
-        twin.load_state_dict(before)
-        assert dampen(twin, full, forget, alpha, lam) == selected
-        for name, p in twin.named_parameters():
-            assert torch.equal(p, state[name])
-    for name, p in model.named_parameters():
-        assert torch.equal(p, before[name])
-
-
-def test_the_states_of_a_sweep_load_where_a_weight_is_used_twice():
-    model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
-    model[1].weight = model[0].weight
-    full = {"0.weight": torch.ones(4, 4)}
-    forget = {"0.weight": torch.full((4, 4), 4.0)}
-    ((_, _, selected, state),) = sweep(model, full, forget, [2.0])
-    wanted = model[0].weight.detach() / 4
-    model.load_state_dict(state)
-    assert selected == 16
-    assert torch.equal(model[0].weight, wanted)
-
-
 def test_the_shares_of_the_tensors_add_up_to_what_is_selected():
     model, full, forget = drawn(3)
     found = shares_by_tensor(ratios(full, forget), 2.0)
@@ -166,8 +135,6 @@ def test_importances_that_cannot_be_dampened_by_are_refused(kind, place):
     both[place] = both[place] | {"bias": damage(both[place]["bias"])}
     with pytest.raises(UsageError, match=message):
         dampen(model, *both, 1.0, 1.0)
-    with pytest.raises(UsageError, match=message):
-        sweep(model, *both, [1.0])
     for name, p in model.named_parameters():
         assert torch.equal(p, before[name])
 
@@ -201,8 +168,6 @@ def test_constants_out_of_range_are_refused(alpha, lam, message):
     model, full, forget = drawn(0)
     with pytest.raises(UsageError, match=message):
         dampen(model, full, forget, alpha, lam)
-    with pytest.raises(UsageError, match=message):
-        sweep(model, full, forget, [alpha], [lam])
 
 
 def convolutional(seed):

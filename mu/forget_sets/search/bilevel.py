@@ -9,9 +9,8 @@ import numpy as np
 from mu.errors import UsageError
 from mu.evaluation.signals import Floats, Ids
 from mu.forget_sets.search.projection import check_weights, project, top_m
+from mu.unlearning.options import at_least, one_of
 
-STEPS = ("relative", "absolute")
-KEEPS = ("best", "last")
 TWICE = 2
 BETTER = 0.01  # a value lower by this share is progress
 
@@ -120,13 +119,10 @@ def bilevel(
     """
     from scipy.stats import spearmanr
 
-    for name, given, known in (("kind", kind, STEPS), ("keep", keep, KEEPS)):
-        if given not in known:
-            raise UsageError(f"{name}={given!r} is not one of {', '.join(known)}")
+    one_of(kind=(kind, ("relative", "absolute")), keep=(keep, ("best", "last")))
+    at_least(1, patience=patience, null="endless patience")
     if steps < 1 or not step > 0 or gamma < 0 or sign not in (1, -1):
         raise UsageError(f"steps={steps}, step={step}, gamma={gamma}, sign={sign} make no sense")
-    if patience is not None and patience < 1:
-        raise UsageError(f"patience={patience} must be at least 1, or null to never lose it")
     w = check_weights(start, budget).copy()
     chosen = first = top_m(w, budget)
     best, value = chosen, float("inf") * sign

@@ -19,9 +19,8 @@ from mu.models.base import Learner, evaluation_mode
 from mu.parts.part import DataPart, WeightedPart, move
 from mu.training.fit import Meter
 from mu.unlearning.base import Unlearner, apply
+from mu.unlearning.options import one_of
 from mu.unlearning.serve import parts_for
-
-MEMBERSHIP = ("fractional", "binary")
 
 
 class LowerLevel:
@@ -57,9 +56,7 @@ class LowerLevel:
         membership: str = "fractional",
     ) -> None:
         name = type(method).__name__
-        if membership not in MEMBERSHIP:
-            known = ", ".join(MEMBERSHIP)
-            raise UsageError(f"membership={membership!r} is not one of {known}")
+        one_of(membership=(membership, ("fractional", "binary")))
         if method.requests and kind not in method.requests:
             served = ", ".join(sorted(method.requests))
             raise UsageError(f"lower={name} forgets {served}, not {kind}")

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mu.data.base import Data, Ids
-from mu.errors import UsageError
 from mu.evaluation.signals import Floats
-
-REDUCE = ("mean", "sum")
+from mu.unlearning.options import one_of
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,7 @@ def units_of(data: Data, samples: Ids, unit: str, reduce: str = "mean") -> Units
         >>> Units(np.array([0, 1, 0]), 2).gathered(np.array([1.0, 5.0, 3.0]))
         array([2., 5.])
     """
-    if reduce not in REDUCE:
-        raise UsageError(f"reduce={reduce!r} is not one of {', '.join(REDUCE)}")
+    one_of(reduce=(reduce, ("mean", "sum")))
     if unit == "element":
         return Units(np.arange(len(samples)), len(samples), reduce)
     labels = data.targets(samples) if unit == "class" else data.labelling(unit)[samples]

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from mu.data.base import Batch
 from mu.errors import UsageError
-from mu.models.base import Learner
 from mu.models.output_layer import head_inputs
 from mu.parts.rows import Rows, Shuffled, held
 from mu.unlearning.base import OPTIMIZERS, Finetuning
@@ -90,15 +89,10 @@ class FrozenTrunk(Finetuning):
         Raises:
             UsageError: Nothing is left to train.
         """
-        self.required = [(p, p.requires_grad) for p in self.learner.parameters()]
-        trained = {id(p) for modules, _ in groups for m in modules for p in m.parameters()}
-        for parameter, required in self.required:
-            parameter.requires_grad_(required and id(parameter) in trained)
-        count = sum(p.numel() for p in self.learner.parameters() if p.requires_grad)
-        if not count:
-            raise UsageError("the layers to train are frozen in the model: requires_grad is false")
+        free = (p for modules, _ in groups for m in modules for p in m.parameters())
+        frozen = "the layers to train are frozen in the model: requires_grad is false"
+        self.facts["trained_share"] = self.train_only(free, frozen)
         self.groups = groups
-        self.facts["trained_share"] = count / sum(p.numel() for p in self.learner.parameters())
 
     def train_batches(self) -> Shuffled:
         return Shuffled(self.rows, self.batch_size, self.context.seed)
@@ -120,8 +114,3 @@ class FrozenTrunk(Finetuning):
             seen |= {id(p) for p in new}
             chosen += [{"params": new, "lr": lr}] if new else []
         return OPTIMIZERS[self.optimizer_name](self, chosen)
-
-    def result(self) -> Learner:
-        for parameter, required in self.required:
-            parameter.requires_grad_(required)
-        return self.learner

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from torch import nn
 
 from mu.errors import UsageError
-from mu.models.base import Learner
 from mu.unlearning.base import Finetuning
 from mu.unlearning.options import at_least
 
@@ -113,7 +112,7 @@ def reinitialise(chosen: list[Layer]) -> None:
                 reset()
 
 
-def train_only(network: nn.Module, chosen: list[Layer]) -> None:
+def train_from(network: nn.Module, chosen: list[Layer]) -> None:
     """Training mode from the first of the layers on, evaluation mode before it.
 
     Frozen layers thereby keep their running statistics, and what is random in them (dropout) rests.
@@ -160,18 +159,13 @@ class LastLayers(Finetuning):
         """The layers to train; all others are frozen."""
         network = self.learner.network
         self.chosen = last_layers(network, self.k)
-        self.required = [(p, p.requires_grad) for p in self.learner.parameters()]
-        free = {id(p) for layer in self.chosen for p in layer.parameters()}
-        for parameter in self.learner.parameters():
-            parameter.requires_grad_(parameter.requires_grad and id(parameter) in free)
-        trained = sum(p.numel() for p in self.learner.parameters() if p.requires_grad)
-        if not trained:
-            which = "all" if self.k is None else f"the last {self.k}"
-            raise UsageError(f"{which} layers are frozen in the model; choose a larger k")
+        free = [p for layer in self.chosen for p in layer.parameters()]
+        which = "all" if self.k is None else f"the last {self.k}"
+        frozen = f"{which} layers are frozen in the model; choose a larger k"
         self.facts = {
             "layers": len(layers(network)),
             "trained_layers": [layer.name for layer in self.chosen],
-            "trained_share": trained / sum(p.numel() for p in self.learner.parameters()),
+            "trained_share": self.train_only(free, frozen),
         }
         return self.chosen
 
@@ -182,9 +176,4 @@ class LastLayers(Finetuning):
         return loader
 
     def on_train_epoch_start(self) -> None:
-        train_only(self.learner.network, self.chosen)
-
-    def result(self) -> Learner:
-        for parameter, required in self.required:
-            parameter.requires_grad_(required)
-        return self.learner
+        train_from(self.learner.network, self.chosen)

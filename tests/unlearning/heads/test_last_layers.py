@@ -12,7 +12,7 @@ from mu.models.lenet import LeNet5
 from mu.models.resnet import ResNet18
 from mu.models.timm import TimmModel
 from mu.models.vision import CifarResNet, SmallCNN
-from mu.unlearning.heads.last_layers import last_layers, layers, reinitialise, train_only
+from mu.unlearning.heads.last_layers import last_layers, layers, reinitialise, train_from
 
 NETWORKS = {
     "lenet5": (lambda: LeNet5(3, 10), 5),
@@ -105,7 +105,7 @@ def test_a_vector_that_nothing_can_reset_is_refused_and_nothing_is_changed():
 
 def test_modes_change_where_the_first_trained_layer_is():
     network = CifarResNet(8, 3, 10).train()
-    train_only(network, last_layers(network, 2))
+    train_from(network, last_layers(network, 2))
     block = network.layer3[0]
     assert network.training and network.linear.training and block.bn2.training
     assert not (block.bn1.training or network.bn1.training or network.layer2[0].bn2.training)
