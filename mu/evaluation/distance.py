@@ -7,14 +7,13 @@ for Python users.
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.score import PROPORTION, PartScore, Peers
+from mu.evaluation.score import PROPORTION, PartScore, Peers, lettered
 from mu.evaluation.signals import Floats, Signals, Split, class_scores, log_softmax
 
 BINS, CLIP, FLOOR = 20, 100.0, 1e-5  # KLoM
@@ -125,16 +124,11 @@ class _ToOracle(PartScore):
         """The distance between the logits of an oracle and of the model."""
 
 
-def _named(short: str) -> Mapping[str, str]:
-    letters = {"forget": "f", "before": "b", "retain": "r", "validation": "v", "test": "t"}
-    return {part: f"{short} {letter}" for part, letter in letters.items()}
-
-
 @dataclass(frozen=True)
 class KLToOracle(_ToOracle):
     """Mean `kl` from the oracles to the model (oracle first), in nats."""
 
-    titles: ClassVar[Mapping[str, str]] = _named("KL")
+    titles = lettered("KL")
     stem = "kl"
 
     def between(self, oracle: Floats, model: Floats) -> float:
@@ -148,7 +142,7 @@ class JSToOracle(_ToOracle):
 
     range = (0.0, float(np.log(2.0)))
     stem = "js"
-    titles: ClassVar[Mapping[str, str]] = _named("JS")
+    titles = lettered("JS")
 
     def between(self, oracle: Floats, model: Floats) -> float:
         """`js`."""
@@ -162,7 +156,7 @@ class Agreement(_ToOracle):
     better: ClassVar[str] = "higher"
     range = PROPORTION
     stem = "agreement"
-    titles: ClassVar[Mapping[str, str]] = _named("Agree")
+    titles = lettered("Agree")
 
     def between(self, oracle: Floats, model: Floats) -> float:
         """`agreement`."""
@@ -175,7 +169,7 @@ class ActivationDistance(_ToOracle):
 
     range = (0.0, float(np.sqrt(2.0)))
     stem = "activation"
-    titles: ClassVar[Mapping[str, str]] = _named("Act. dist")
+    titles = lettered("Act. dist")
 
     def between(self, oracle: Floats, model: Floats) -> float:
         """`activation_distance`."""

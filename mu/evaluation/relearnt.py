@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mu.evaluation.accuracy import GONE, of_classes
+from mu.evaluation.accuracy import of_classes
 from mu.evaluation.continual import ClassesForgotten
-from mu.evaluation.score import PROPORTION, OwnScore
 from mu.evaluation.signals import Floats, Ids, Signals, Split
 
 
@@ -43,7 +42,7 @@ def relearnt(
 
 
 @dataclass(frozen=True)
-class HeadRelearnt(OwnScore):
+class HeadRelearnt(ClassesForgotten):
     """Test accuracy on forgotten classes once a new head has learnt all classes from a few samples.
 
     The trunk stays as it is, and the head sees forgotten samples again: what only the head had
@@ -55,15 +54,11 @@ class HeadRelearnt(OwnScore):
     where no class left.
 
     Args:
-        when: "now" or "earlier", as in `ClassesForgotten`.
+        when: As in `ClassesForgotten`.
         shots: Training samples of each class, the same for every model of a request.
         penalty: See `relearnt`.
     """
 
-    range = PROPORTION
-    family = "forgetting"
-    reads = GONE | {"test"}
-    when: str = "now"
     shots: int = 10
     penalty: float = 1.0
     title: str = field(default="Relearnt", kw_only=True)
@@ -71,14 +66,12 @@ class HeadRelearnt(OwnScore):
     def __post_init__(self) -> None:
         """Refuse options that make no sense."""
         super().__post_init__()
-        ClassesForgotten(when=self.when)
         if self.shots < 1 or not self.penalty > 0:
             raise ValueError(f"shots={self.shots} and penalty={self.penalty} must be positive")
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]."""
-        classes = ClassesForgotten(when=self.when).classes(signals, split)
-        ids = of_classes(signals, split, split.test, classes)
+        ids = of_classes(signals, split, split.test, self.classes(signals, split))
         if signals.features is None or not len(ids):
             return float("nan")
         seen = self.drawn(signals, np.concatenate([split.forget, split.before, split.retain]))

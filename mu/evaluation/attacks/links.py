@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.graph import edge_sides, is_links
+from mu.evaluation.graph import edge_sides, is_links, pair_logits
 from mu.evaluation.score import Peers, Score
 from mu.evaluation.signals import Floats, Signals, Split
 
@@ -77,10 +77,10 @@ class MIRatio(Score):
         if first is None or not is_links(signals) or not len(split.forget):
             return float("nan")
         unseen = edge_sides(first, split.validation)[0]
-        members = first.at(split.retain)[0][:, 0]
+        members = pair_logits(first, split.retain)
         if not len(unseen) or not len(members):
             return float("nan")
-        asked = [one.at(split.forget)[0][:, 0] for one in (first, signals)]
+        asked = [pair_logits(one, split.forget) for one in (first, signals)]
         found = edge_attack(members, unseen, np.concatenate(asked))
         before, after = np.split(found, 2)
         return mi_ratio(before, after)
