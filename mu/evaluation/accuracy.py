@@ -1,7 +1,6 @@
 """Accuracies, pooled over samples, with entirely forgotten classes kept apart."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -63,7 +62,6 @@ def of_classes(signals: Signals, split: Split, ids: Ids, classes: Array, keep: b
     return ids[np.isin(split.classes(signals, ids), classes, invert=not keep)]
 
 
-@dataclass(frozen=True)
 class Accuracy(PartScore):
     """Accuracy on one part of the split (retain: RA). It should equal the oracle's value.
 
@@ -85,7 +83,6 @@ class Accuracy(PartScore):
         return accuracy_on(signals, split.part(self.part))
 
 
-@dataclass(frozen=True)
 class UnlearningAccuracy(OwnShare):
     """1 - accuracy on the forgotten training data; above the oracle is over-forgetting."""
 
@@ -93,14 +90,13 @@ class UnlearningAccuracy(OwnShare):
     reads = frozenset({"forget"})
     public = "forget/accuracy"
     complement = True
-    title: str = field(default="UA", kw_only=True)
+    header = "UA"
 
     def of(self, signals: Signals, split: Split) -> float:
         """The error on D_f, in [0, 1]."""
         return 1.0 - accuracy_on(signals, split.forget)
 
 
-@dataclass(frozen=True)
 class TestAccuracy(OwnShare):
     """Accuracy on test samples, entirely forgotten classes left out.
 
@@ -111,7 +107,7 @@ class TestAccuracy(OwnShare):
     reads = GONE | {"test"}
     public: ClassVar[str | None] = "test/accuracy"
     __test__: ClassVar[bool] = False
-    title: str = field(default="TA", kw_only=True)
+    header = "TA"
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]."""
@@ -119,14 +115,13 @@ class TestAccuracy(OwnShare):
         return accuracy_on(signals, of_classes(signals, split, split.test, gone, keep=False))
 
 
-@dataclass(frozen=True)
 class ForgottenClassAccuracy(OwnShare):
     """Accuracy on the test samples of the classes that were forgotten entirely."""
 
     family = "forgetting"
     reads = GONE | {"test"}
     public = "test/accuracy_forgotten"
-    title: str = field(default="TA forgotten", kw_only=True)
+    header = "TA forgotten"
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]; nan when no class is gone."""

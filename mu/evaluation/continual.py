@@ -1,7 +1,7 @@
 """Scores of continual forgetting: test accuracy by when a class was forgotten, and H."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -31,12 +31,11 @@ def h_mean(retain_acc: float, drop: float) -> float:
     return 2 * retain_acc * drop / (retain_acc + drop)
 
 
-@dataclass(frozen=True)
 class AccuracyKept(TestAccuracy):
     """Acc_r: test accuracy on the classes that stay, one of three beside Acc_f and Acc_o."""
 
     public = None
-    title: str = field(default="Acc_r", kw_only=True)
+    header = "Acc_r"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class ClassesNamed(OwnShare):
     family = "utility"
     reads = frozenset({"test"})
     labels: Sequence[int] = ()
-    title: str = field(default="Acc_m", kw_only=True)
+    header = "Acc_m"
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]; nan for no classes."""
@@ -79,7 +78,6 @@ class ClassesNamed(OwnShare):
         return accuracy_on(signals, of_classes(signals, split, split.test, named))
 
 
-@dataclass(frozen=True)
 class HMean(Score):
     """H on test samples, against the original: published code compares with the model before.
 
@@ -89,7 +87,7 @@ class HMean(Score):
     range = PROPORTION
     family = "forgetting"
     reads = GONE | {"test"}
-    title: str = field(default="H", kw_only=True)
+    header = "H"
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """H, in [0, 1]; nan without an original or where no class left."""

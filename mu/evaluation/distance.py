@@ -7,13 +7,12 @@ for Python users.
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.score import PROPORTION, PartScore, Peers, lettered
+from mu.evaluation.score import PROPORTION, PartScore, Peers, check_known, lettered
 from mu.evaluation.signals import Floats, Signals, Split, class_scores, log_softmax
 
 BINS, CLIP, FLOOR = 20, 100.0, 1e-5  # KLoM
@@ -100,7 +99,6 @@ def activation_distance(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
     return _mean(np.linalg.norm(np.exp(log_p) - np.exp(log_q), axis=1))
 
 
-@dataclass(frozen=True)
 class _ToOracle(PartScore):
     """Mean over the oracles of a function of (oracle's logits, model's logits) on one part.
 
@@ -124,7 +122,6 @@ class _ToOracle(PartScore):
         """The distance between the logits of an oracle and of the model."""
 
 
-@dataclass(frozen=True)
 class KLToOracle(_ToOracle):
     """Mean `kl` from the oracles to the model (oracle first), in nats."""
 
@@ -136,7 +133,6 @@ class KLToOracle(_ToOracle):
         return kl(oracle, model)
 
 
-@dataclass(frozen=True)
 class JSToOracle(_ToOracle):
     """Mean `js` between the oracles and the model, in nats."""
 
@@ -149,7 +145,6 @@ class JSToOracle(_ToOracle):
         return js(oracle, model)
 
 
-@dataclass(frozen=True)
 class Agreement(_ToOracle):
     """Mean `agreement` of the model's predictions with the oracles'."""
 
@@ -163,7 +158,6 @@ class Agreement(_ToOracle):
         return agreement(oracle, model)
 
 
-@dataclass(frozen=True)
 class ActivationDistance(_ToOracle):
     """Mean `activation_distance` between the model and the oracles."""
 
@@ -230,8 +224,7 @@ def klom(
     Raises:
         ValueError: For an unknown variant or wrong shapes.
     """
-    if variant not in ("corrected", "historical"):
-        raise ValueError(f"variant must be corrected or historical, got {variant!r}")
+    check_known("variant", variant, ("corrected", "historical"))
     unlearned, oracle = _models_by_samples(margins_unlearned, margins_oracle)
     values = [
         _binned_kl(np.clip(u, -CLIP, CLIP), np.clip(o, -CLIP, CLIP), variant == "historical")

@@ -1,7 +1,7 @@
 """Scores for link prediction: how forgotten edges rank among retained and unseen ones."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -114,7 +114,6 @@ def edge_sides(signals: Signals, ids: Ids) -> tuple[Floats, Floats]:
     return logits[targets == 1, 0], logits[targets == 0, 0]
 
 
-@dataclass(frozen=True)
 class LinkScore(OwnShare):
     """A share read off a link predictor; nan for other models. Subclasses write `of_links`."""
 
@@ -127,7 +126,6 @@ class LinkScore(OwnShare):
         """The value for the link predictor behind `signals`."""
 
 
-@dataclass(frozen=True)
 class TestAUC(LinkScore):
     """AUC of test edges over test non-edges (D_t AUC): the utility of a link predictor."""
 
@@ -135,20 +133,19 @@ class TestAUC(LinkScore):
     family = "utility"
     reads = frozenset({"test"})
     public = "test/auc"
-    title: str = field(default="Dt AUC", kw_only=True)
+    header = "Dt AUC"
 
     def of_links(self, signals: Signals, split: Split) -> float:
         """The AUC."""
         return auc(*edge_sides(signals, split.test))
 
 
-@dataclass(frozen=True)
 class ValidationAUC(LinkScore):
     """AUC of validation edges over validation non-edges: what a search looks at, not at D_t."""
 
     family = "utility"
     reads = frozenset({"validation"})
-    title: str = field(default="Dv AUC", kw_only=True)
+    header = "Dv AUC"
 
     def of_links(self, signals: Signals, split: Split) -> float:
         """The AUC."""
@@ -166,7 +163,7 @@ class ForgetAUC(LinkScore):
 
     family = "forgetting"
     part: str = "forget"
-    title: str = field(default="Df AUC", kw_only=True)
+    header = "Df AUC"
 
     @property
     def reads(self) -> frozenset[str]:
@@ -182,14 +179,13 @@ class ForgetAUC(LinkScore):
         return separation(gone, pair_logits(signals, split.retain))[0]
 
 
-@dataclass(frozen=True)
 class TestAP(LinkScore):
     """Average precision of test edges over test non-edges (D_t AP)."""
 
     __test__ = False
     family = "utility"
     reads = frozenset({"test"})
-    title: str = field(default="Dt AP", kw_only=True)
+    header = "Dt AP"
 
     def of_links(self, signals: Signals, split: Split) -> float:
         """The precision."""
@@ -210,7 +206,7 @@ class ForgetAP(LinkScore):
     family = "forgetting"
     reads = frozenset({"forget", "retain"})
     draws: int = 500
-    title: str = field(default="Df AP", kw_only=True)
+    header = "Df AP"
 
     def of_links(self, signals: Signals, split: Split) -> float:
         """The mean; nan where nothing was forgotten, or more than is retained."""
@@ -223,28 +219,26 @@ class ForgetAP(LinkScore):
         return separation(gone, kept, draws)[1]
 
 
-@dataclass(frozen=True)
 class ForgetTestAUC(LinkScore):
     """AUC of unseen (test) edges over the forgotten ones: are forgotten edges like unseen ones?"""
 
     family = "forgetting"
     reads = frozenset({"forget", "test"})
     public = "forget/auc_vs_test"
-    title: str = field(default="Df/Dt AUC", kw_only=True)
+    header = "Df/Dt AUC"
 
     def of_links(self, signals: Signals, split: Split) -> float:
         """The AUC; below 0.5 forgotten edges still score above unseen ones."""
         return auc(edge_sides(signals, split.test)[0], pair_logits(signals, split.forget))
 
 
-@dataclass(frozen=True)
 class ForgetProbability(LinkScore):
     """Mean probability given to the forgotten edges."""
 
     family = "forgetting"
     reads = frozenset({"forget"})
     public = "forget/probability"
-    title: str = field(default="Df prob.", kw_only=True)
+    header = "Df prob."
 
     def of_links(self, signals: Signals, split: Split) -> float:
         """The mean; nan where nothing was forgotten."""
@@ -252,7 +246,6 @@ class ForgetProbability(LinkScore):
         return float(found.mean()) if len(found) else float("nan")
 
 
-@dataclass(frozen=True)
 class RetainProbabilityShift(Score):
     """Mean of (probability - the oracle's probability) over the retained edges."""
 
@@ -260,7 +253,7 @@ class RetainProbabilityShift(Score):
     family = "utility"
     reads = frozenset({"retain"})
     public = "retain/probability_shift"
-    title: str = field(default="Dr shift", kw_only=True)
+    header = "Dr shift"
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """The mean over oracles, in [-1, 1]; nan without oracles."""

@@ -1,13 +1,10 @@
 """Mean loss on a part."""
 
-from dataclasses import dataclass
-
 from mu.evaluation.attacks.features import cross_entropy
 from mu.evaluation.score import PartScore, Peers, lettered
 from mu.evaluation.signals import Signals, Split
 
 
-@dataclass(frozen=True)
 class MeanLoss(PartScore):
     """Mean cross-entropy on one part, in nats. It should equal the oracle's value.
 

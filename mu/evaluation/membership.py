@@ -5,7 +5,7 @@ The sister attacks are in `mu.evaluation.attacks`: `entropy` (SSD's), `threshold
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -110,7 +110,7 @@ class SVCMIA(Attack):
     variant: str = "corrected"
     limit: int | None = 2000
     seed: int = 0
-    title: str = field(default="MIA", kw_only=True)
+    header = "MIA"
 
     def judged(self, retain: Pair, test: Pair, forget: Pair) -> float:
         """The share of D_f called non-member."""

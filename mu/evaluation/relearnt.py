@@ -1,6 +1,6 @@
 """Does what was forgotten come back when the head alone is learnt again?"""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class HeadRelearnt(ClassesForgotten):
 
     shots: int = 10
     penalty: float = 1.0
-    title: str = field(default="Relearnt", kw_only=True)
+    header = "Relearnt"
 
     def __post_init__(self) -> None:
         """Refuse options that make no sense."""

@@ -71,10 +71,11 @@ class Score(ABC):
     interval is cut to it where it is printed or drawn (`shown_interval`), and nowhere else.
     `complement` says that dashboards show 1 - value: a share of errors here, of hits there.
     Every score says its `family` and what it `reads`; without them it cannot be made.
-    `words` holds the options that take one of a few words, and these words.
+    A score with options of its own is a frozen dataclass; `words` holds those that take one of a
+    few words, and these words.
 
     Args:
-        title: Column header, short.
+        title: Column header, short; by default `header`.
         kind: One of `KINDS`; by default `utility` for that family and `forgetting` for others.
     """
 
@@ -87,12 +88,12 @@ class Score(ABC):
     kind: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse an unknown word, kind, family or part."""
+        """Fill title and kind in; refuse an unknown word, kind, family or part."""
         for option, known in self.words.items():
             check_known(option, getattr(self, option), known)
-        if not self.kind:
-            kind = "utility" if self.family == "utility" else "forgetting"
-            object.__setattr__(self, "kind", kind)
+        kind = "utility" if self.family == "utility" else "forgetting"
+        object.__setattr__(self, "kind", self.kind or kind)
+        object.__setattr__(self, "title", self.title or self.header)
         if self.kind not in KINDS:
             raise ValueError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if self.family not in get_args(Family):
@@ -112,6 +113,11 @@ class Score(ABC):
         """The parts of the split it looks at: no search may look at one that reads `test`."""
 
     @property
+    def header(self) -> str:
+        """Its title where it is given no other."""
+        return ""
+
+    @property
     def public(self) -> str | None:
         """Its name in W&B, the same in every panel; None for ``score/`` and that of its panel."""
         return None
@@ -121,7 +127,6 @@ class Score(ABC):
         """The value for the model behind `signals`."""
 
 
-@dataclass(frozen=True)
 class OwnScore(Score):
     """A score that needs only the judged model's own signals: subclasses write `of`."""
 
@@ -134,7 +139,6 @@ class OwnScore(Score):
         """The value for the model behind `signals`."""
 
 
-@dataclass(frozen=True)
 class OwnShare(OwnScore):
     """An `OwnScore` that is a share: between 0 and 1."""
 
@@ -156,15 +160,15 @@ class PartScore(Score):
     part: str = "forget"
 
     def __post_init__(self) -> None:
-        """Fill title and kind in from the part."""
+        """Fill the kind in from the part."""
         if self.part not in KIND_OF_PART:
             raise ValueError(f"no part {self.part!r}; choose from {', '.join(KIND_OF_PART)}")
-        if not self.kind:
-            object.__setattr__(self, "kind", KIND_OF_PART[self.part])
-        if not self.title:
-            named = self.titles.get(self.part, f"{type(self).__name__} {self.part}")
-            object.__setattr__(self, "title", named)
+        object.__setattr__(self, "kind", self.kind or KIND_OF_PART[self.part])
         super().__post_init__()
+
+    @property
+    def header(self) -> str:
+        return self.titles.get(self.part, f"{type(self).__name__} {self.part}")
 
     @property
     def family(self) -> Family:

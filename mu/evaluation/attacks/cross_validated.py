@@ -1,7 +1,7 @@
 """Attackers that learn D_f's losses against unseen ones, on splits of the two sets themselves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -85,7 +85,7 @@ class LossCV(OwnShare):
     seed: int = 0
     clip: float | None = 100.0
     limit: int | None = None
-    title: str = field(default="Loss CV", kw_only=True)
+    header = "Loss CV"
 
     @property
     def public(self) -> str:

@@ -1,7 +1,7 @@
 """SSD's membership attack: a logistic regression on the entropy of the prediction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -57,7 +57,7 @@ class EntropyMIA(Attack):
     public = "attack/mia_entropy"
     words: ClassVar[Mapping[str, Sequence[str]]] = {"variant": VARIANTS}
     variant: str = "corrected"
-    title: str = field(default="LR-MIA", kw_only=True)
+    header = "LR-MIA"
 
     @property
     def all_test(self) -> bool:  # type: ignore[override]

@@ -1,7 +1,6 @@
 """What a membership attacker sees of a sample, and which unseen samples it is compared with."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -92,7 +91,6 @@ def sample_rows(total: int, size: int, generator: np.random.Generator) -> Ids:
     return np.sort(generator.choice(total, size=size, replace=False))
 
 
-@dataclass(frozen=True)
 class Attack(OwnShare):
     """An attack that learns D_r against D_t and judges D_f: subclasses write `judged`.
 

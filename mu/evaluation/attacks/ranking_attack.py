@@ -1,7 +1,7 @@
 """Population AUC: how well one feature of the prediction ranks D_f apart from unseen data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -61,7 +61,6 @@ def feature_auc(forget: Pair, test: Pair, features: str = "entropy") -> float:
     return auc(own, unseen) if features == "confidence" else auc(unseen, own)
 
 
-@dataclass(frozen=True)
 class LossAUC(OwnShare):
     """`loss_auc` of D_f against the test samples of the classes that occur in D_f.
 
@@ -73,7 +72,7 @@ class LossAUC(OwnShare):
     family = "attack"
     reads = frozenset({"forget", "test"})
     public: ClassVar[str] = "attack/auc"
-    title: str = field(default="Loss AUC", kw_only=True)
+    header = "Loss AUC"
 
     def of(self, signals: Signals, split: Split) -> float:
         """The AUC, in [0, 1]; nan where a side is empty."""
@@ -99,7 +98,7 @@ class FeatureAUC(LossAUC):
 
     words: ClassVar[Mapping[str, Sequence[str]]] = {"features": AUC_FEATURES}
     features: str = "entropy"
-    title: str = field(default="Entropy AUC", kw_only=True)
+    header = "Entropy AUC"
 
     @property
     def public(self) -> str:  # type: ignore[override]

@@ -1,7 +1,7 @@
 """Threshold attacks (Song & Mittal 2021; Salem et al. 2019): one threshold per class."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -103,7 +103,7 @@ class ThresholdMIA(Attack):
     public = "attack/mia_threshold"
     words: ClassVar[Mapping[str, Sequence[str]]] = {"features": THRESHOLD_FEATURES}
     features: str = "m_entropy"
-    title: str = field(default="Thr. MIA", kw_only=True)
+    header = "Thr. MIA"
 
     def judged(self, retain: Pair, test: Pair, forget: Pair) -> float:
         """The share of D_f called non-member."""

@@ -67,7 +67,6 @@ class OwnDetail(Detail):
         """Something JSON can hold."""
 
 
-@dataclass(frozen=True)
 class PerClass(OwnDetail):
     """Test accuracy of every class, forgotten ones included.
 
@@ -84,7 +83,6 @@ class PerClass(OwnDetail):
         return {"labels": labels, "test": accuracies, "n": counts}
 
 
-@dataclass(frozen=True)
 class Destinations(OwnDetail):
     """Which classes forgotten data are taken for: a relabelling method sends them to one.
 
