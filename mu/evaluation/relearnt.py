@@ -9,9 +9,7 @@ from mu.evaluation.continual import ClassesForgotten
 from mu.evaluation.signals import Floats, Ids, Signals, Split
 
 
-def relearnt(
-    features: Floats, labels: Ids, asked: Floats, penalty: float = 1.0, steps: int = 1000
-) -> Ids:
+def relearnt(features: Floats, labels: Ids, asked: Floats, penalty: float = 1.0) -> Ids:
     """The classes that a new linear head says for `asked`, (m,).
 
     Multinomial logistic regression on standardised features.
@@ -21,7 +19,6 @@ def relearnt(
         labels: (n,) their classes.
         asked: (m, d) features.
         penalty: Weight of ½‖W‖² against the summed cross-entropy.
-        steps: Most iterations of L-BFGS.
 
     Raises:
         ValueError: Fewer than two classes, or a penalty that is not positive.
@@ -36,7 +33,7 @@ def relearnt(
 
     if not penalty > 0:
         raise ValueError(f"penalty={penalty} must be positive")
-    head = make_pipeline(StandardScaler(), LogisticRegression(C=1 / penalty, max_iter=steps))
+    head = make_pipeline(StandardScaler(), LogisticRegression(C=1 / penalty, max_iter=1000))
     found: Ids = head.fit(features, labels).predict(asked)
     return found
 

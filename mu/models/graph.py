@@ -60,7 +60,7 @@ class GraphNetwork(nn.Module):
         """Embeddings of the nodes asked for, or of both ends of the pairs, side by side."""
         z = self.encode(x)
         if x.pairs is None:
-            return z[x.nodes]
+            return z if x.nodes is None else z[x.nodes]
         return z[x.pairs].permute(1, 0, 2).flatten(1)
 
     def forward(self, x: GraphInput) -> Tensor:
