@@ -32,10 +32,10 @@ class ScoreHistograms(OwnDetail):
         forget, retain = pair_logits(signals, split.forget), pair_logits(signals, split.retain)
         sides = {"forget": forget, "retain": retain, "test": test, "non-edges": others}
         limits = np.linspace(0.0, 1.0, self.bins + 1)
-        return histograms({name: sigmoid(values) for name, values in sides.items()}, limits)
+        return binned_shares({name: sigmoid(values) for name, values in sides.items()}, limits)
 
 
-def histograms(values: Mapping[str, Floats], limits: Floats) -> dict[str, list[float]]:
+def binned_shares(values: Mapping[str, Floats], limits: Floats) -> dict[str, list[float]]:
     """``edges``: (bins + 1,) limits of bins, and by name the share of values in each bin.
 
     Zeros for no values.

@@ -7,7 +7,7 @@ import numpy as np
 
 from mu.evaluation.attacks.features import cross_entropy
 from mu.evaluation.details.detail import Found, OwnDetail
-from mu.evaluation.details.histograms import histograms
+from mu.evaluation.details.histograms import binned_shares
 from mu.evaluation.signals import Signals, Split
 
 
@@ -34,4 +34,4 @@ class LossHistograms(OwnDetail):
             losses = cross_entropy(*signals.at(split.part(name)))
             with np.errstate(divide="ignore"):
                 found[name] = np.clip(np.log10(losses), self.low, self.high)
-        return histograms(found, np.linspace(self.low, self.high, self.bins + 1))
+        return binned_shares(found, np.linspace(self.low, self.high, self.bins + 1))

@@ -6,7 +6,7 @@ import numpy as np
 
 from mu.evaluation.attacks.features import cross_entropy
 from mu.evaluation.details.detail import ALONE, Detail, Found
-from mu.evaluation.details.histograms import histograms
+from mu.evaluation.details.histograms import binned_shares
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Floats, Ids, Signals, Split
 
@@ -38,7 +38,7 @@ class MemorisationHistograms(Detail):
         for name, ids in (("forget", split.forget), ("test", split.test)):
             fresh = np.mean([likelihood(one, ids) for one in others], axis=0)
             found[name] = likelihood(signals, ids) - fresh
-        return histograms(found, np.linspace(-1.0, 1.0, self.bins + 1))
+        return binned_shares(found, np.linspace(-1.0, 1.0, self.bins + 1))
 
 
 def likelihood(signals: Signals, ids: Ids) -> Floats:
