@@ -184,10 +184,8 @@ def evaluate(
         raise unknown("evaluation panel", panel, known)
     config = read_yaml(known[panel])
     scores: dict[str, Score] = build_scores(config)
-    oracles, untrained = (
-        _several_models("oracles", oracles),
-        _several_models("untrained", untrained),
-    )
+    oracles = _several_models("oracles", oracles)
+    untrained = _several_models("untrained", untrained)
     batches = [list(forget), list(retain), list(test)]
     own, split = _signals(net, batches, device)
     peers = Peers(

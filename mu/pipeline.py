@@ -12,7 +12,7 @@ from typing import TypeVar
 from mu.card import Values, make_card
 from mu.configuration.experiment import Block
 from mu.errors import CellFailed
-from mu.evaluation.derived import derived_values
+from mu.evaluation.derived import derived_values, oracle_mean
 from mu.results.card import Card
 from mu.results.words import ORACLE, ORIGINAL, RANDOM
 from mu.running.jobs import Ref
@@ -171,11 +171,8 @@ async def attempt(work: Awaitable[Result]) -> Result | CellFailed:
 
 def mean(floor: Sequence[Scored]) -> Scored:
     """Mean of each score over the oracles for which it is a number; details of the first."""
-    found: dict[str, float | None] = {}
-    for name in floor[0].values:
-        known = [v for one in floor if (v := one.values[name]) is not None]
-        found[name] = sum(known) / len(known) if known else None
-    return Scored(found, floor[0].details)
+    values = [one.values for one in floor]
+    return Scored({name: oracle_mean(name, values) for name in values[0]}, floor[0].details)
 
 
 async def run_cells(cells: Sequence[Cell]) -> list[Card]:

@@ -103,7 +103,7 @@ def scores(data: BlockLinks, learner: Learner, forget: np.ndarray) -> str:
 
 def million(nodes: int) -> None:
     """The whole path once, with an oracle beside it."""
-    data = BlockLinks(nodes, DEGREE, features=FEATURES, supervised=SUPERVISED)
+    data = BlockLinks(nodes=nodes, degree=DEGREE, features=FEATURES, supervised=SUPERVISED)
     print(f"{nodes} nodes, {len(data.edges)} training edges, {resident():.0f} MB with the data")
     forget = select(RandomSet("edges", count=100), data, {}, 0).ids
     original = trained(data, {})
@@ -122,7 +122,7 @@ def million(nodes: int) -> None:
 def growth() -> None:
     """Seconds of an epoch and of a request on smaller graphs of the same degree."""
     for nodes in (6_250, 25_000):
-        data = BlockLinks(nodes, DEGREE, features=FEATURES, supervised=SUPERVISED)
+        data = BlockLinks(nodes=nodes, degree=DEGREE, features=FEATURES, supervised=SUPERVISED)
         print(f"{nodes} nodes, {len(data.edges)} training edges")
         learner = trained(data, {})
         forget = select(RandomSet("edges", count=100), data, {}, 0).ids
@@ -134,7 +134,7 @@ def growth() -> None:
 def main() -> None:
     """Measure."""
     conditions()
-    trained(BlockLinks(200, features=FEATURES), {})  # loads what training needs
+    trained(BlockLinks(nodes=200, features=FEATURES), {})  # loads what training needs
     million(int(sys.argv[1]) if sys.argv[1:] else 100_000)
     growth()
 

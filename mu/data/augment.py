@@ -30,10 +30,10 @@ def flip(x: Tensor, uniform: Tensor) -> Tensor:
     return torch.where((uniform[:, 2] < 0.5).view(-1, 1, 1, 1), x.flip(3), x)
 
 
-def crop(x: Tensor, uniform: Tensor, padding: int | None = None) -> Tensor:
+def crop(x: Tensor, uniform: Tensor) -> Tensor:
     """Random crop after zero padding; see `crop_flip`."""
     unflipped = torch.cat([uniform[:, :2], torch.ones_like(uniform[:, :1])], dim=1)
-    return crop_flip(x, unflipped, padding)
+    return crop_flip(x, unflipped)
 
 
 def crop_flip(x: Tensor, uniform: Tensor, padding: int | None = None) -> Tensor:
@@ -53,9 +53,7 @@ def crop_flip(x: Tensor, uniform: Tensor, padding: int | None = None) -> Tensor:
     return _gather(x, rows[:, :, None], columns[:, None, :], padding)
 
 
-def crop_flip_rotate(
-    x: Tensor, uniform: Tensor, padding: int | None = None, degrees: float = 15.0
-) -> Tensor:
+def crop_flip_rotate(x: Tensor, uniform: Tensor, degrees: float = 15.0) -> Tensor:
     """Random crop, horizontal flip, then rotation, in one look-up of pixels.
 
     The recipe of Foster et al. (arXiv 2308.07707): each pixel is the nearest one of the cropped
@@ -64,12 +62,11 @@ def crop_flip_rotate(
     Args:
         x: (n, C, H, W) images.
         uniform: (n, 4) numbers in [0, 1): row offset, column offset, flip, angle.
-        padding: Pixels added on every side; by default an eighth of the shorter side.
         degrees: The angle is uniform between −degrees and degrees; positive turns
             counter-clockwise.
     """
     height, width = x.shape[2:]
-    padding = default_padding(x) if padding is None else padding
+    padding = default_padding(x)
     offset = (uniform[:, :2] * (2 * padding + 1)).long()
     # Double precision: a coordinate must round alike whatever the batch around it.
     angle = ((2 * uniform[:, 3] - 1) * degrees * pi / 180).double()

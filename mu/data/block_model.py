@@ -64,8 +64,8 @@ class BlockLinks(LinkData):
     """Links of a stochastic block model.
 
     Args:
-        nodes, degree, blocks, within, features, seed: As `block_model`.
-        options: As `mu.data.links.LinkData`.
+        validation, test, split_seed, supervised: As `mu.data.links.LinkData`.
+        graph: As `block_model`.
 
     Raises:
         UsageError: As those.
@@ -73,15 +73,13 @@ class BlockLinks(LinkData):
 
     def __init__(
         self,
-        nodes: int = 1000,
-        degree: float = 20.0,
-        blocks: int = 10,
-        within: float = 0.8,
-        features: int = 128,
-        seed: int = 0,
-        **options: Any,
+        validation: float = 0.05,
+        test: float = 0.05,
+        split_seed: int = 0,
+        supervised: int | None = None,
+        **graph: Any,
     ) -> None:
-        super().__init__(*block_model(nodes, degree, blocks, within, features, seed), **options)
+        super().__init__(*block_model(**graph), validation, test, split_seed, supervised)
 
 
 class BlockNodes(NodeData):
@@ -96,11 +94,7 @@ class BlockNodes(NodeData):
     """
 
     def __init__(
-        self,
-        validation: float = 0.1,
-        test: float = 0.3,
-        split_seed: int = 0,
-        **graph: Any,
+        self, validation: float = 0.1, test: float = 0.3, split_seed: int = 0, **graph: Any
     ) -> None:
         x, y, edges = block_model(**graph)
         super().__init__(x, y, edges, random_nodes(len(y), validation, test, split_seed))

@@ -60,21 +60,14 @@ class CIFAR100(PublishedImages):
 
     Args:
         labels: ``fine`` (100 classes) or ``coarse`` (20 classes, called CIFAR-20).
-        n_train, n_validation, split_seed, more: See `mu.data.image_data.PublishedImages`.
+        more: See `mu.data.image_data.PublishedImages`.
 
     Raises:
         UsageError: The files are not there and cannot be downloaded, or an argument does not fit.
     """
 
-    def __init__(
-        self,
-        labels: str = "fine",
-        n_train: int | None = None,
-        n_validation: int = 5000,
-        split_seed: int = 0,
-        **more: Any,
-    ) -> None:
-        super().__init__(self.read(), n_train, n_validation, split_seed, labels=labels, **more)
+    def __init__(self, labels: str = "fine", **more: Any) -> None:
+        super().__init__(self.read(), labels=labels, **more)
 
     @staticmethod
     def read() -> Published:
@@ -91,7 +84,7 @@ class LossyCIFAR100(CIFAR100):
     uint8, ``train_y``, ``test_y`` (n,) fine labels.
 
     Args:
-        labels, n_train, n_validation, split_seed, more: See `CIFAR100`.
+        labels, more: See `CIFAR100`.
 
     Raises:
         UsageError: The file is not there or holds something else, or an argument does not fit.

@@ -1,5 +1,7 @@
 """The k-nearest-neighbour graph of scikit-learn's digits: node classes and links."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,20 +23,25 @@ def digits_graph(neighbours: int) -> tuple[Tensor, Tensor, Edges]:
 
 
 class DigitsNodes(NodeData):
-    """Node classes on the k-nearest-neighbour graph of scikit-learn's digits."""
+    """Node classes on the k-nearest-neighbour graph of scikit-learn's digits.
 
-    def __init__(
-        self, neighbours: int = 5, validation: float = 0.1, test: float = 0.3, split_seed: int = 0
-    ) -> None:
+    Args:
+        neighbours: K.
+        shares: As `mu.data.graphs.random_nodes`.
+    """
+
+    def __init__(self, neighbours: int = 5, **shares: Any) -> None:
         x, y, edges = digits_graph(neighbours)
-        super().__init__(x, y, edges, random_nodes(len(y), validation, test, split_seed))
+        super().__init__(x, y, edges, random_nodes(len(y), **shares))
 
 
 class DigitsLinks(LinkData):
-    """Links of the k-nearest-neighbour graph of scikit-learn's digits."""
+    """Links of the k-nearest-neighbour graph of scikit-learn's digits.
 
-    def __init__(
-        self, neighbours: int = 5, validation: float = 0.05, test: float = 0.05, split_seed: int = 0
-    ) -> None:
-        x, y, edges = digits_graph(neighbours)
-        super().__init__(x, y, edges, validation, test, split_seed)
+    Args:
+        neighbours: K.
+        options: As `mu.data.links.LinkData`.
+    """
+
+    def __init__(self, neighbours: int = 5, **options: Any) -> None:
+        super().__init__(*digits_graph(neighbours), **options)

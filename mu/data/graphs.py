@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mu.data.base import Batch, Data, Ids, Kept, Reading, View, check_parts
+from mu.data.split import check_shares
 from mu.errors import UsageError
 
 Edges = NDArray[np.int64]
@@ -334,16 +335,15 @@ class NodeData(GraphData):
             yield Batch(replace(graph, nodes=nodes), self.y[nodes], nodes, units=1)
 
 
-def random_nodes(count: int, validation: float, test: float, split_seed: int) -> dict[str, Ids]:
+def random_nodes(
+    count: int, validation: float = 0.1, test: float = 0.3, split_seed: int = 0
+) -> dict[str, Ids]:
     """Part → nodes of a random split.
 
     Raises:
         UsageError: The shares leave nothing to train on.
     """
-    if not (validation > 0 and test > 0 and validation + test < 1):
-        raise UsageError(
-            f"shares validation={validation}, test={test} must be positive and leave a rest"
-        )
+    check_shares(validation=validation, test=test)
     order = np.random.default_rng(split_seed).permutation(count)
     first, second = round(validation * count), round((validation + test) * count)
     return {"validation": order[:first], "test": order[first:second], "train": order[second:]}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mu.data.facts import data_root
 from mu.data.image_data import ImageData, Published, PublishedImages
+from mu.data.split import check_shares
 from mu.errors import UsageError
 
 FIGURES = tuple("0123456789")
@@ -30,10 +31,7 @@ class Digits(ImageData):
     def __init__(self, validation: float = 0.1, test: float = 0.3, split_seed: int = 0) -> None:
         from sklearn.datasets import load_digits
 
-        if not (validation > 0 and test > 0 and validation + test < 1):
-            raise UsageError(
-                f"shares validation={validation}, test={test} must be positive and leave a rest"
-            )
+        check_shares(validation=validation, test=test)
         x, y = load_digits(return_X_y=True)
         order = np.random.default_rng(split_seed).permutation(len(y))
         n_validation, n_test = round(validation * len(y)), round(test * len(y))
@@ -66,14 +64,8 @@ class TorchvisionImages(PublishedImages):
     normalisation: ClassVar[tuple[Sequence[float], Sequence[float]]]
     splits: ClassVar[Sequence[Mapping[str, Any]]] = ({"train": True}, {"train": False})
 
-    def __init__(
-        self,
-        n_train: int | None = None,
-        n_validation: int = 5000,
-        split_seed: int = 0,
-        **more: Any,
-    ) -> None:
-        super().__init__(self.published(), n_train, n_validation, split_seed, **more)
+    def __init__(self, **more: Any) -> None:
+        super().__init__(self.published(), **more)
 
     @classmethod
     def published(cls) -> Published:

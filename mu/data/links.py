@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mu.data.base import Batch, Ids, Kept, Reading, View
 from mu.data.graphs import Edges, GraphData
+from mu.data.split import check_shares
 from mu.errors import UsageError
 
 
@@ -49,10 +50,7 @@ class LinkData(GraphData):
         split_seed: int = 0,
         supervised: int | None = None,
     ) -> None:
-        if not (validation > 0 and test > 0 and validation + test < 1):
-            raise UsageError(
-                f"shares validation={validation}, test={test} must be positive and leave a rest"
-            )
+        check_shares(validation=validation, test=test)
         if supervised is not None and supervised < 1:
             raise UsageError(f"supervised={supervised} is not a number of edges; null means all")
         rng = np.random.default_rng(split_seed)

@@ -174,8 +174,7 @@ class NamedNodes(NodeData):
         name: A key of ``GRAPHS``.
         normalise: Whether features are row-normalised.
         split: "random", or "public" for the published split of Planetoid.
-        validation, test: Shares of the nodes held out by a random split.
-        split_seed: Its seed.
+        shares: Of a random split, as `mu.data.graphs.random_nodes`.
 
     Raises:
         UsageError: See `named_graph`; an unknown split, or shares that leave nothing.
@@ -186,15 +185,13 @@ class NamedNodes(NodeData):
         name: str,
         normalise: bool = True,
         split: str = "random",
-        validation: float = 0.1,
-        test: float = 0.3,
-        split_seed: int = 0,
+        **shares: Any,
     ) -> None:
         graph = named_graph(name, normalise)
         if split == "public" and graph.public is None:
             raise UsageError(f"{name} has no public split; use split=random")
         if split not in ("public", "random"):
             raise UsageError(f"split={split!r} is not one of public, random")
-        drawn = random_nodes(len(graph.y), validation, test, split_seed)
+        drawn = random_nodes(len(graph.y), **shares)
         parts = graph.public if split == "public" and graph.public else drawn
         super().__init__(graph.x, graph.y, graph.edges, parts)

@@ -9,6 +9,22 @@ from mu.data.base import Ids
 from mu.errors import UsageError
 
 
+def check_shares(**shares: float) -> None:
+    """Refuse shares of parts that are not positive or leave nothing to train on.
+
+    Raises:
+        UsageError: Naming them.
+
+    Example:
+        >>> check_shares(validation=0.5, test=0.5)
+        Traceback (most recent call last):
+        mu.errors.UsageError: shares validation=0.5, test=0.5 must be positive and leave a rest
+    """
+    if not (all(share > 0 for share in shares.values()) and sum(shares.values()) < 1):
+        given = ", ".join(f"{part}={share}" for part, share in shares.items())
+        raise UsageError(f"shares {given} must be positive and leave a rest")
+
+
 def balanced_order(labels: NDArray[Any], seed: int) -> Ids:
     """Random order in which every prefix holds the classes in nearly equal numbers."""
     rng = np.random.default_rng(seed)
@@ -86,9 +102,7 @@ def stratified(
         >>> {name: len(ids) for name, ids in parts.items()}
         {'test': 4, 'train': 16}
     """
-    if not (all(share > 0 for share in shares.values()) and sum(shares.values()) < 1):
-        given = ", ".join(f"{part}={share}" for part, share in shares.items())
-        raise UsageError(f"shares {given} must be positive and leave a rest")
+    check_shares(**shares)
     rng = np.random.default_rng(split_seed)
     found: dict[str, list[Ids]] = {part: [] for part in (*shares, "train")}
     for label, name in enumerate(names):

@@ -22,7 +22,7 @@ class TinyImageNet(PublishedImages):
         folder: Where it is, below the data root.
         memory_gb: Above this, in GiB, images are decoded into a file and read from there; all of
             them take 1.3.
-        n_train, n_validation, split_seed, more: See `mu.data.image_data.PublishedImages`.
+        n_validation, more: See `mu.data.image_data.PublishedImages`.
 
     Raises:
         UsageError: The folder is not there or holds something else, or an argument does not fit.
@@ -32,9 +32,7 @@ class TinyImageNet(PublishedImages):
         self,
         folder: str = "tiny-imagenet-200",
         memory_gb: float = 4.0,
-        n_train: int | None = None,
         n_validation: int = 10_000,
-        split_seed: int = 0,
         **more: Any,
     ) -> None:
         root = data_root() / folder
@@ -44,8 +42,7 @@ class TinyImageNet(PublishedImages):
                     f"Tiny-ImageNet is not in {root} ({needed} is missing): unpack "
                     f"tiny-imagenet-200.zip there ({LAYOUT}), or set MU_DATA_ROOT to where it is"
                 )
-        source = read(root, memory_gb)
-        super().__init__(source, n_train, n_validation, split_seed, **more)
+        super().__init__(read(root, memory_gb), n_validation=n_validation, **more)
 
 
 def read(root: Path, memory_gb: float) -> Published:

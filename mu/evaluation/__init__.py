@@ -1,1 +1,1 @@
-"""Scores of an unlearned model against retrained ones, and the statistics of their gaps."""
+"""Scores of an unlearned model against retrained ones; what is made of their gaps: mu.results."""

@@ -1,13 +1,12 @@
 """Accuracies, pooled over samples, with entirely forgotten classes kept apart."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.score import PROPORTION, OwnScore, PartScore, Peers
+from mu.evaluation.score import PROPORTION, OwnShare, PartScore, Peers
 from mu.evaluation.signals import Array, Ids, Signals, Split
 
 GONE = frozenset({"forget", "before", "retain"})  # what `forgotten_classes` reads
@@ -63,9 +62,11 @@ def of_classes(signals: Signals, split: Split, ids: Ids, classes: Array, keep: b
     return ids[np.isin(split.classes(signals, ids), classes, invert=not keep)]
 
 
-@dataclass(frozen=True)
 class Accuracy(PartScore):
-    """Accuracy on one part of the split (retain: RA). It should equal the oracle's value."""
+    """Accuracy on one part of the split (retain: RA). It should equal the oracle's value.
+
+    On "before", everything that earlier requests forgot, it must not come back.
+    """
 
     range = PROPORTION
     stem = "accuracy"
@@ -78,55 +79,35 @@ class Accuracy(PartScore):
     }
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """The accuracy, in [0, 1]."""
+        """The accuracy, in [0, 1]; nan for an empty part."""
         return accuracy_on(signals, split.part(self.part))
 
 
-@dataclass(frozen=True)
-class BeforeAccuracy(OwnScore):
-    """Accuracy on everything that earlier requests forgot: it must not come back."""
-
-    range = PROPORTION
-    family = "forgetting"
-    reads = frozenset({"before"})
-    public = "before/accuracy"
-    title: str = field(default="BA", kw_only=True)
-
-    def of(self, signals: Signals, split: Split) -> float:
-        """The accuracy, in [0, 1]; nan at the first request."""
-        return accuracy_on(signals, split.before)
-
-
-@dataclass(frozen=True)
-class UnlearningAccuracy(OwnScore):
+class UnlearningAccuracy(OwnShare):
     """1 - accuracy on the forgotten training data; above the oracle is over-forgetting."""
 
-    range = PROPORTION
     family = "forgetting"
     reads = frozenset({"forget"})
     public = "forget/accuracy"
     complement = True
-    title: str = field(default="UA", kw_only=True)
+    header = "UA"
 
     def of(self, signals: Signals, split: Split) -> float:
         """The error on D_f, in [0, 1]."""
         return 1.0 - accuracy_on(signals, split.forget)
 
 
-@dataclass(frozen=True)
-class TestAccuracy(OwnScore):
+class TestAccuracy(OwnShare):
     """Accuracy on test samples, entirely forgotten classes left out.
 
     Keeping them in would hide a loss of utility of up to 1/C. It should equal the oracle's value.
     """
 
-    range = PROPORTION
     family = "utility"
     reads = GONE | {"test"}
     public: ClassVar[str | None] = "test/accuracy"
     __test__: ClassVar[bool] = False
-    title: str = field(default="TA", kw_only=True)
-    kind: str = field(default="utility", kw_only=True)
+    header = "TA"
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]."""
@@ -134,15 +115,13 @@ class TestAccuracy(OwnScore):
         return accuracy_on(signals, of_classes(signals, split, split.test, gone, keep=False))
 
 
-@dataclass(frozen=True)
-class ForgottenClassAccuracy(OwnScore):
+class ForgottenClassAccuracy(OwnShare):
     """Accuracy on the test samples of the classes that were forgotten entirely."""
 
-    range = PROPORTION
     family = "forgetting"
     reads = GONE | {"test"}
     public = "test/accuracy_forgotten"
-    title: str = field(default="TA forgotten", kw_only=True)
+    header = "TA forgotten"
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]; nan when no class is gone."""

@@ -1,13 +1,13 @@
 """Scores of continual forgetting: test accuracy by when a class was forgotten, and H."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from mu.evaluation.accuracy import GONE, TestAccuracy, accuracy_on, forgotten_classes, of_classes
-from mu.evaluation.score import PROPORTION, OwnScore, Peers, Score
+from mu.evaluation.score import PROPORTION, OwnShare, Peers, Score
 from mu.evaluation.signals import Array, Signals, Split
 
 
@@ -31,32 +31,25 @@ def h_mean(retain_acc: float, drop: float) -> float:
     return 2 * retain_acc * drop / (retain_acc + drop)
 
 
-@dataclass(frozen=True)
 class AccuracyKept(TestAccuracy):
     """Acc_r: test accuracy on the classes that stay, one of three beside Acc_f and Acc_o."""
 
     public = None
-    title: str = field(default="Acc_r", kw_only=True)
+    header = "Acc_r"
 
 
 @dataclass(frozen=True)
-class ClassesForgotten(OwnScore):
+class ClassesForgotten(OwnShare):
     """Test accuracy on the classes that left with this request, or with an earlier one.
 
     Args:
         when: "now" (Acc_f) or "earlier" (Acc_o). Only classes of which nothing is retained count.
     """
 
-    range = PROPORTION
     family = "forgetting"
     reads = GONE | {"test"}
+    words: ClassVar[Mapping[str, Sequence[str]]] = {"when": ("now", "earlier")}
     when: str = "now"
-
-    def __post_init__(self) -> None:
-        """Refuse another time."""
-        super().__post_init__()
-        if self.when not in ("now", "earlier"):
-            raise ValueError(f"when={self.when!r} is neither 'now' nor 'earlier'")
 
     def classes(self, signals: Signals, split: Split) -> Array:
         """The classes that left then."""
@@ -66,30 +59,25 @@ class ClassesForgotten(OwnScore):
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]; nan when no class left then."""
-        return accuracy_on(
-            signals, of_classes(signals, split, split.test, self.classes(signals, split))
-        )
+        left = self.classes(signals, split)
+        return accuracy_on(signals, of_classes(signals, split, split.test, left))
 
 
 @dataclass(frozen=True)
-class ClassesNamed(OwnScore):
+class ClassesNamed(OwnShare):
     """Test accuracy on some classes by their numbers: Acc_m of those that were never replayed."""
 
-    range = PROPORTION
     family = "utility"
     reads = frozenset({"test"})
     labels: Sequence[int] = ()
-    title: str = field(default="Acc_m", kw_only=True)
-    kind: str = field(default="utility", kw_only=True)
+    header = "Acc_m"
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]; nan for no classes."""
-        return accuracy_on(
-            signals, of_classes(signals, split, split.test, np.asarray(self.labels, dtype=int))
-        )
+        named = np.asarray(self.labels, dtype=int)
+        return accuracy_on(signals, of_classes(signals, split, split.test, named))
 
 
-@dataclass(frozen=True)
 class HMean(Score):
     """H on test samples, against the original: published code compares with the model before.
 
@@ -99,8 +87,7 @@ class HMean(Score):
     range = PROPORTION
     family = "forgetting"
     reads = GONE | {"test"}
-    __test__: ClassVar[bool] = False
-    title: str = field(default="H", kw_only=True)
+    header = "H"
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """H, in [0, 1]; nan without an original or where no class left."""

@@ -55,16 +55,15 @@ def cost_values(cost: Cost, retrain_cost: Cost | None = None) -> dict[str, float
     Raises:
         ValueError: For an unknown key or a negative count.
     """
-    relative = float("nan") if retrain_cost is None else relative_passes(cost, retrain_cost)
-    own = dict(cost)
+    nan, own = float("nan"), dict(cost)
     for name in SETUP:
-        own[name.removesuffix("_setup")] = own.get(name.removesuffix("_setup"), 0) - own.pop(
-            name, 0
-        )
-    request = float("nan") if retrain_cost is None else relative_passes(own, retrain_cost)
+        both = name.removesuffix("_setup")
+        own[both] = own.get(both, 0) - own.pop(name, 0)
     return {
-        "cost/passes": relative,
-        "cost/passes_request": request,
-        "cost/seconds_request": float(cost.get("seconds_request", float("nan"))),
-        "cost/seconds_setup": float(cost.get("seconds_setup", float("nan"))),
+        "cost/passes": relative_passes(cost, retrain_cost) if retrain_cost is not None else nan,
+        "cost/passes_request": relative_passes(own, retrain_cost)
+        if retrain_cost is not None
+        else nan,
+        "cost/seconds_request": float(cost.get("seconds_request", nan)),
+        "cost/seconds_setup": float(cost.get("seconds_setup", nan)),
     }

@@ -56,7 +56,6 @@ class Derived(ABC):
             oracles: One mapping per oracle.
         """
 
-    @abstractmethod
     def judged(self, values: Values, oracles: Sequence[Values]) -> float | None:
         """The value of a method, by the same statistic as `floor`.
 
@@ -64,10 +63,11 @@ class Derived(ABC):
             values: Of the method's model.
             oracles: Of its oracles; the first has the training seed of the model.
         """
+        return self(values, oracles)
 
-    @abstractmethod
     def floor(self, values: Values, others: Sequence[Values]) -> float | None:
         """The value of an oracle against the others: what a method should reach."""
+        return self(values, others)
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,6 @@ class AvgGap(Derived):
         parts = range(len(oracles))
         return _mean(self(values, [*oracles[:i], *oracles[i + 1 :]]) for i in parts)
 
-    def floor(self, values: Values, others: Sequence[Values]) -> float | None:
-        return self(values, others)
-
 
 @dataclass(frozen=True)
 class ToW(Derived):
@@ -151,9 +148,6 @@ class ToW(Derived):
                 return None
             product *= 1.0 - abs(value - target)
         return product
-
-    def judged(self, values: Values, oracles: Sequence[Values]) -> float | None:
-        return self(values, oracles)
 
     def floor(self, values: Values, others: Sequence[Values]) -> float | None:
         return _mean(self(values, [other]) for other in others)

@@ -7,14 +7,12 @@ for Python users.
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.score import PROPORTION, PartScore, Peers
+from mu.evaluation.score import PROPORTION, PartScore, Peers, check_known, lettered
 from mu.evaluation.signals import Floats, Signals, Split, class_scores, log_softmax
 
 BINS, CLIP, FLOOR = 20, 100.0, 1e-5  # KLoM
@@ -101,7 +99,6 @@ def activation_distance(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
     return _mean(np.linalg.norm(np.exp(log_p) - np.exp(log_q), axis=1))
 
 
-@dataclass(frozen=True)
 class _ToOracle(PartScore):
     """Mean over the oracles of a function of (oracle's logits, model's logits) on one part.
 
@@ -125,16 +122,10 @@ class _ToOracle(PartScore):
         """The distance between the logits of an oracle and of the model."""
 
 
-def _named(short: str) -> Mapping[str, str]:
-    letters = {"forget": "f", "before": "b", "retain": "r", "validation": "v", "test": "t"}
-    return {part: f"{short} {letter}" for part, letter in letters.items()}
-
-
-@dataclass(frozen=True)
 class KLToOracle(_ToOracle):
     """Mean `kl` from the oracles to the model (oracle first), in nats."""
 
-    titles: ClassVar[Mapping[str, str]] = _named("KL")
+    titles = lettered("KL")
     stem = "kl"
 
     def between(self, oracle: Floats, model: Floats) -> float:
@@ -142,40 +133,37 @@ class KLToOracle(_ToOracle):
         return kl(oracle, model)
 
 
-@dataclass(frozen=True)
 class JSToOracle(_ToOracle):
     """Mean `js` between the oracles and the model, in nats."""
 
     range = (0.0, float(np.log(2.0)))
     stem = "js"
-    titles: ClassVar[Mapping[str, str]] = _named("JS")
+    titles = lettered("JS")
 
     def between(self, oracle: Floats, model: Floats) -> float:
         """`js`."""
         return js(oracle, model)
 
 
-@dataclass(frozen=True)
 class Agreement(_ToOracle):
     """Mean `agreement` of the model's predictions with the oracles'."""
 
     better: ClassVar[str] = "higher"
     range = PROPORTION
     stem = "agreement"
-    titles: ClassVar[Mapping[str, str]] = _named("Agree")
+    titles = lettered("Agree")
 
     def between(self, oracle: Floats, model: Floats) -> float:
         """`agreement`."""
         return agreement(oracle, model)
 
 
-@dataclass(frozen=True)
 class ActivationDistance(_ToOracle):
     """Mean `activation_distance` between the model and the oracles."""
 
     range = (0.0, float(np.sqrt(2.0)))
     stem = "activation"
-    titles: ClassVar[Mapping[str, str]] = _named("Act. dist")
+    titles = lettered("Act. dist")
 
     def between(self, oracle: Floats, model: Floats) -> float:
         """`activation_distance`."""
@@ -236,8 +224,7 @@ def klom(
     Raises:
         ValueError: For an unknown variant or wrong shapes.
     """
-    if variant not in ("corrected", "historical"):
-        raise ValueError(f"variant must be corrected or historical, got {variant!r}")
+    check_known("variant", variant, ("corrected", "historical"))
     unlearned, oracle = _models_by_samples(margins_unlearned, margins_oracle)
     values = [
         _binned_kl(np.clip(u, -CLIP, CLIP), np.clip(o, -CLIP, CLIP), variant == "historical")

@@ -46,7 +46,7 @@ class EmbeddingDistance(Score):
     range = (0.0, None)
     family = "distance"
     reads: ClassVar[frozenset[str]] = frozenset()  # embeddings of all nodes
-    title: str = field(default="Emb. dist", kw_only=True)
+    header = "Emb. dist"
     kind: str = field(default="utility", kw_only=True)
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:

@@ -1,12 +1,13 @@
 """Scores for link prediction: how forgotten edges rank among retained and unseen ones."""
 
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mu.evaluation.ranking import auc, average_precision
-from mu.evaluation.score import PROPORTION, OwnScore, Peers, Score
+from mu.evaluation.score import OwnShare, Peers, Score
 from mu.evaluation.signals import Floats, Ids, Signals, Split
 
 CHUNK = 1 << 16  # pairs scored at once
@@ -102,7 +103,8 @@ def is_links(signals: Signals) -> bool:
     return signals.classifies and signals.logits.shape[1] == 1
 
 
-def _logits(signals: Signals, ids: Ids) -> Floats:
+def pair_logits(signals: Signals, ids: Ids) -> Floats:
+    """(m,) logits of some pairs."""
     return signals.at(ids)[0][:, 0]
 
 
@@ -112,40 +114,46 @@ def edge_sides(signals: Signals, ids: Ids) -> tuple[Floats, Floats]:
     return logits[targets == 1, 0], logits[targets == 0, 0]
 
 
-@dataclass(frozen=True)
-class TestAUC(OwnScore):
+class LinkScore(OwnShare):
+    """A share read off a link predictor; nan for other models. Subclasses write `of_links`."""
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """`of_links(signals, split)`, in [0, 1]; nan for other models than link predictors."""
+        return self.of_links(signals, split) if is_links(signals) else float("nan")
+
+    @abstractmethod
+    def of_links(self, signals: Signals, split: Split) -> float:
+        """The value for the link predictor behind `signals`."""
+
+
+class TestAUC(LinkScore):
     """AUC of test edges over test non-edges (D_t AUC): the utility of a link predictor."""
 
     __test__ = False
-    range = PROPORTION
     family = "utility"
     reads = frozenset({"test"})
     public = "test/auc"
-    title: str = field(default="Dt AUC", kw_only=True)
-    kind: str = field(default="utility", kw_only=True)
+    header = "Dt AUC"
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The AUC, in [0, 1]; nan for other models than link predictors."""
-        return auc(*edge_sides(signals, split.test)) if is_links(signals) else float("nan")
+    def of_links(self, signals: Signals, split: Split) -> float:
+        """The AUC."""
+        return auc(*edge_sides(signals, split.test))
 
 
-@dataclass(frozen=True)
-class ValidationAUC(OwnScore):
+class ValidationAUC(LinkScore):
     """AUC of validation edges over validation non-edges: what a search looks at, not at D_t."""
 
-    range = PROPORTION
     family = "utility"
     reads = frozenset({"validation"})
-    title: str = field(default="Dv AUC", kw_only=True)
-    kind: str = field(default="utility", kw_only=True)
+    header = "Dv AUC"
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The AUC, in [0, 1]; nan for other models than link predictors."""
-        return auc(*edge_sides(signals, split.validation)) if is_links(signals) else float("nan")
+    def of_links(self, signals: Signals, split: Split) -> float:
+        """The AUC."""
+        return auc(*edge_sides(signals, split.validation))
 
 
 @dataclass(frozen=True)
-class ForgetAUC(OwnScore):
+class ForgetAUC(LinkScore):
     """AUC of all retained edges over the forgotten ones (D_f AUC), exact instead of sampled.
 
     Args:
@@ -153,10 +161,9 @@ class ForgetAUC(OwnScore):
             in rank again.
     """
 
-    range = PROPORTION
     family = "forgetting"
     part: str = "forget"
-    title: str = field(default="Df AUC", kw_only=True)
+    header = "Df AUC"
 
     @property
     def reads(self) -> frozenset[str]:
@@ -166,36 +173,27 @@ class ForgetAUC(OwnScore):
     def public(self) -> str | None:
         return "forget/auc" if self.part == "forget" else None
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The AUC, in [0, 1]; nan for other models, or where nothing was forgotten."""
-        gone = split.part(self.part)
-        if not is_links(signals) or not len(gone):
-            return float("nan")
-        return separation(_logits(signals, gone), _logits(signals, split.retain))[0]
+    def of_links(self, signals: Signals, split: Split) -> float:
+        """The AUC; nan where nothing was forgotten."""
+        gone = pair_logits(signals, split.part(self.part))
+        return separation(gone, pair_logits(signals, split.retain))[0]
 
 
-@dataclass(frozen=True)
-class TestAP(OwnScore):
+class TestAP(LinkScore):
     """Average precision of test edges over test non-edges (D_t AP)."""
 
     __test__ = False
-    range = PROPORTION
     family = "utility"
     reads = frozenset({"test"})
-    title: str = field(default="Dt AP", kw_only=True)
-    kind: str = field(default="utility", kw_only=True)
+    header = "Dt AP"
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The precision, in [0, 1]; nan for other models than link predictors."""
-        return (
-            average_precision(*edge_sides(signals, split.test))
-            if is_links(signals)
-            else float("nan")
-        )
+    def of_links(self, signals: Signals, split: Split) -> float:
+        """The precision."""
+        return average_precision(*edge_sides(signals, split.test))
 
 
 @dataclass(frozen=True)
-class ForgetAP(OwnScore):
+class ForgetAP(LinkScore):
     """Average precision of retained over forgotten edges (D_f AP), as many of both.
 
     It depends on how many there are of each, so it is the mean over draws of |D_f| retained edges,
@@ -205,57 +203,49 @@ class ForgetAP(OwnScore):
         draws: How many; GNNDelete takes 500.
     """
 
-    range = PROPORTION
     family = "forgetting"
     reads = frozenset({"forget", "retain"})
     draws: int = 500
-    title: str = field(default="Df AP", kw_only=True)
+    header = "Df AP"
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The mean, in [0, 1]; nan for other models than link predictors."""
+    def of_links(self, signals: Signals, split: Split) -> float:
+        """The mean; nan where nothing was forgotten, or more than is retained."""
         count, among = len(split.forget), len(split.retain)
-        if not is_links(signals) or not 0 < count <= among:
+        if not 0 < count <= among:
             return float("nan")
         rng = np.random.default_rng(0)
         draws = np.stack([rng.choice(among, count, replace=False) for _ in range(self.draws)])
-        return separation(_logits(signals, split.forget), _logits(signals, split.retain), draws)[1]
+        gone, kept = pair_logits(signals, split.forget), pair_logits(signals, split.retain)
+        return separation(gone, kept, draws)[1]
 
 
-@dataclass(frozen=True)
-class ForgetTestAUC(OwnScore):
+class ForgetTestAUC(LinkScore):
     """AUC of unseen (test) edges over the forgotten ones: are forgotten edges like unseen ones?"""
 
-    range = PROPORTION
     family = "forgetting"
     reads = frozenset({"forget", "test"})
     public = "forget/auc_vs_test"
-    title: str = field(default="Df/Dt AUC", kw_only=True)
+    header = "Df/Dt AUC"
 
-    def of(self, signals: Signals, split: Split) -> float:
+    def of_links(self, signals: Signals, split: Split) -> float:
         """The AUC; below 0.5 forgotten edges still score above unseen ones."""
-        if not is_links(signals):
-            return float("nan")
-        return auc(edge_sides(signals, split.test)[0], _logits(signals, split.forget))
+        return auc(edge_sides(signals, split.test)[0], pair_logits(signals, split.forget))
 
 
-@dataclass(frozen=True)
-class ForgetProbability(OwnScore):
+class ForgetProbability(LinkScore):
     """Mean probability given to the forgotten edges."""
 
-    range = PROPORTION
     family = "forgetting"
     reads = frozenset({"forget"})
     public = "forget/probability"
-    title: str = field(default="Df prob.", kw_only=True)
+    header = "Df prob."
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The mean, in [0, 1]; nan for other models than link predictors."""
-        if not is_links(signals) or not len(split.forget):
-            return float("nan")
-        return float(sigmoid(_logits(signals, split.forget)).mean())
+    def of_links(self, signals: Signals, split: Split) -> float:
+        """The mean; nan where nothing was forgotten."""
+        found = sigmoid(pair_logits(signals, split.forget))
+        return float(found.mean()) if len(found) else float("nan")
 
 
-@dataclass(frozen=True)
 class RetainProbabilityShift(Score):
     """Mean of (probability - the oracle's probability) over the retained edges."""
 
@@ -263,13 +253,12 @@ class RetainProbabilityShift(Score):
     family = "utility"
     reads = frozenset({"retain"})
     public = "retain/probability_shift"
-    title: str = field(default="Dr shift", kw_only=True)
-    kind: str = field(default="utility", kw_only=True)
+    header = "Dr shift"
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """The mean over oracles, in [-1, 1]; nan without oracles."""
         if not is_links(signals) or not peers.oracles or not len(split.retain):
             return float("nan")
-        own = sigmoid(_logits(signals, split.retain)).mean()
-        theirs = [sigmoid(_logits(oracle, split.retain)).mean() for oracle in peers.oracles]
+        own = sigmoid(pair_logits(signals, split.retain)).mean()
+        theirs = [sigmoid(pair_logits(oracle, split.retain)).mean() for oracle in peers.oracles]
         return float(own - np.mean(theirs))

@@ -1,15 +1,10 @@
 """Mean loss on a part."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
-
 from mu.evaluation.attacks.features import cross_entropy
-from mu.evaluation.score import PartScore, Peers
+from mu.evaluation.score import PartScore, Peers, lettered
 from mu.evaluation.signals import Signals, Split
 
 
-@dataclass(frozen=True)
 class MeanLoss(PartScore):
     """Mean cross-entropy on one part, in nats. It should equal the oracle's value.
 
@@ -18,13 +13,7 @@ class MeanLoss(PartScore):
     """
 
     range = (0.0, None)
-    titles: ClassVar[Mapping[str, str]] = {
-        "forget": "loss f",
-        "before": "loss b",
-        "retain": "loss r",
-        "validation": "loss v",
-        "test": "loss t",
-    }
+    titles = lettered("loss")
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """The mean, in nats; nan for no samples or targets that are no classes."""

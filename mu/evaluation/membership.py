@@ -1,16 +1,25 @@
 """The SVC attack on one model: does D_f look like training data or like unseen data?
 
-The sister attacks: `entropy_attack` (SSD's), `threshold_attack` (Song & Mittal), `loss_attack`
-(population AUC), `cross_validated_attack` (NeurIPS starting kit, SCRUB).
+The sister attacks are in `mu.evaluation.attacks`: `entropy` (SSD's), `threshold` (Song & Mittal),
+`ranking_attack` (population AUC), `cross_validated` (NeurIPS starting kit, SCRUB).
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from mu.evaluation.attacks.features import Pair, attack_features, check, sample_rows, three_sides
-from mu.evaluation.score import PROPORTION, OwnScore
-from mu.evaluation.signals import Ids, Signals, Split
+from mu.evaluation.attacks.features import (
+    FEATURES,
+    VARIANTS,
+    Attack,
+    Pair,
+    attack_features,
+    sample_rows,
+)
+from mu.evaluation.score import check_known
+from mu.evaluation.signals import Ids
 
 
 def _sides(members: int, others: int, variant: str, limit: int | None, seed: int) -> list[Ids]:
@@ -66,7 +75,8 @@ def svc_mia(
     """
     from sklearn.svm import SVC
 
-    check(features, variant)
+    check_known("features", features, FEATURES)
+    check_known("variant", variant, VARIANTS)
     sides = _sides(len(np.asarray(retain[1])), len(np.asarray(test[1])), variant, limit, seed)
     seen = [
         attack_features(np.asarray(logits)[rows], np.asarray(labels)[rows], features, variant)
@@ -81,7 +91,7 @@ def svc_mia(
 
 
 @dataclass(frozen=True)
-class SVCMIA(OwnScore):
+class SVCMIA(Attack):
     """`svc_mia`; non-members are the test samples of classes that are still retained.
 
     It should equal the oracle's value. A well-generalising model gives the attack nothing to learn:
@@ -94,19 +104,14 @@ class SVCMIA(OwnScore):
         seed: Of the sub-samples; one seed for all models, so that gaps are paired.
     """
 
-    range = PROPORTION
-    family = "attack"
-    reads = frozenset({"forget", "retain", "test"})
     public = "attack/mia"
+    words: ClassVar[Mapping[str, Sequence[str]]] = {"features": FEATURES, "variant": VARIANTS}
     features: str = "confidence"
     variant: str = "corrected"
     limit: int | None = 2000
     seed: int = 0
-    title: str = field(default="MIA", kw_only=True)
+    header = "MIA"
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The share of D_f called non-member; nan where a side is empty."""
-        sides = three_sides(signals, split)
-        if sides is None:
-            return float("nan")
-        return svc_mia(*sides, self.features, self.variant, self.limit, self.seed)
+    def judged(self, retain: Pair, test: Pair, forget: Pair) -> float:
+        """The share of D_f called non-member."""
+        return svc_mia(retain, test, forget, self.features, self.variant, self.limit, self.seed)

@@ -1,18 +1,15 @@
 """Does what was forgotten come back when the head alone is learnt again?"""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from mu.evaluation.accuracy import GONE, of_classes
+from mu.evaluation.accuracy import of_classes
 from mu.evaluation.continual import ClassesForgotten
-from mu.evaluation.score import PROPORTION, OwnScore
 from mu.evaluation.signals import Floats, Ids, Signals, Split
 
 
-def relearnt(
-    features: Floats, labels: Ids, asked: Floats, penalty: float = 1.0, steps: int = 1000
-) -> Ids:
+def relearnt(features: Floats, labels: Ids, asked: Floats, penalty: float = 1.0) -> Ids:
     """The classes that a new linear head says for `asked`, (m,).
 
     Multinomial logistic regression on standardised features.
@@ -22,7 +19,6 @@ def relearnt(
         labels: (n,) their classes.
         asked: (m, d) features.
         penalty: Weight of ½‖W‖² against the summed cross-entropy.
-        steps: Most iterations of L-BFGS.
 
     Raises:
         ValueError: Fewer than two classes, or a penalty that is not positive.
@@ -37,13 +33,13 @@ def relearnt(
 
     if not penalty > 0:
         raise ValueError(f"penalty={penalty} must be positive")
-    head = make_pipeline(StandardScaler(), LogisticRegression(C=1 / penalty, max_iter=steps))
+    head = make_pipeline(StandardScaler(), LogisticRegression(C=1 / penalty, max_iter=1000))
     found: Ids = head.fit(features, labels).predict(asked)
     return found
 
 
 @dataclass(frozen=True)
-class HeadRelearnt(OwnScore):
+class HeadRelearnt(ClassesForgotten):
     """Test accuracy on forgotten classes once a new head has learnt all classes from a few samples.
 
     The trunk stays as it is, and the head sees forgotten samples again: what only the head had
@@ -55,30 +51,24 @@ class HeadRelearnt(OwnScore):
     where no class left.
 
     Args:
-        when: "now" or "earlier", as in `ClassesForgotten`.
+        when: As in `ClassesForgotten`.
         shots: Training samples of each class, the same for every model of a request.
         penalty: See `relearnt`.
     """
 
-    range = PROPORTION
-    family = "forgetting"
-    reads = GONE | {"test"}
-    when: str = "now"
     shots: int = 10
     penalty: float = 1.0
-    title: str = field(default="Relearnt", kw_only=True)
+    header = "Relearnt"
 
     def __post_init__(self) -> None:
         """Refuse options that make no sense."""
         super().__post_init__()
-        ClassesForgotten(when=self.when)
         if self.shots < 1 or not self.penalty > 0:
             raise ValueError(f"shots={self.shots} and penalty={self.penalty} must be positive")
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]."""
-        classes = ClassesForgotten(when=self.when).classes(signals, split)
-        ids = of_classes(signals, split, split.test, classes)
+        ids = of_classes(signals, split, split.test, self.classes(signals, split))
         if signals.features is None or not len(ids):
             return float("nan")
         seen = self.drawn(signals, np.concatenate([split.forget, split.before, split.retain]))

@@ -21,6 +21,22 @@ KIND_OF_PART: Mapping[str, Literal["forgetting", "utility"]] = {
 }
 
 
+def check_known(option: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a word that is not among the known ones.
+
+    Raises:
+        ValueError: Naming it and them.
+    """
+    if value not in known:
+        raise ValueError(f"{option}={value!r} is not one of {', '.join(known)}")
+
+
+def lettered(short: str) -> dict[str, str]:
+    """Part → a short name with the letter of the part."""
+    letters = {"forget": "f", "before": "b", "retain": "r", "validation": "v", "test": "t"}
+    return {part: f"{short} {letter}" for part, letter in letters.items()}
+
+
 @dataclass(frozen=True)
 class Peers:
     """The signals of the other models that one model is compared with.
@@ -55,21 +71,29 @@ class Score(ABC):
     interval is cut to it where it is printed or drawn (`shown_interval`), and nowhere else.
     `complement` says that dashboards show 1 - value: a share of errors here, of hits there.
     Every score says its `family` and what it `reads`; without them it cannot be made.
+    A score with options of its own is a frozen dataclass; `words` holds those that take one of a
+    few words, and these words.
 
     Args:
-        title: Column header, short.
-        kind: One of `KINDS`.
+        title: Column header, short; by default `header`.
+        kind: One of `KINDS`; by default `utility` for that family and `forgetting` for others.
     """
 
     over: ClassVar[str] = "pair"
     complement: ClassVar[bool] = False
     better: ClassVar[str] = "oracle"
     range: ClassVar[tuple[float | None, float | None]] = (None, None)
+    words: ClassVar[Mapping[str, Sequence[str]]] = {}
     title: str = field(default="", kw_only=True)
-    kind: str = field(default="forgetting", kw_only=True)
+    kind: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse an unknown kind, family or part."""
+        """Fill title and kind in; refuse an unknown word, kind, family or part."""
+        for option, known in self.words.items():
+            check_known(option, getattr(self, option), known)
+        kind = "utility" if self.family == "utility" else "forgetting"
+        object.__setattr__(self, "kind", self.kind or kind)
+        object.__setattr__(self, "title", self.title or self.header)
         if self.kind not in KINDS:
             raise ValueError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if self.family not in get_args(Family):
@@ -89,6 +113,11 @@ class Score(ABC):
         """The parts of the split it looks at: no search may look at one that reads `test`."""
 
     @property
+    def header(self) -> str:
+        """Its title where it is given no other."""
+        return ""
+
+    @property
     def public(self) -> str | None:
         """Its name in W&B, the same in every panel; None for ``score/`` and that of its panel."""
         return None
@@ -98,7 +127,6 @@ class Score(ABC):
         """The value for the model behind `signals`."""
 
 
-@dataclass(frozen=True)
 class OwnScore(Score):
     """A score that needs only the judged model's own signals: subclasses write `of`."""
 
@@ -109,6 +137,12 @@ class OwnScore(Score):
     @abstractmethod
     def of(self, signals: Signals, split: Split) -> float:
         """The value for the model behind `signals`."""
+
+
+class OwnShare(OwnScore):
+    """An `OwnScore` that is a share: between 0 and 1."""
+
+    range = PROPORTION
 
 
 @dataclass(frozen=True)
@@ -124,18 +158,17 @@ class PartScore(Score):
     titles: ClassVar[Mapping[str, str]] = {}
     stem: ClassVar[str | None] = None
     part: str = "forget"
-    kind: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        """Fill title and kind in from the part."""
+        """Fill the kind in from the part."""
         if self.part not in KIND_OF_PART:
             raise ValueError(f"no part {self.part!r}; choose from {', '.join(KIND_OF_PART)}")
-        if not self.kind:
-            object.__setattr__(self, "kind", KIND_OF_PART[self.part])
-        if not self.title:
-            named = self.titles.get(self.part, f"{type(self).__name__} {self.part}")
-            object.__setattr__(self, "title", named)
+        object.__setattr__(self, "kind", self.kind or KIND_OF_PART[self.part])
         super().__post_init__()
+
+    @property
+    def header(self) -> str:
+        return self.titles.get(self.part, f"{type(self).__name__} {self.part}")
 
     @property
     def family(self) -> Family:
@@ -172,19 +205,4 @@ def panel_values(
         except Exception as error:
             error.add_note(f"while computing the score {name!r}")
             raise
-    return values
-
-
-def oracle_values(
-    scores: Mapping[str, Score], split: Split, peers: Peers
-) -> dict[str, list[float]]:
-    """Per score one value per oracle, each scored against the *other* oracles.
-
-    With one oracle a score that compares with oracles is therefore nan; with more it is the
-    oracle-to-oracle floor, below which nothing can be claimed.
-    """
-    values: dict[str, list[float]] = {name: [] for name in scores}
-    for place, oracle in enumerate(peers.oracles):
-        for name, value in panel_values(scores, oracle, split, peers.without(place)).items():
-            values[name].append(value)
     return values

@@ -1,15 +1,15 @@
 """Zero retrain forgetting: how near are the predictions on D_f to those of an untrained network?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import check
+from mu.evaluation.attacks.features import VARIANTS
 from mu.evaluation.distance import js, log_probabilities
-from mu.evaluation.score import PROPORTION, PartScore, Peers
+from mu.evaluation.score import PROPORTION, PartScore, Peers, check_known, lettered
 from mu.evaluation.signals import Signals, Split
 
 
@@ -36,7 +36,7 @@ def zrf(logits: ArrayLike, logits_untrained: ArrayLike, variant: str = "correcte
         >>> zrf(one, one), round(zrf(one, other), 12)
         (1.0, 0.0)
     """
-    check(variant=variant)
+    check_known("variant", variant, VARIANTS)
     if variant == "corrected":
         return 1.0 - js(logits, logits_untrained) / float(np.log(2.0))
     log_p, log_q = log_probabilities(logits, logits_untrained)
@@ -56,20 +56,14 @@ class ZRF(PartScore):
         variant: See `zrf`; a value of the historical form compares with published tables only.
     """
 
-    titles: ClassVar[Mapping[str, str]] = {
-        "forget": "ZRF",
-        "before": "ZRF b",
-        "retain": "ZRF r",
-        "validation": "ZRF v",
-        "test": "ZRF t",
-    }
+    titles: ClassVar[Mapping[str, str]] = lettered("ZRF") | {"forget": "ZRF"}
+    words: ClassVar[Mapping[str, Sequence[str]]] = {"variant": VARIANTS}
     range = PROPORTION
     stem = "zrf"
     variant: str = "corrected"
 
     def __post_init__(self) -> None:
-        """Refuse an unknown variant; the historical form has no lower bound."""
-        check(variant=self.variant)
+        """Take the range from the variant: the historical form has no lower bound."""
         if self.variant == "historical":
             object.__setattr__(self, "range", (None, 1.0))
         super().__post_init__()

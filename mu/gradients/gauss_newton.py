@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mu.data.base import Batch
 from mu.gradients.twice import mean_product, refuse_once_differentiable
-from mu.gradients.vectors import to_vector
+from mu.gradients.vectors import gradient_vector
 from mu.models.base import Learner
 
 
@@ -48,7 +48,7 @@ def gauss_newton_product(learner: Learner, batches: Iterable[Any], vector: Tenso
         change = _directional(logits, parameters, pieces)
         free = logits.detach().requires_grad_()
         loss = len(batch) * learner.loss(free, targets)
-        return _pulled_back(logits, parameters, _output_product(loss, free, change))
+        return gradient_vector(logits, parameters, _output_product(loss, free, change))
 
     return mean_product(learner, batches, vector, product)
 
@@ -71,12 +71,3 @@ def _output_product(loss: Tensor, logits: Tensor, change: Tensor) -> Tensor:
         return torch.zeros_like(change)
     found: Tensor = torch.autograd.grad(slope, logits, change)[0]
     return found
-
-
-def _pulled_back(logits: Tensor, parameters: list[Any], change: Tensor) -> Tensor:
-    """(P,) float64: Jᵀ times a change of the logits."""
-    back = torch.autograd.grad(logits, parameters, change, allow_unused=True)
-    filled = [
-        torch.zeros_like(p) if g is None else g for p, g in zip(parameters, back, strict=True)
-    ]
-    return to_vector({str(n): g for n, g in enumerate(filled)})

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mu.data.base import Batch
 from mu.gradients.twice import mean_product, no_second_derivative, refuse_once_differentiable
-from mu.gradients.vectors import to_vector
+from mu.gradients.vectors import gradient_vector
 from mu.models.base import Learner
 
 
@@ -56,15 +56,13 @@ def _product(loss: Tensor, parameters: list[Any], pieces: list[Tensor]) -> Tenso
         for gradient, piece in zip(gradients, pieces, strict=True)
         if gradient is not None and gradient.requires_grad
     ]
-    second: Any = [None] * len(parameters)
-    if known:  # else the loss is linear in every parameter
-        inner: Any = sum(known)
-        refuse_once_differentiable(inner)
-        try:
-            second = torch.autograd.grad(inner, parameters, allow_unused=True)
-        except RuntimeError as error:
-            if "is not implemented" not in str(error):
-                raise
-            raise no_second_derivative(" ".join(str(error).split())[:200]) from error
-    filled = [torch.zeros_like(p) if h is None else h for p, h in zip(pieces, second, strict=True)]
-    return to_vector(dict(enumerate(filled)))  # type: ignore[arg-type]
+    if not known:  # the loss is linear in every parameter
+        return torch.zeros(sum(p.numel() for p in pieces), dtype=torch.float64, device=loss.device)
+    inner: Any = sum(known)
+    refuse_once_differentiable(inner)
+    try:
+        return gradient_vector(inner, parameters)
+    except RuntimeError as error:
+        if "is not implemented" not in str(error):
+            raise
+        raise no_second_derivative(" ".join(str(error).split())[:200]) from error

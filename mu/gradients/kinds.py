@@ -45,10 +45,9 @@ KINDS: dict[Any, Kind] = {
     functional.batch_norm: Kind(BATCH, make_batch_norm),
     functional.layer_norm: Kind(NORMAL, make_layer_norm),
     functional.group_norm: Kind(("input", "num_groups", "weight", "bias", "eps"), make_group_norm),
+    functional.rms_norm: Kind(("input", "normalized_shape", "weight", "eps"), make_rms_norm),
     functional.embedding: Kind(TABLE, make_embedding),
 }
-if hasattr(functional, "rms_norm"):
-    KINDS[functional.rms_norm] = Kind(("input", "normalized_shape", "weight", "eps"), make_rms_norm)
 CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d)
 ELEMENTWISE = {"add", "sub", "mul"}
 BROADCASTS = (

@@ -18,7 +18,8 @@ class Affine(Use):
         roles: γ is the "weight", β the "bias".
         x: Input of the normalisation.
         normalise: X → x̂.
-        channel: Whether γ has one number a channel (dimension 1); else it covers the last ones.
+        inner: How many last dimensions γ covers; None where it has one number a channel
+            (dimension 1).
     """
 
     def __init__(
@@ -26,14 +27,11 @@ class Affine(Use):
         roles: dict[str, str],
         x: Tensor,
         normalise: Callable[[Tensor], Tensor],
-        channel: bool,
-        shape: tuple[int, ...],
+        inner: int | None = None,
     ) -> None:
         super().__init__(roles, x)
-        self.normalise, self.shape = normalise, shape
-        inner = len(shape) if not channel else x.dim() - 2
-        last = x.dim() if channel else x.dim() - inner
-        self.dims = tuple(range(2 if channel else 1, last))
+        self.normalise = normalise
+        self.dims = tuple(range(2, x.dim()) if inner is None else range(1, x.dim() - inner))
 
     def size(self, role: str, g: Tensor) -> int:
         return 2 * g[0].numel()
@@ -55,7 +53,7 @@ def make_batch_norm(call: dict[str, Any], roles: dict[str, str], n: int) -> Use 
     def normalise(values: Tensor) -> Tensor:
         return functional.batch_norm(values, mean, var, None, None, False, 0.0, eps)
 
-    return Affine(roles, x, normalise, True, mean.shape)
+    return Affine(roles, x, normalise)
 
 
 def make_layer_norm(call: dict[str, Any], roles: dict[str, str], n: int) -> Use | None:
@@ -63,7 +61,7 @@ def make_layer_norm(call: dict[str, Any], roles: dict[str, str], n: int) -> Use 
     x, shape, eps = call["input"], tuple(call["normalized_shape"]), call.get("eps", 1e-5)
     if not samples_first(x, n) or x.dim() <= len(shape):
         return None
-    return Affine(roles, x, lambda v: functional.layer_norm(v, shape, eps=eps), False, shape)
+    return Affine(roles, x, lambda v: functional.layer_norm(v, shape, eps=eps), len(shape))
 
 
 def make_rms_norm(call: dict[str, Any], roles: dict[str, str], n: int) -> Use | None:
@@ -71,7 +69,7 @@ def make_rms_norm(call: dict[str, Any], roles: dict[str, str], n: int) -> Use | 
     x, shape, eps = call["input"], tuple(call["normalized_shape"]), call.get("eps")
     if not samples_first(x, n) or x.dim() <= len(shape):
         return None
-    return Affine(roles, x, lambda v: functional.rms_norm(v, shape, eps=eps), False, shape)
+    return Affine(roles, x, lambda v: functional.rms_norm(v, shape, eps=eps), len(shape))
 
 
 def make_group_norm(call: dict[str, Any], roles: dict[str, str], n: int) -> Use | None:
@@ -79,6 +77,4 @@ def make_group_norm(call: dict[str, Any], roles: dict[str, str], n: int) -> Use 
     x, groups, eps = call["input"], call["num_groups"], call.get("eps", 1e-5)
     if not samples_first(x, n) or x.dim() < 2:
         return None
-    return Affine(
-        roles, x, lambda v: functional.group_norm(v, groups, eps=eps), True, (x.shape[1],)
-    )
+    return Affine(roles, x, lambda v: functional.group_norm(v, groups, eps=eps))

@@ -134,7 +134,7 @@ class _Pass:
         n = len(batch)
         if not isinstance(batch.x, Tensor):
             self.sink.begin(marks)
-            add_singles(self.learner, batch, self.loss, self.sink.trained, self.sink)
+            add_singles(self.learner, batch, self.loss, self.sink)
             return
         batch = _arranged(batch, marks if bool(marks.any()) else None)
         if self.folds is None and n >= 2:
@@ -142,7 +142,7 @@ class _Pass:
             self.formulas, self.folds = found is not None, found or {}
         self.sink.begin(marks.sort(descending=True).values)
         if n <= FEW or not self.formulas or not self._add_by_formula(batch):
-            add_singles(self.learner, batch, self.loss, self.sink.trained, self.sink)
+            add_singles(self.learner, batch, self.loss, self.sink)
 
     def _add_by_formula(self, batch: Batch) -> bool:
         recorder = Recorder(self.sink.trained, len(batch), self.folds or {})

@@ -33,7 +33,7 @@ def probe(learner: Learner, two: Batch, loss: Loss, sink: Sink) -> dict[int, Fol
     """
     truth = sink.fresh()
     truth.begin(FIRST[:1])
-    (alone,) = add_singles(learner, at(two, slice(0, 1)), loss, truth.trained, truth)
+    (alone,) = add_singles(learner, at(two, slice(0, 1)), loss, truth)
     recorder = Recorder(sink.trained, 2, None)
     with recorder:
         losses = loss(*learner.outputs(two))

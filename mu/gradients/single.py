@@ -1,10 +1,10 @@
 """Losses and gradients of single samples, one backward pass each: exact for any network."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mu.data.base import Batch
 from mu.gradients.sink import Sink
@@ -34,20 +34,14 @@ def single_losses(learner: Learner, batch: Batch, loss: Loss) -> Iterator[Tensor
     yield from loss(logits, targets)
 
 
-def add_singles(
-    learner: Learner,
-    batch: Batch,
-    loss: Loss,
-    trained: Mapping[str, nn.Parameter],
-    sink: Sink,
-) -> list[float]:
+def add_singles(learner: Learner, batch: Batch, loss: Loss, sink: Sink) -> list[float]:
     """Add what the samples of a batch contribute, one backward pass a sample.
 
     Returns:
         The loss of each sample.
     """
     shared = not isinstance(batch.x, Tensor)
-    values = []
+    values, trained = [], sink.trained
     for n, value in enumerate(single_losses(learner, batch, loss)):
         values.append(float(value.detach()))
         if not value.requires_grad:

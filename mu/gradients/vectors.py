@@ -1,6 +1,6 @@
 """All trained parameters of a learner as one vector, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,26 @@ def to_vector(tensors: Mapping[str, Tensor]) -> Tensor:
         [1.0, 1.0, 1.0, 1.0, 0.0]
     """
     return torch.cat([tensor.detach().double().flatten() for tensor in tensors.values()])
+
+
+def gradient_vector(
+    value: Tensor, parameters: Sequence[Tensor], weights: Tensor | None = None, keep: bool = False
+) -> Tensor:
+    """(P,) float64: the gradient of a value, zero for parameters that it does not depend on.
+
+    Args:
+        value: What is differentiated.
+        parameters: For what.
+        weights: Of the entries of ``value`` where it is no single number.
+        keep: Whether the graph is differentiated again.
+    """
+    found = torch.autograd.grad(
+        value, list(parameters), weights, allow_unused=True, retain_graph=keep
+    )
+    pairs = zip(parameters, found, strict=True)
+    return to_vector(
+        {str(n): torch.zeros_like(p) if g is None else g for n, (p, g) in enumerate(pairs)}
+    )
 
 
 def to_named(vector: Tensor, like: Mapping[str, Tensor]) -> dict[str, Tensor]:

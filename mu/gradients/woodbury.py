@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mu.errors import UsageError
 from mu.gradients.single import single_losses
-from mu.gradients.vectors import to_vector, trained
+from mu.gradients.vectors import gradient_vector, trained
 from mu.models.base import Learner, as_batch, evaluation_mode
 
 MOST_BYTES = 4 * 2**30
@@ -21,21 +21,14 @@ def single_gradients(learner: Learner, batches: Iterable[Any]) -> Iterator[Tenso
     The model is in evaluation mode while the iteration lasts. On graphs the samples of a batch
     share one forward pass.
     """
-    parameters = trained(learner)
+    parameters = list(trained(learner).values())
     with evaluation_mode(learner), torch.enable_grad():
         for item in batches:
             batch = as_batch(item)
             shared = not isinstance(batch.x, Tensor)
             losses = single_losses(learner, batch, lambda z, y: learner.loss(z, y, "none"))
             for loss in losses:
-                gradients = torch.autograd.grad(
-                    loss, list(parameters.values()), allow_unused=True, retain_graph=shared
-                )
-                filled = {
-                    name: torch.zeros_like(p) if g is None else g
-                    for (name, p), g in zip(parameters.items(), gradients, strict=True)
-                }
-                yield to_vector(filled)
+                yield gradient_vector(loss, parameters, keep=shared)
 
 
 def gradient_rows(learner: Learner, batches: Iterable[Any]) -> Tensor:

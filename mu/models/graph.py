@@ -60,7 +60,7 @@ class GraphNetwork(nn.Module):
         """Embeddings of the nodes asked for, or of both ends of the pairs, side by side."""
         z = self.encode(x)
         if x.pairs is None:
-            return z[x.nodes]
+            return z if x.nodes is None else z[x.nodes]
         return z[x.pairs].permute(1, 0, 2).flatten(1)
 
     def forward(self, x: GraphInput) -> Tensor:
@@ -116,6 +116,14 @@ class Convolutions(GraphNetwork):
         """One convolution with fresh parameters."""
         raise NotImplementedError
 
+    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
+        check_width(x, self.in_features)
+        return self.convolved(self.conv2 if number else self.conv1, number, h, x)
+
+    def convolved(self, conv: Any, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
+        """(N, d) output of one convolution; the other arguments are those of `layer`."""
+        raise NotImplementedError
+
     def matrix(self, number: int, x: GraphInput) -> Sparse:
         """What a layer multiplies with, restricted where the view is."""
         if isinstance(x, Field):
@@ -160,9 +168,7 @@ class GCN(Convolutions):
     def convolution(self, inputs: int, outputs: int) -> Any:
         return GCNConv(inputs, outputs)
 
-    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
-        check_width(x, self.in_features)
-        conv: Any = self.conv2 if number else self.conv1
+    def convolved(self, conv: Any, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
         found: Tensor = self.gathered(number, conv.lin.weight, h, x) + conv.bias
         return found
 
@@ -175,11 +181,8 @@ class GIN(Convolutions):
     def convolution(self, inputs: int, outputs: int) -> Any:
         return GINConv(nn.Linear(inputs, outputs))
 
-    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
-        check_width(x, self.in_features)
-        conv: Any = self.conv2 if number else self.conv1
-        linear = conv.nn
-        found: Tensor = self.gathered(number, linear.weight, h, x) + linear.bias
+    def convolved(self, conv: Any, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
+        found: Tensor = self.gathered(number, conv.nn.weight, h, x) + conv.nn.bias
         return found
 
 
@@ -191,9 +194,7 @@ class GraphSAGE(Convolutions):
     def convolution(self, inputs: int, outputs: int) -> Any:
         return SAGEConv(inputs, outputs)
 
-    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
-        check_width(x, self.in_features)
-        conv: Any = self.conv2 if number else self.conv1
+    def convolved(self, conv: Any, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
         own = transformed(conv.lin_r.weight, h, x)
         if isinstance(x, Field):
             own = own.index_select(0, x.places(number))

@@ -65,11 +65,8 @@ def load_weights(learner: Learner, tensors: Mapping[str, Tensor], source: str) -
         if given[n].shape != own[n].shape
     ]
     missing = [n for n in own if n not in given]
-    problems = [
-        *listed("missing", missing),
-        *listed("unexpected", unexpected),
-        *listed("wrong shape:", shapes),
-    ]
+    wrong = {"missing": missing, "unexpected": unexpected, "wrong shape:": shapes}
+    problems = [listed(what, names) for what, names in wrong.items() if names]
     if problems:
         raise UsageError(f"weights {source} do not fit the model: {'; '.join(problems)}")
     learner.load_state_dict(given)
@@ -83,12 +80,10 @@ def rebuild(model: dict[str, Any], artifact: Artifact) -> Learner:
     return learner.eval()
 
 
-def listed(what: str, entries: list[str]) -> list[str]:
-    """One clause that names up to three entries and says how many more there are."""
-    if not entries:
-        return []
+def listed(what: str, entries: list[str]) -> str:
+    """A clause that names up to three entries and says how many more there are."""
     more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
-    return [f"{what} {', '.join(entries[:3])}{more}"]
+    return f"{what} {', '.join(entries[:3])}{more}"
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

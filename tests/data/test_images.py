@@ -125,7 +125,7 @@ def test_a_draw_of_cifar_is_balanced_disjoint_and_stable(made_up):
 @pytest.mark.parametrize("counts", [(None, 0), (100, 0), (251, 50), (0, 50), (None, 300)])
 def test_counts_that_do_not_fit_are_refused(made_up, counts):
     with pytest.raises(UsageError, match=f"n_train={counts[0]}, n_validation={counts[1]}"):
-        CIFAR10(*counts)
+        CIFAR10(n_train=counts[0], n_validation=counts[1])
 
 
 def test_crops_of_an_image_depend_on_seed_epoch_and_id_alone(made_up):

@@ -8,7 +8,6 @@ from sklearn.metrics import accuracy_score
 
 from mu.evaluation.accuracy import (
     Accuracy,
-    BeforeAccuracy,
     ForgottenClassAccuracy,
     TestAccuracy,
     UnlearningAccuracy,
@@ -41,7 +40,7 @@ def test_parts(make, split) -> None:
     signals = make()
     right = signals.logits.argmax(1) == signals.targets
     assert UnlearningAccuracy()(signals, split, Peers()) == pytest.approx(1 - right[:10].mean())
-    assert BeforeAccuracy()(signals, split, Peers()) == right[10:20].mean()
+    assert Accuracy("before")(signals, split, Peers()) == right[10:20].mean()
     assert Accuracy("retain")(signals, split, Peers()) == right[20:60].mean()
     assert Accuracy("test")(signals, split, Peers()) == right[70:].mean()
 
@@ -78,7 +77,7 @@ def test_negatives_of_links_are_no_forgotten_class() -> None:
 
 def test_nothing_forgotten_before_and_regression_give_nan(make, split) -> None:
     first = Split(split.forget, [], split.retain, [], split.test)
-    assert math.isnan(BeforeAccuracy()(make(), first, Peers()))
+    assert math.isnan(Accuracy("before")(make(), first, Peers()))
     regression = Signals(np.arange(100), np.zeros((100, 1)), np.zeros(100))
     for score in (Accuracy("retain"), UnlearningAccuracy(), TestAccuracy()):
         assert math.isnan(score(regression, split, Peers()))

@@ -90,6 +90,9 @@ def test_bad_words_and_empty_sides(sets) -> None:
         svc_mia(retain, test, forget, "loss")
     with pytest.raises(ValueError, match="variant"):
         svc_mia(retain, test, forget, variant="new")
+    for wrong in ({"features": "loss"}, {"variant": "new"}):  # before anything is trained
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            SVCMIA(**wrong)
     with pytest.raises(ValueError, match="limit"):
         svc_mia(retain, test, forget, limit=0)
     with pytest.raises(ValueError, match="retained and test"):

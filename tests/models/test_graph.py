@@ -98,6 +98,12 @@ def test_nodes_give_their_rows():
     assert torch.equal(network.features(x), network.encode(x)[nodes])
 
 
+def test_where_no_nodes_are_asked_for_all_are_meant():
+    network, x = GCN(3, 2, 5).eval(), asked()
+    assert torch.equal(network(x), network.encode(x))
+    assert torch.equal(network.features(x), network.encode(x))
+
+
 def test_pairs_give_the_inner_product_of_their_ends():
     network, pairs = GCN(3, 2, 5).eval(), torch.tensor([[0, 5], [1, 2]])
     x = asked(pairs=pairs)

@@ -1,13 +1,15 @@
 """Attackers that learn D_f's losses against unseen ones, on splits of the two sets themselves."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import check_known, cross_entropy, sample_rows, unseen_alike
+from mu.evaluation.attacks.features import cross_entropy, sample_rows, unseen_alike
 from mu.evaluation.attacks.interval import IntervalClassifier
-from mu.evaluation.score import PROPORTION, OwnScore
+from mu.evaluation.score import OwnShare, check_known
 from mu.evaluation.signals import Floats, Signals, Split
 
 FORMS = ("logistic", "interval")
@@ -61,7 +63,7 @@ def loss_cross_validation(
 
 
 @dataclass(frozen=True)
-class LossCV(OwnScore):
+class LossCV(OwnShare):
     """Mean of `loss_cross_validation`, equally many samples a side, drawn with a fixed seed.
 
     D_f is compared with the test samples of its classes, as in `LossAUC`. It should equal the
@@ -75,20 +77,15 @@ class LossCV(OwnScore):
         limit: Samples a side, None for no bound.
     """
 
-    range = PROPORTION
     family = "attack"
     reads = frozenset({"forget", "test"})
+    words: ClassVar[Mapping[str, Sequence[str]]] = {"form": FORMS}
     form: str = "logistic"
     splits: int = 10
     seed: int = 0
     clip: float | None = 100.0
     limit: int | None = None
-    title: str = field(default="Loss CV", kw_only=True)
-
-    def __post_init__(self) -> None:
-        """Refuse an unknown form."""
-        check_known("form", self.form, FORMS)
-        super().__post_init__()
+    header = "Loss CV"
 
     @property
     def public(self) -> str:
@@ -103,9 +100,9 @@ class LossCV(OwnScore):
         if size < SMALLEST:
             return float("nan")
         generator = np.random.default_rng(self.seed)
-        sides = [
+        own, others = (
             cross_entropy(*signals.at(ids[sample_rows(len(ids), size, generator)]))
             for ids in (split.forget, unseen)
-        ]
+        )
         options = self.form, self.splits, self.seed, self.clip
-        return float(loss_cross_validation(sides[0], sides[1], *options).mean())
+        return float(loss_cross_validation(own, others, *options).mean())

@@ -1,12 +1,12 @@
 """SSD's membership attack: a logistic regression on the entropy of the prediction."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from mu.evaluation.attacks.features import Pair, attack_features, check, three_sides
-from mu.evaluation.score import PROPORTION, OwnScore
-from mu.evaluation.signals import Signals, Split
+from mu.evaluation.attacks.features import VARIANTS, Attack, Pair, attack_features
 
 
 def entropy_mia(retain: Pair, test: Pair, forget: Pair) -> float:
@@ -46,7 +46,7 @@ def entropy_mia(retain: Pair, test: Pair, forget: Pair) -> float:
 
 
 @dataclass(frozen=True)
-class EntropyMIA(OwnScore):
+class EntropyMIA(Attack):
     """`entropy_mia`: the share of D_f called member. It should equal the oracle's value.
 
     Args:
@@ -54,19 +54,15 @@ class EntropyMIA(OwnScore):
             attacks here do; `historical` takes all of D_t, as published.
     """
 
-    range = PROPORTION
-    family = "attack"
-    reads = frozenset({"forget", "retain", "test"})
     public = "attack/mia_entropy"
+    words: ClassVar[Mapping[str, Sequence[str]]] = {"variant": VARIANTS}
     variant: str = "corrected"
-    title: str = field(default="LR-MIA", kw_only=True)
+    header = "LR-MIA"
 
-    def __post_init__(self) -> None:
-        """Refuse an unknown variant."""
-        check(variant=self.variant)
-        super().__post_init__()
+    @property
+    def all_test(self) -> bool:  # type: ignore[override]
+        return self.variant == "historical"
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The share of D_f called member; nan where a side is empty."""
-        sides = three_sides(signals, split, all_test=self.variant == "historical")
-        return float("nan") if sides is None else entropy_mia(*sides)
+    def judged(self, retain: Pair, test: Pair, forget: Pair) -> float:
+        """The share of D_f called member."""
+        return entropy_mia(retain, test, forget)

@@ -1,11 +1,13 @@
 """What a membership attacker sees of a sample, and which unseen samples it is compared with."""
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mu.evaluation.accuracy import of_classes
+from mu.evaluation.score import OwnShare, check_known
 from mu.evaluation.signals import Array, Floats, Ids, Signals, Split, class_scores, log_softmax
 
 Pair = tuple[ArrayLike, ArrayLike]  # (logits (n, C) or (n, 1), labels (n,))
@@ -20,16 +22,6 @@ def _labels(labels: ArrayLike, rows: int) -> Ids:
     if array.shape != (rows,) or not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"need {rows} integer labels, got {array.dtype}{array.shape}")
     return array.astype(np.int64, copy=False)
-
-
-def check_known(option: str, value: str, known: Sequence[str]) -> None:
-    """Refuse a word that is not among the known ones.
-
-    Raises:
-        ValueError: Naming it and them.
-    """
-    if value not in known:
-        raise ValueError(f"{option}={value!r} is not one of {', '.join(known)}")
 
 
 def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Floats:
@@ -56,7 +48,8 @@ def attack_features(
     Raises:
         ValueError: For an unknown feature or variant, or labels that are not n integers.
     """
-    check(features=features, variant=variant)
+    check_known("features", features, FEATURES)
+    check_known("variant", variant, VARIANTS)
     log_p = log_softmax(logits)
     p, rows, y = np.exp(log_p), np.arange(len(log_p)), _labels(labels, len(log_p))
     floored = np.log(np.maximum(p, FLOOR))
@@ -78,16 +71,6 @@ def attack_features(
     return values[:, None]
 
 
-def check(features: str = "confidence", variant: str = "corrected") -> None:
-    """Refuse an unknown feature or variant.
-
-    Raises:
-        ValueError: Naming it and the known ones.
-    """
-    check_known("features", features, FEATURES)
-    check_known("variant", variant, VARIANTS)
-
-
 def unseen_alike(signals: Signals, split: Split, part: str) -> Ids:
     """The test ids whose class occurs in `part`: seen and unseen data of the same classes.
 
@@ -101,23 +84,33 @@ def unseen_alike(signals: Signals, split: Split, part: str) -> Ids:
     return of_classes(signals, split, split.test, classes)
 
 
-def three_sides(
-    signals: Signals, split: Split, all_test: bool = False
-) -> tuple[Pair, Pair, Pair] | None:
-    """(logits, labels) of D_r, of D_t and of D_f; None where one is empty, or regression.
-
-    D_t without the classes that are retained nowhere, or all of it with `all_test`.
-    """
-    if not signals.classifies:
-        return None
-    unseen = split.test if all_test else unseen_alike(signals, split, "retain")
-    if not len(split.retain) or not len(unseen) or not len(split.forget):
-        return None
-    return signals.at(split.retain), signals.at(unseen), signals.at(split.forget)
-
-
 def sample_rows(total: int, size: int, generator: np.random.Generator) -> Ids:
     """`size` of `total` row numbers without replacement, in order; all if there are less."""
     if size >= total:
         return np.arange(total)
     return np.sort(generator.choice(total, size=size, replace=False))
+
+
+class Attack(OwnShare):
+    """An attack that learns D_r against D_t and judges D_f: subclasses write `judged`.
+
+    D_t without the classes that are retained nowhere, or all of it with `all_test`.
+    """
+
+    family = "attack"
+    reads = frozenset({"forget", "retain", "test"})
+    all_test: ClassVar[bool] = False
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """The share of D_f; nan where a side is empty, or for a regression model."""
+        if not signals.classifies:
+            return float("nan")
+        unseen = split.test if self.all_test else unseen_alike(signals, split, "retain")
+        sides = split.retain, unseen, split.forget
+        if not all(map(len, sides)):
+            return float("nan")
+        return self.judged(*map(signals.at, sides))
+
+    @abstractmethod
+    def judged(self, retain: Pair, test: Pair, forget: Pair) -> float:
+        """The share of D_f called member or non-member, from (logits, labels) of each part."""

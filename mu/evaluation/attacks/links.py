@@ -1,12 +1,10 @@
 """Membership attacks on edges: how sure an attacker is that a pair was a training edge."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.graph import edge_sides, is_links
-from mu.evaluation.score import Peers, Score
+from mu.evaluation.graph import edge_sides, is_links, pair_logits
+from mu.evaluation.score import Peers, Score, check_known
 from mu.evaluation.signals import Floats, Signals, Split
 
 
@@ -30,8 +28,7 @@ def mi_ratio(before: ArrayLike, after: ArrayLike, variant: str = "paper") -> flo
     first, second = (np.asarray(p, dtype=np.float64).ravel() for p in (before, after))
     if len(first) != len(second):
         raise ValueError(f"{len(first)} probabilities before and {len(second)} after")
-    if variant not in ("paper", "logged"):
-        raise ValueError(f"variant {variant!r} is not one of paper, logged")
+    check_known("variant", variant, ("paper", "logged"))
     return float(np.mean(first / second if variant == "paper" else second / first))
 
 
@@ -57,7 +54,6 @@ def edge_attack(members: ArrayLike, others: ArrayLike, asked: ArrayLike) -> Floa
     return found
 
 
-@dataclass(frozen=True)
 class MIRatio(Score):
     """Mean over D_f of P(training edge) before ÷ after unlearning (GNNDelete's MI ratio).
 
@@ -69,7 +65,7 @@ class MIRatio(Score):
     range = (0.0, None)
     family = "attack"
     reads = frozenset({"forget", "retain", "validation"})
-    title: str = field(default="MI ratio", kw_only=True)
+    header = "MI ratio"
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """The ratio; nan without the original, or for other models than link predictors."""
@@ -77,10 +73,10 @@ class MIRatio(Score):
         if first is None or not is_links(signals) or not len(split.forget):
             return float("nan")
         unseen = edge_sides(first, split.validation)[0]
-        members = first.at(split.retain)[0][:, 0]
+        members = pair_logits(first, split.retain)
         if not len(unseen) or not len(members):
             return float("nan")
-        asked = [one.at(split.forget)[0][:, 0] for one in (first, signals)]
+        asked = [pair_logits(one, split.forget) for one in (first, signals)]
         found = edge_attack(members, unseen, np.concatenate(asked))
         before, after = np.split(found, 2)
         return mi_ratio(before, after)

@@ -1,18 +1,14 @@
 """Population AUC: how well one feature of the prediction ranks D_f apart from unseen data."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from mu.evaluation.attacks.features import (
-    Pair,
-    attack_features,
-    check_known,
-    cross_entropy,
-    unseen_alike,
-)
+from mu.evaluation.attacks.features import Pair, attack_features, cross_entropy, unseen_alike
 from mu.evaluation.ranking import auc
-from mu.evaluation.score import PROPORTION, OwnScore
+from mu.evaluation.score import OwnShare, check_known
 from mu.evaluation.signals import Signals, Split
 
 AUC_FEATURES = ("confidence", "entropy", "m_entropy")
@@ -65,8 +61,7 @@ def feature_auc(forget: Pair, test: Pair, features: str = "entropy") -> float:
     return auc(own, unseen) if features == "confidence" else auc(unseen, own)
 
 
-@dataclass(frozen=True)
-class LossAUC(OwnScore):
+class LossAUC(OwnShare):
     """`loss_auc` of D_f against the test samples of the classes that occur in D_f.
 
     One rule for every request: a whole class is compared with unseen samples of that class (else
@@ -74,22 +69,25 @@ class LossAUC(OwnScore):
     forgotten edges with unseen edges. It should equal the oracle's value, 0.5 for a random D_f.
     """
 
-    range = PROPORTION
     family = "attack"
     reads = frozenset({"forget", "test"})
-    public = "attack/auc"
-    title: str = field(default="Loss AUC", kw_only=True)
+    public: ClassVar[str] = "attack/auc"
+    header = "Loss AUC"
 
     def of(self, signals: Signals, split: Split) -> float:
         """The AUC, in [0, 1]; nan where a side is empty."""
         if not signals.classifies:
             return float("nan")
         unseen = unseen_alike(signals, split, "forget")
-        return loss_auc(signals.at(split.forget), signals.at(unseen))
+        return self.ranked(signals.at(split.forget), signals.at(unseen))
+
+    def ranked(self, forget: Pair, test: Pair) -> float:
+        """`loss_auc`."""
+        return loss_auc(forget, test)
 
 
 @dataclass(frozen=True)
-class FeatureAUC(OwnScore):
+class FeatureAUC(LossAUC):
     """`feature_auc` of D_f against the same test samples as `LossAUC`.
 
     It should equal the oracle's value, 0.5 for a random D_f.
@@ -98,24 +96,14 @@ class FeatureAUC(OwnScore):
         features: One of `AUC_FEATURES`.
     """
 
-    range = PROPORTION
-    family = "attack"
-    reads = frozenset({"forget", "test"})
+    words: ClassVar[Mapping[str, Sequence[str]]] = {"features": AUC_FEATURES}
     features: str = "entropy"
-    title: str = field(default="Entropy AUC", kw_only=True)
-
-    def __post_init__(self) -> None:
-        """Refuse an unknown feature."""
-        check_known("features", self.features, AUC_FEATURES)
-        super().__post_init__()
+    header = "Entropy AUC"
 
     @property
-    def public(self) -> str:
+    def public(self) -> str:  # type: ignore[override]
         return f"attack/auc_{self.features}"
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The AUC, in [0, 1]; nan where a side is empty."""
-        if not signals.classifies:
-            return float("nan")
-        unseen = unseen_alike(signals, split, "forget")
-        return feature_auc(signals.at(split.forget), signals.at(unseen), self.features)
+    def ranked(self, forget: Pair, test: Pair) -> float:
+        """`feature_auc`."""
+        return feature_auc(forget, test, self.features)

@@ -1,13 +1,15 @@
 """Threshold attacks (Song & Mittal 2021; Salem et al. 2019): one threshold per class."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import Pair, attack_features, check_known, three_sides
-from mu.evaluation.score import PROPORTION, OwnScore
-from mu.evaluation.signals import Floats, Signals, Split
+from mu.evaluation.attacks.features import Attack, Pair, attack_features
+from mu.evaluation.score import check_known
+from mu.evaluation.signals import Floats
 
 THRESHOLD_FEATURES = ("correctness", "confidence", "entropy", "m_entropy")
 
@@ -88,7 +90,7 @@ def threshold_mia(retain: Pair, test: Pair, forget: Pair, features: str = "m_ent
 
 
 @dataclass(frozen=True)
-class ThresholdMIA(OwnScore):
+class ThresholdMIA(Attack):
     """`threshold_mia`: the share of D_f called non-member. It should equal the oracle's value.
 
     Non-members are the test samples of classes that are still retained; a class forgotten as a
@@ -98,19 +100,11 @@ class ThresholdMIA(OwnScore):
         features: One of `THRESHOLD_FEATURES`.
     """
 
-    range = PROPORTION
-    family = "attack"
-    reads = frozenset({"forget", "retain", "test"})
     public = "attack/mia_threshold"
+    words: ClassVar[Mapping[str, Sequence[str]]] = {"features": THRESHOLD_FEATURES}
     features: str = "m_entropy"
-    title: str = field(default="Thr. MIA", kw_only=True)
+    header = "Thr. MIA"
 
-    def __post_init__(self) -> None:
-        """Refuse an unknown feature."""
-        check_known("features", self.features, THRESHOLD_FEATURES)
-        super().__post_init__()
-
-    def of(self, signals: Signals, split: Split) -> float:
-        """The share of D_f called non-member; nan where a side is empty."""
-        sides = three_sides(signals, split)
-        return float("nan") if sides is None else threshold_mia(*sides, self.features)
+    def judged(self, retain: Pair, test: Pair, forget: Pair) -> float:
+        """The share of D_f called non-member."""
+        return threshold_mia(retain, test, forget, self.features)

@@ -67,7 +67,6 @@ class OwnDetail(Detail):
         """Something JSON can hold."""
 
 
-@dataclass(frozen=True)
 class PerClass(OwnDetail):
     """Test accuracy of every class, forgotten ones included.
 
@@ -84,7 +83,6 @@ class PerClass(OwnDetail):
         return {"labels": labels, "test": accuracies, "n": counts}
 
 
-@dataclass(frozen=True)
 class Destinations(OwnDetail):
     """Which classes forgotten data are taken for: a relabelling method sends them to one.
 
@@ -169,20 +167,16 @@ class ROC(OwnDetail):
     points: int = 30
 
     def of(self, signals: Signals, split: Split) -> Found:
-        unseen = unseen_alike(signals, split, "forget")
-        if not len(unseen) or not len(split.forget):
+        sides = split.forget, unseen_alike(signals, split, "forget")
+        own, unseen = (np.sort(cross_entropy(*signals.at(ids))) for ids in sides)
+        if not len(unseen) or not len(own):
             return None
         rates = np.geomspace(max(1e-3, 1.0 / len(unseen)), 1.0, self.points)
-        return {"fpr": _rounded(rates), "tpr": _rounded(self.reached(signals, split, rates))}
-
-    def reached(self, signals: Signals, split: Split, rates: Floats) -> Floats:
-        """The share of D_f called member where at most a rate of unseen data is."""
-        unseen = np.sort(cross_entropy(*signals.at(unseen_alike(signals, split, "forget"))))
-        own = np.sort(cross_entropy(*signals.at(split.forget)))
         allowed = np.floor(rates * len(unseen) + 1e-9).astype(np.int64)
         # Below the loss of the first sample that is one too many, whatever its ties.
         limit = np.append(unseen, np.inf)[allowed]
-        return np.searchsorted(own, limit, side="left") / len(own)
+        reached = np.searchsorted(own, limit, side="left") / len(own)
+        return {"fpr": _rounded(rates), "tpr": _rounded(reached)}
 
 
 def detail_values(

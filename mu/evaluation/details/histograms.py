@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from mu.evaluation.details.detail import DIGITS, Found, OwnDetail
-from mu.evaluation.graph import edge_sides, is_links, sigmoid
+from mu.evaluation.graph import edge_sides, is_links, pair_logits, sigmoid
 from mu.evaluation.signals import Floats, Signals, Split
 
 
@@ -29,21 +29,18 @@ class ScoreHistograms(OwnDetail):
         if not is_links(signals):
             return None
         test, others = edge_sides(signals, split.test)
-        sides: Mapping[str, Floats] = {
-            "forget": signals.at(split.forget)[0][:, 0],
-            "retain": signals.at(split.retain)[0][:, 0],
-            "test": test,
-            "non-edges": others,
-        }
+        forget, retain = pair_logits(signals, split.forget), pair_logits(signals, split.retain)
+        sides = {"forget": forget, "retain": retain, "test": test, "non-edges": others}
         limits = np.linspace(0.0, 1.0, self.bins + 1)
-        found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
-        for name, values in sides.items():
-            found[name] = shares(sigmoid(values), limits)
-        return found
+        return binned_shares({name: sigmoid(values) for name, values in sides.items()}, limits)
 
 
-def shares(values: Floats, limits: Floats) -> list[float]:
-    """Share of the values in each bin between (bins + 1,) limits; zeros for no values."""
-    counts = np.histogram(values, limits)[0]
-    found: list[float] = np.round(counts / max(len(values), 1), DIGITS).tolist()
-    return found
+def binned_shares(values: Mapping[str, Floats], limits: Floats) -> dict[str, list[float]]:
+    """``edges``: (bins + 1,) limits of bins, and by name the share of values in each bin.
+
+    Zeros for no values.
+    """
+    found = {"edges": limits}
+    for name, some in values.items():
+        found[name] = np.histogram(some, limits)[0] / max(len(some), 1)
+    return {name: np.round(numbers, DIGITS).tolist() for name, numbers in found.items()}

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from mu.evaluation.attacks.features import cross_entropy
-from mu.evaluation.details.detail import DIGITS, Found, OwnDetail
-from mu.evaluation.details.histograms import shares
+from mu.evaluation.details.detail import Found, OwnDetail
+from mu.evaluation.details.histograms import binned_shares
 from mu.evaluation.signals import Signals, Split
 
 
@@ -29,11 +29,9 @@ class LossHistograms(OwnDetail):
     bins: int = 30
 
     def of(self, signals: Signals, split: Split) -> Found:
-        limits = np.linspace(self.low, self.high, self.bins + 1)
-        found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
+        found = {}
         for name in ("forget", "retain", "test"):
             losses = cross_entropy(*signals.at(split.part(name)))
             with np.errstate(divide="ignore"):
-                places = np.clip(np.log10(losses), self.low, self.high)
-            found[name] = shares(places, limits)
-        return found
+                found[name] = np.clip(np.log10(losses), self.low, self.high)
+        return binned_shares(found, np.linspace(self.low, self.high, self.bins + 1))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mu.evaluation.attacks.features import cross_entropy
-from mu.evaluation.details.detail import ALONE, DIGITS, Detail, Found
-from mu.evaluation.details.histograms import shares
+from mu.evaluation.details.detail import ALONE, Detail, Found
+from mu.evaluation.details.histograms import binned_shares
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Floats, Ids, Signals, Split
 
@@ -34,12 +34,11 @@ class MemorisationHistograms(Detail):
         others = [one for one in peers.oracles if not np.array_equal(one.logits, signals.logits)]
         if not others:
             return None
-        limits = np.linspace(-1.0, 1.0, self.bins + 1)
-        found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
+        found = {}
         for name, ids in (("forget", split.forget), ("test", split.test)):
             fresh = np.mean([likelihood(one, ids) for one in others], axis=0)
-            found[name] = shares(likelihood(signals, ids) - fresh, limits)
-        return found
+            found[name] = likelihood(signals, ids) - fresh
+        return binned_shares(found, np.linspace(-1.0, 1.0, self.bins + 1))
 
 
 def likelihood(signals: Signals, ids: Ids) -> Floats:
