@@ -19,12 +19,7 @@ LEGEND = (
     "oracle's value: beyond it is as bad as short of it. passes: over samples, relative to "
     "retraining. A gap is the value minus the oracle's."
 )
-STYLES = {
-    "failed": "bold red",
-    DIFFERS: "red",
-    LIKE: "green",
-    OPEN: "yellow",
-}
+STYLES = {"failed": "bold red", DIFFERS: "red", LIKE: "green", OPEN: "yellow"}
 LABEL_WIDTH = 21
 BETWEEN = 2
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from mu.errors import UsageError
 from mu.results.card import Card
+from mu.results.format import half_width
 from mu.results.rows import Row
 
 
@@ -63,8 +64,8 @@ class Tolerance:
         if asked is not None:
             return asked
         known = [] if margin is None else [margin]
-        if row and row.low is not None and row.high is not None:
-            known.append((row.high - row.low) / 2 * math.sqrt(factor))
+        if row and (half := half_width(row)) is not None:
+            known.append(half * math.sqrt(factor))
         return max(known, default=None)
 
 

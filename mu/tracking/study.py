@@ -18,12 +18,9 @@ MANY_CLASSES = 20  # more bars than that say nothing
 def headline(results: Results) -> dict[str, Any]:
     """Summary of the report run: the objective, and counts of cells."""
     failures = [card.failure(results.scores(card)) for card in results.cards]
-    found = {
-        "cells": len(failures),
-        "cells_failed": sum(map(bool, failures)),
-        "tune/objective": objective(results),
-    }
-    return {key: value for key, value in found.items() if value is not None}
+    found = {"cells": len(failures), "cells_failed": sum(map(bool, failures))}
+    gap = objective(results)
+    return found | ({} if gap is None else {"tune/objective": gap})
 
 
 def tradeoffs(results: Results) -> Iterator[tuple[str, tables.Lines]]:
@@ -47,7 +44,7 @@ def class_bars(results: Results) -> Iterator[tuple[str, tables.Lines]]:
     found: dict[str, dict[str, list[float]]] = {}
     for request, step, data, _, method, _, _, label, accuracy, _ in lines:
         if accuracy is not None:
-            key = f"{data}-{request}-{(step or 0) + 1}/{method}"
+            key = f"{data}-{request}-{step + 1}/{method}"
             found.setdefault(key, {}).setdefault(label, []).append(accuracy)
     for key, bars in found.items():
         if len(bars) <= MANY_CLASSES:
@@ -62,8 +59,8 @@ def value(section: Section, method: str, score: str, column: str) -> float | Non
 
 def figures(results: Results) -> dict[str, str]:
     """The pictures of the page as SVG, by kind and section."""
-    from mu.reporting.pictures.canvas import looks
     from mu.reporting.pictures.chosen import MAIN, MORE
+    from mu.reporting.pictures.look import looks
 
     style, found = looks(results), {}
     for section in shown(sections(results)):

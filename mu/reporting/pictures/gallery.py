@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from mu.reporting.details import Details, mapping, pair_title
+from mu.reporting.details import Details, pair_title
 from mu.reporting.section import Section
 from mu.results.card import Facts
 from mu.results.format import finite, printable, share
@@ -63,7 +63,7 @@ def gallery(section: Section) -> Gallery | None:
     details = Details(section)
     for pair in details.pairs:
         card = details.card(pair, ORIGINAL)
-        images = _images(mapping(card.gallery if card else None))
+        images = _images((card.gallery if card else None) or {})
         samples = {m: _samples(details.of(pair, m, "samples")) for m in details.methods}
         methods = [method for method, known in samples.items() if known]
         if images and methods:
