@@ -106,7 +106,8 @@ def context(results: Results) -> dict[str, Any]:
         "complete": complete,
         "failures": [(s, card) for s in parts for card in s.cards if card.error],
         "shared_notes": shared_notes(parts),
-        "tuning": searched(results),
+        "tuning": results.tuning,
+        "trials": tuning(results.tuning) if results.tuning else "",
         "overlaps": overlap_maps(results),
         "harder": harder(results),
         "settings": settings(parts),
@@ -115,13 +116,6 @@ def context(results: Results) -> dict[str, Any]:
         "mixed": mixed,
         "commands": list(dict.fromkeys(printable(c.command) for c in results.cards if c.command)),
     }
-
-
-def searched(results: Results) -> dict[str, Any] | None:
-    """Seeds and picture of the search for options, where the results hold its record."""
-    record = results.tuning
-    picture = tuning(record) if record else ""
-    return {"seeds": record["seeds"], "picture": picture} if record and picture else None
 
 
 def _tried(parts: Sequence[Section]) -> list[str]:

@@ -109,9 +109,8 @@ def _gap(section: Section, method: str, metric: str) -> str:
 
 
 def _cost(section: Section, method: str, metric: str) -> str:
-    row = section.row(method, metric)
     if metric.startswith("cost/passes"):
-        return share(row.mean if row else None)
+        return share(section.number(method, metric))
     return _value(section, method, metric)
 
 

@@ -7,7 +7,6 @@ from statistics import fmean
 from typing import Any
 
 from mu.reporting.layout import sections, shown
-from mu.reporting.section import Section
 from mu.results.judged import objective
 from mu.results.results import Results
 from mu.tracking import tables
@@ -31,9 +30,9 @@ def tradeoffs(results: Results) -> Iterator[tuple[str, tables.Lines]]:
         if pair := tradeoff_scores(section):
             lines = []
             for method in section.methods:
-                gaps = [value(section, method, score, "gap") for score in pair]
+                gaps = [section.number(method, score, "gap") for score in pair]
                 if None not in gaps:
-                    lines.append([method, *gaps, value(section, method, "cost/passes", "mean")])
+                    lines.append([method, *gaps, section.number(method, "cost/passes")])
             if lines:
                 yield section.key, lines
 
@@ -49,12 +48,6 @@ def class_bars(results: Results) -> Iterator[tuple[str, tables.Lines]]:
     for key, bars in found.items():
         if len(bars) <= MANY_CLASSES:
             yield key, [[label, fmean(values)] for label, values in bars.items()]
-
-
-def value(section: Section, method: str, score: str, column: str) -> float | None:
-    """One number of an aggregate row."""
-    row = section.row(method, score)
-    return getattr(row, column) if row else None
 
 
 def figures(results: Results) -> dict[str, str]:

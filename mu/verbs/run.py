@@ -4,7 +4,7 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from subprocess import run as run_process
@@ -43,12 +43,9 @@ def command(words: list[str]) -> int:
         store = Store(default_root())
         sender = sender_of(experiment)
         pool = make_pool(store, experiment.compute)
-        try:
-            with Display(errors, experiment.compute["progress"]) as display:
-                runner = Runner(store, pool, display, RequestLog(out / NAME))
-                cards = asyncio.run(run_cells(cells_of(experiment, runner)))
-        finally:
-            pool.close()
+        with closing(pool), Display(errors, experiment.compute["progress"]) as display:
+            runner = Runner(store, pool, display, RequestLog(out / NAME))
+            cards = asyncio.run(run_cells(cells_of(experiment, runner)))
     made_by = {"command": command, **commit()}
     cards = [replace(card, **made_by) for card in cards]
     results = with_tuning(collect(experiment, cards, command, store), out)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mu.reporting.details import Details, by_label, mean_by_label
 from mu.reporting.pictures.canvas import drawing, figure, svg
-from mu.reporting.pictures.look import BAND, GREY, INK, Looks, short
+from mu.reporting.pictures.look import BAND, GREY, INK, Look, Looks, short
 from mu.reporting.section import Section
 from mu.results.words import ORACLE, ORIGINAL
 
@@ -143,14 +143,8 @@ def _legend(axes: "Axes", section: Section, methods: Sequence[str], looks: Looks
     """A handle per method: the oracle is a line, the others are markers."""
     handles: list[object] = []
     for method in methods:
-        look, oracle = looks[method], method == ORACLE
-        handles += axes.plot(
-            [],
-            [],
-            color=INK if oracle else look.colour,
-            marker="" if oracle else look.marker,
-            linestyle="-" if oracle else "",
-            linewidth=1.6,
-            label=short(section.label(method)),
-        )
+        look = Look(INK, "") if method == ORACLE else looks[method]
+        style, name = "-" if method == ORACLE else "", short(section.label(method))
+        common: Any = {"color": look.colour, "linestyle": style, "linewidth": 1.6, "label": name}
+        handles += axes.plot([], [], marker=look.marker, **common)
     return handles

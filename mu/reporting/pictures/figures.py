@@ -161,8 +161,7 @@ def tradeoff(section: Section, looks: Looks) -> str:
         axes.plot([0], [0], "*", color="#000000", markersize=12, zorder=4)
         texts = [section.label(ORACLE)]
         for method, across, up in spots:
-            passes = section.row(method, "cost/passes")
-            cost = passes.mean if passes else None
+            cost = section.number(method, "cost/passes")
             _spot(axes, across, up, looks[method], 30 + 220 * min(cost or 0, 1))
             texts.append(short(method) + ("" if cost is None else f" ({share(cost)})"))
         axes.set_xlabel(f"forgetting: gap in {section.title(pair[0])}, 0 = oracle")

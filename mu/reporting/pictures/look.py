@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mu.reporting.layout import all_methods
+from mu.reporting.layout import methods_of
 from mu.results.format import printable
 from mu.results.results import Results
 from mu.results.words import ORACLE, ORIGINAL, RANDOM
@@ -33,7 +33,7 @@ def looks(results: Results) -> dict[str, Look]:
         RANDOM: Look("#aaaaaa", "x"),
         ORACLE: Look("#000000", "*"),
     }
-    others = [method for method in all_methods(results) if method not in fixed]
+    others = [method for method in methods_of(results.cards, results.rows) if method not in fixed]
     # The marker changes with the colour, so that neither print nor sight needs the colour alone.
     drawn = {
         method: Look(

@@ -137,9 +137,8 @@ def _targets(axes: "Axes", section: Section, part: str) -> None:
         if facts["public"] != f"{part}/accuracy":
             continue
         for method, style, colour in ((ORIGINAL, ":", GREY), (ORACLE, "--", INK)):
-            row = section.row(method, score)
-            if row is not None and row.mean is not None:
-                height = 1 - row.mean if facts["complement"] else row.mean
+            if (mean := section.number(method, score)) is not None:
+                height = 1 - mean if facts["complement"] else mean
                 label = short(section.label(method))
                 axes.axhline(height, color=colour, linestyle=style, linewidth=1.5, label=label)
         if section.row(ORACLE, score):
