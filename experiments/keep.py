@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mu.reporting.layout import sections, sequences
-from mu.reporting.pictures.canvas import looks
 from mu.reporting.pictures.figures import forest, sequence
+from mu.reporting.pictures.look import looks
 from mu.reporting.table import markdown_table
 from mu.results.card import Card
 from mu.results.results import Results, json_text, read_results, tabulated

@@ -1,7 +1,8 @@
 """What cards hold beside scores: vectors over classes and samples, read with nothing assumed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import TypeVar
 
 from mu.reporting.section import Section
 from mu.results.card import Card, Facts
@@ -9,6 +10,7 @@ from mu.results.format import finite, printable
 from mu.results.words import ORACLE, ORIGINAL, REFERENCES
 
 Forgotten = tuple[int, ...]
+Found = TypeVar("Found")
 
 
 class Details:
@@ -42,7 +44,16 @@ class Details:
     def of(self, pair: int, method: str, name: str) -> Facts:
         """One entry of a card's ``details``, empty where there is none."""
         card = self.card(pair, method)
-        return mapping(card.details.get(name)) if card else {}
+        return (card.details.get(name) if card else None) or {}
+
+    def by_method(self, read: Callable[[Card], Found]) -> dict[str, list[Found]]:
+        """What is read from the cards of each method, pair by pair, where there is anything."""
+        found: dict[str, list[Found]] = {}
+        for method in self.methods:
+            cards = [card for pair in self.pairs if (card := self.card(pair, method))]
+            if own := [one for card in cards if (one := read(card))]:
+                found[method] = own
+        return found
 
     def forgotten(self, pair: int) -> Forgotten:
         """Labels of the classes that one pair forgot entirely.
@@ -74,11 +85,6 @@ class Details:
     def class_names(self, labels: Sequence[int]) -> str:
         """Names of several classes in a row of words."""
         return ", ".join(map(self.class_name, labels))
-
-
-def mapping(value: object) -> Facts:
-    """The value where it is a mapping, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
 
 
 def by_label(entry: Facts, name: str) -> dict[int, float]:

@@ -6,7 +6,6 @@ from mu.results.format import printable
 from mu.results.results import Results
 from mu.results.words import ORACLE
 
-WORDS = {ORACLE: ("lower", "higher")}  # below and above the baseline; of all others nearer …
 CAPTION = (
     "Against the set of {base}, pair by pair: {level} of the oracle, and {gap} of each method, "
     "each minus what it is on {base}. Lower: the oracle knows this set better, so it is hard to "
@@ -20,29 +19,25 @@ def harder(results: Results) -> list[Table]:
 
 
 def _table(one: Contrast) -> Table:
-    words = [
-        ("lower", "higher") if name == ORACLE else ("nearer", "farther") for name in one.columns
-    ]
     rows = [
-        (printable(name), [difference(*cell) for cell in zip(found, words, strict=True)])
+        (printable(name), list(map(difference, found, map(_words, one.columns))))
         for name, found in one.rows
     ]
     caption = CAPTION.format(base=printable(one.base), level=one.level, gap=one.gap)
     return Table(caption, [printable(name) for name in one.columns], rows)
 
 
+def _words(name: str) -> tuple[str, str]:
+    return ("lower", "higher") if name == ORACLE else ("nearer", "farther")
+
+
 def harder_grids(results: Results) -> list[tuple[str, list[list[str]]]]:
     """The same as captions and rows of text, head first."""
-    return [
-        (
-            table.caption,
-            [
-                ["set", *table.titles],
-                *(
-                    [name, *(" ".join(filter(None, (c.main, c.sub, c.word))) for c in cells)]
-                    for name, cells in table.rows
-                ),
-            ],
-        )
-        for table in harder(results)
-    ]
+    found = []
+    for table in harder(results):
+        rows = [
+            [name, *(" ".join(filter(None, (c.main, c.sub, c.word))) for c in cells)]
+            for name, cells in table.rows
+        ]
+        found.append((table.caption, [["set", *table.titles], *rows]))
+    return found

@@ -105,8 +105,7 @@ def _latex_row(section: Section, method: str, scores: Sequence[str], columns: in
         row = rf"{name} & \multicolumn{{{columns}}}{{p{{.6\linewidth}}}}{{{said}}} \\"
         return row if closing else ""
     cells = [_latex_cell(section, method, score) for score in scores]
-    cost = section.row(method, "cost/passes")
-    last = [_tex(share(cost.mean if cost else None)), _tex(outcome.word)]
+    last = [_tex(share(section.number(method, "cost/passes"))), _tex(outcome.word)]
     return _tex_row([name, *cells, *(last if closing else ())], bold=method == ORACLE)
 
 

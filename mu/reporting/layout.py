@@ -19,12 +19,8 @@ def ordered(names: Iterable[str]) -> tuple[str, ...]:
     return (*(n for n in FIRST if n in found), *(n for n in found if n not in FIRST))
 
 
-def all_methods(results: Results) -> tuple[str, ...]:
-    """Every method of an experiment in the order of its tables."""
-    return _methods(results.cards, results.rows)
-
-
-def _methods(cards: Iterable[Card], rows: Iterable[Row]) -> tuple[str, ...]:
+def methods_of(cards: Iterable[Card], rows: Iterable[Row]) -> tuple[str, ...]:
+    """Every method of some records in the order of tables."""
     return ordered([*(card.method for card in cards), *(row.method for row in rows)])
 
 
@@ -49,7 +45,7 @@ def _section(results: Results, place: Place) -> Section:
     classes = next((names for card in cards if (names := known.get(card.data))), ())
     return Section(
         *place,
-        methods=_methods(cards, rows),
+        methods=methods_of(cards, rows),
         cards=cards,
         rows={(row.method, row.metric): row for row in rows},
         verdicts={one.method: one for one in results.verdicts if one.place == place},

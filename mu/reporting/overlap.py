@@ -15,25 +15,20 @@ def overlap_maps(results: Results) -> list[Heat]:
     found = []
     for entry in results.overlaps or ():
         names = [printable(name) for name in entry["names"]]
-        rows = [
-            (name, [shade(finite(v)) for v in line], f"{100 * chance[place]:.0f}")
-            for place, (name, line, chance) in enumerate(
-                zip(names, entry["values"], entry["chance"], strict=True)
-            )
-        ]
+        chance = [f"{100 * line[place]:.0f}" for place, line in enumerate(entry["chance"])]
+        shades = [[shade(finite(v)) for v in line] for line in entry["values"]]
+        rows = list(zip(names, shades, chance, strict=True))
         found.append(Heat(CAPTION, "set", names, rows, last="chance"))
     return found
 
 
 def overlap_tables(results: Results) -> list[list[list[str]]]:
     """The same as rows of text, head first."""
-    return [
-        [
-            [f"overlap of sets, {heat.corner}", *heat.columns, heat.last],
-            *(
-                [name, *(cell.text or "0" for cell in cells), last]
-                for name, cells, last in heat.rows
-            ),
+    found = []
+    for heat in overlap_maps(results):
+        head = [f"overlap of sets, {heat.corner}", *heat.columns, heat.last]
+        rows = [
+            [name, *(cell.text or "0" for cell in cells), last] for name, cells, last in heat.rows
         ]
-        for heat in overlap_maps(results)
-    ]
+        found.append([head, *rows])
+    return found

@@ -1,7 +1,6 @@
 """The results as one page that needs nothing else: verdicts first, then the evidence."""
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from mu.reporting.harder import harder
@@ -9,10 +8,10 @@ from mu.reporting.layout import sections, shared_notes
 from mu.reporting.layout import shown as abridged
 from mu.reporting.overlap import overlap_maps
 from mu.reporting.pictures import classes
-from mu.reporting.pictures.canvas import short
 from mu.reporting.pictures.chosen import CAPTIONS, KINDS, pictures
 from mu.reporting.pictures.gallery import gallery
 from mu.reporting.pictures.heat import destinations, matrices
+from mu.reporting.pictures.look import short
 from mu.reporting.pictures.tuning import tuning
 from mu.reporting.scores import nearer, tables
 from mu.reporting.section import Section
@@ -57,10 +56,10 @@ def html_page(results: Results) -> str:
     Returns:
         The text of ``report.html``; the same text for the same results.
     """
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=FunctionLoader(_template),
+        loader=PackageLoader("mu.reporting", ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -94,37 +93,29 @@ def breakable(name: str) -> "Markup":
     return Markup("_<wbr>" if len(name) > LONG else "_").join(name.split("_"))
 
 
-def _template(name: str) -> str:
-    return files("mu.reporting").joinpath(name).read_text(encoding="utf-8")
-
-
 def context(results: Results) -> dict[str, Any]:
     """What the template shows, already in words."""
     parts = sections(results)
     visible = abridged(parts)
     drawn, complete = pictures(results, parts, visible)
+    known, mixed = versions(results)
     return {
         "results": results,
         "parts": [_part(section, drawn, section in visible) for section in parts],
         "methods": _tried(parts),
         "complete": complete,
-        "failures": _failures(parts),
+        "failures": [(s, card) for s in parts for card in s.cards if card.error],
         "shared_notes": shared_notes(parts),
-        "tuning": searched(results),
+        "tuning": results.tuning,
+        "trials": tuning(results.tuning) if results.tuning else "",
         "overlaps": overlap_maps(results),
         "harder": harder(results),
         "settings": settings(parts),
         "options": options(parts),
-        "versions": versions(results),
+        "versions": known,
+        "mixed": mixed,
         "commands": list(dict.fromkeys(printable(c.command) for c in results.cards if c.command)),
     }
-
-
-def searched(results: Results) -> dict[str, Any] | None:
-    """Seeds and picture of the search for options, where the results hold its record."""
-    record = results.tuning
-    picture = tuning(record) if record else ""
-    return {"seeds": record["seeds"], "picture": picture} if record and picture else None
 
 
 def _tried(parts: Sequence[Section]) -> list[str]:
@@ -137,7 +128,6 @@ def _part(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str
     return {
         "section": section,
         "visible": visible,
-        "outcomes": {method: section.outcome(method) for method in section.methods},
         "tables": tables(section),
         "nearer": nearer(section),
         "pictures": own,
@@ -146,18 +136,3 @@ def _part(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str
         "matrices": matrices(section) if visible else [],
         "gallery": gallery(section) if visible else None,
     }
-
-
-def _failures(parts: Sequence[Section]) -> list[dict[str, Any]]:
-    """Failed cells: where, and the reason."""
-    return [
-        {
-            "where": section.name,
-            "method": printable(card.method),
-            "pair": card.pair,
-            "reason": card.failure(),
-        }
-        for section in parts
-        for card in section.cards
-        if card.error
-    ]

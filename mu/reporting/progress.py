@@ -1,7 +1,6 @@
 """What a run says while it goes: bars where there is a terminal, lines elsewhere."""
 
 import time
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -23,7 +22,7 @@ class Display(Watcher):
     def __init__(self, console: Console, show: bool = True) -> None:
         self.console, self.show = console, show
         self.bars = Progress(
-            TextColumn("{task.description}", table_column=None),
+            TextColumn("{task.description}"),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
@@ -41,21 +40,15 @@ class Display(Watcher):
             self.total = self.bars.add_task("steps", total=None, note="")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if self.total is not None:
             self.bars.stop()
 
     def started(self, job: Job) -> None:
         self.open += 1
         if self.total is not None:
-            self.tasks[job.key] = self.bars.add_task(
-                job.label[:40], total=None, note="", start=True, visible=False
-            )
+            task = self.bars.add_task(job.label[:40], total=None, note="", visible=False)
+            self.tasks[job.key] = task
         self._tick(job)
 
     def progressed(self, job: Job, done: int, total: int) -> None:

@@ -77,11 +77,9 @@ def _name(number: Number) -> str:
 def print_costs(numbers: Sequence[Number]) -> None:
     """Seconds then and now, summed over all rows: shown, not judged."""
     for score in dict.fromkeys(n.score for n in numbers if n.word == COST and n.pair is not None):
-        costs = [n for n in numbers if n.score == score and n.pair is not None]
-        both = [
-            (n.original, n.found) for n in costs if n.original is not None and n.found is not None
-        ]
-        then, now = sum(a for a, _ in both), sum(b for _, b in both)
+        costs = [(n.original, n.found) for n in numbers if n.score == score and n.pair is not None]
+        both = [(a, b) for a, b in costs if a is not None and b is not None]
+        then, now = map(sum, zip(*both, strict=True)) if both else (0, 0)
         if then or now:
             print(f"{score}: {then:.1f} then, {now:.1f} now (not judged)")
 

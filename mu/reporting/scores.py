@@ -7,13 +7,7 @@ from math import ceil
 from mu.reporting.section import Section
 from mu.results.comparisons import gains, word
 from mu.results.estimate import Estimate
-from mu.results.format import (
-    gap_interval,
-    interval,
-    number,
-    share,
-    shown_interval,
-)
+from mu.results.format import gap_interval, interval, number, share, shown_interval
 from mu.results.words import NULL, ORACLE
 
 ACROSS = 4  # columns of numbers, intervals and gaps that fit the page side by side

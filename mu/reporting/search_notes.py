@@ -72,7 +72,7 @@ def mean(found: Sequence[Facts], name: str) -> float | None:
 def verdict(found: Sequence[Facts]) -> str:
     """Whether the search has beaten one pass, in words."""
     paired = search_gain(found)
-    if paired.mean == 0 and paired.error in (0, 0.0):
+    if paired.mean == 0 and paired.error == 0:
         return "the search found nothing better than one pass and returned it"
     low, high = paired.interval()
     if paired.n < 2:

@@ -114,6 +114,11 @@ class Section:
         """The aggregate row of one method and score, None where there is none."""
         return self.rows.get((method, metric))
 
+    def number(self, method: str, metric: str, column: str = "mean") -> float | None:
+        """One number of an aggregate row, None where there is none."""
+        row = self.row(method, metric)
+        return getattr(row, column) if row else None
+
     def title(self, metric: str) -> str:
         """The column header of a score."""
         known = self.scores.get(metric, {}).get("title")
@@ -176,18 +181,6 @@ class Section:
         return tuple(m for m in self.methods if m not in REFERENCES and not self.error(m))
 
     @property
-    def untuned(self) -> tuple[str, ...]:
-        """Methods that ran with their default settings."""
-        marked = {card.method for card in self.cards if card.defaults}
-        return tuple(m for m in self._tried if m in marked)
-
-    @property
-    def tuned(self) -> tuple[str, ...]:
-        """Methods whose options a search on other forget sets has chosen."""
-        marked = {card.method for card in self.cards if card.tuned}
-        return tuple(m for m in self.methods if m in marked)
-
-    @property
     def notes(self) -> list[str]:
         """What a reader must know beside the numbers: part failures, warnings, tuning, sharing."""
         failed = Counter(
@@ -209,11 +202,13 @@ class Section:
             more = f" ({plural(len(texts), 'pair')}{other})" if len(texts) > 1 else ""
             notes.append(f"{printable(name)}: {texts[0]}{more}")
         notes += self.exactness + search_notes(self.cards)
-        if self.tuned:
-            names = ", ".join(map(printable, self.tuned))
-            notes.append(f"options tuned on other forget sets and seeds: {names}")
-        if self.untuned:
-            notes.append(f"{self._untuned_names()} ran with default settings, not tuned")
+        tuned = {card.method for card in self.cards if card.tuned}
+        if names := [printable(m) for m in self.methods if m in tuned]:
+            notes.append(f"options tuned on other forget sets and seeds: {', '.join(names)}")
+        defaults = {card.method for card in self.cards if card.defaults}
+        if names := [printable(m) for m in self._tried if m in defaults]:
+            who = "every method" if len(names) == len(self._tried) else ", ".join(names)
+            notes.append(f"{who} ran with default settings, not tuned")
         if self.other_recipe:
             notes.append(
                 f"{OTHER}: the original came from a file, the oracles were trained by "
@@ -235,11 +230,6 @@ class Section:
             if card.method in self._tried and card.exactness:
                 found.setdefault(card.method, Counter())[card.exactness] += 1
         return [f"{printable(name)}: {exactly(counts)}" for name, counts in found.items()]
-
-    def _untuned_names(self) -> str:
-        if self.untuned == self._tried:
-            return "every method"
-        return ", ".join(map(printable, self.untuned))
 
 
 def exactly(counts: Counter[str]) -> str:

@@ -3,20 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from mu.reporting.section import Section, fact, spread
 from mu.results.card import Card
 from mu.results.format import printable
 from mu.results.results import Results
-
-
-@dataclass(frozen=True)
-class Versions:
-    """Versions and devices of all cards, by name; ``mixed`` names those with several values."""
-
-    values: dict[str, str]
-    mixed: list[str]
 
 
 def settings(parts: Sequence[Section]) -> list[dict[str, str]]:
@@ -124,17 +115,15 @@ def _listed(values: Iterable[str | None]) -> str:
     return ", ".join(map(printable, sorted({value for value in values if value is not None})))
 
 
-def versions(results: Results) -> Versions:
-    """Versions and devices over all cards, with a count where cards differ."""
+def versions(results: Results) -> tuple[dict[str, str], list[str]]:
+    """Versions and devices over all cards, counted where they differ; names of what differs."""
     counts: dict[str, Counter[str]] = {}
     for card in results.cards:
         for name, value in {"device": card.device, **card.versions}.items():
             if value is not None:
                 counts.setdefault(printable(name), Counter())[printable(value)] += 1
-    values = {
-        name: next(iter(count))
-        if len(count) == 1
-        else ", ".join(f"{value} ({n} cells)" for value, n in sorted(count.items()))
-        for name, count in counts.items()
-    }
-    return Versions(values, [name for name, count in counts.items() if len(count) > 1])
+    mixed = [name for name, count in counts.items() if len(count) > 1]
+    values = {name: ", ".join(count) for name, count in counts.items()}
+    for name in mixed:
+        values[name] = ", ".join(f"{v} ({n} cells)" for v, n in sorted(counts[name].items()))
+    return values, mixed

@@ -9,13 +9,7 @@ from mu.reporting.harder import harder_grids
 from mu.reporting.layout import sections, shared_notes
 from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.section import OTHER, Section
-from mu.results.format import (
-    NOTHING,
-    gap_interval,
-    mean_interval,
-    printable,
-    share,
-)
+from mu.results.format import NOTHING, gap_interval, mean_interval, printable, share
 from mu.results.results import Results
 from mu.results.rows import COLUMNS
 from mu.results.words import ORACLE, REFERENCES
@@ -115,9 +109,8 @@ def _gap(section: Section, method: str, metric: str) -> str:
 
 
 def _cost(section: Section, method: str, metric: str) -> str:
-    row = section.row(method, metric)
     if metric.startswith("cost/passes"):
-        return share(row.mean if row else None)
+        return share(section.number(method, metric))
     return _value(section, method, metric)
 
 

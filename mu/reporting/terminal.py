@@ -19,12 +19,7 @@ LEGEND = (
     "oracle's value: beyond it is as bad as short of it. passes: over samples, relative to "
     "retraining. A gap is the value minus the oracle's."
 )
-STYLES = {
-    "failed": "bold red",
-    DIFFERS: "red",
-    LIKE: "green",
-    OPEN: "yellow",
-}
+STYLES = {"failed": "bold red", DIFFERS: "red", LIKE: "green", OPEN: "yellow"}
 LABEL_WIDTH = 21
 BETWEEN = 2
 
@@ -130,9 +125,9 @@ def _columns(section: Section, scores: Sequence[str], sign: str) -> list[list[st
     for score in scores:
         cells = [plus_minus(section.row(method, score), sign) for method in methods]
         columns.append([section.title(score), *cells])
-    passes = [section.row(method, "cost/passes") for method in methods]
-    if any(row and row.mean is not None for row in passes):
-        columns.append(["passes", *(share(row.mean if row else None) for row in passes)])
+    passes = [section.number(method, "cost/passes") for method in methods]
+    if any(one is not None for one in passes):
+        columns.append(["passes", *map(share, passes)])
     return columns
 
 

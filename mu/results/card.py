@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from mu.errors import UsageError
 from mu.results.format import finite, printable
 from mu.results.place import Place
 
@@ -106,7 +105,7 @@ class Card:
     recipe_config: Facts
     seeds: Seeds | None = None
     fingerprint: str | None = None
-    keys: Keys | None = None
+    keys: Keys = Keys()
     versions: Mapping[str, str]
     device: str | None
     learner: str | None
@@ -121,24 +120,15 @@ class Card:
         """The card that `plain` wrote, now or in an older version.
 
         Raises:
-            UsageError: It has a key that no card has, or lacks one that every card has.
+            TypeError: It has a key that no card has, or lacks one that every card has.
         """
-        given = dict(plain)
-        if unknown := [name for name in given if name not in NAMES]:
-            raise UsageError(f"a card has the unknown key {unknown[0]!r}")
-        if missing := [name for name in ALWAYS if name not in given]:
-            raise UsageError(f"a card lacks the key {missing[0]!r}")
-        for name, kind in (("keys", Keys), ("seeds", Seeds)):
-            if given.get(name) is not None:
-                given[name] = _nested(name, kind, given[name])
-        return cls(**given, absent=frozenset(NAMES) - given.keys() - {"gallery"})
+        nested = {name: kind(**plain[name]) for name, kind in NESTED.items() if name in plain}
+        return cls(**{**plain, **nested}, absent=frozenset(NAMES) - plain.keys() - {"gallery"})
 
     def plain(self) -> dict[str, Any]:
         """The card as it is written: what it lacked when it was read stays out."""
         found = {name: getattr(self, name) for name in NAMES if name not in self.absent}
-        for name in ("keys", "seeds"):
-            if found.get(name) is not None:
-                found[name] = asdict(found[name])
+        found |= {name: asdict(found[name]) for name in NESTED if found.get(name)}
         if self.gallery is None:
             found.pop("gallery", None)
         return found
@@ -159,12 +149,12 @@ class Card:
 
     def oracle_values(self, score: str) -> list[float]:
         """The oracles' values of a score that are finite numbers."""
-        return [v for one in self.oracle.get(score) or () if (v := finite(one)) is not None]
+        return [v for one in self.oracle.get(score, ()) if (v := finite(one)) is not None]
 
     @property
     def oracles(self) -> int:
         """How many oracles it was compared with."""
-        return max((len(values or ()) for values in self.oracle.values()), default=0)
+        return max((len(values) for values in self.oracle.values()), default=0)
 
     def failure(self, scores: Mapping[str, Facts] | None = None) -> str:
         """Why there is no result, in one line; empty where there is one.
@@ -183,14 +173,4 @@ class Card:
 
 
 NAMES = tuple(one.name for one in fields(Card) if one.name != "absent")
-_OLD = {"search", "tuned", "oracle_recipe", "details", "trajectory", "exactness", "seeds"}
-_OLD |= {"fingerprint", "keys", "gallery", "commit", "dirty"}
-ALWAYS = tuple(name for name in NAMES if name not in _OLD)
-
-
-def _nested(name: str, kind: type, plain: Mapping[str, Any]) -> Any:
-    try:
-        return kind(**plain)
-    except TypeError as error:
-        known = ", ".join(one.name for one in fields(kind))
-        raise UsageError(f"{name} of a card must have {known}: {error}") from None
+NESTED = {"keys": Keys, "seeds": Seeds}

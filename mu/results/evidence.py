@@ -32,14 +32,12 @@ class Evidence:
         value: Mean over pairs.
         oracle: Mean over the same pairs of the oracles' means; nan without oracles.
         gap: Paired difference from the oracles.
-        seeds: Distinct training seeds among the pairs used.
-        sets: Distinct forget sets among them.
+        sets: Distinct forget sets among the pairs used.
     """
 
     value: Estimate
     oracle: float
     gap: Estimate
-    seeds: int
     sets: int
 
     def caveat(self) -> str:
@@ -78,7 +76,6 @@ def _evidence(cards: Sequence[Card], name: str, shared: bool, is_oracle: bool) -
         value=estimate(values, seeds, sets),
         oracle=estimate(target, seeds, sets).mean,
         gap=Estimate() if is_oracle else gap_estimate(values, oracles, shared, seeds, sets),
-        seeds=len(set(seeds)),
         sets=len(set(sets)),
     )
 

@@ -91,15 +91,14 @@ def gap_estimate(
     if len(values) != len(oracle_values):
         raise ValueError(f"{len(values)} values, but oracles of {len(oracle_values)} pairs")
     gaps = []
-    for value, oracles in zip(values, oracle_values, strict=True):
-        finite = [oracle for oracle in oracles if math.isfinite(oracle)]
-        target = float(np.mean(finite)) if finite else NAN
+    known = [[x for x in oracles if math.isfinite(x)] for oracles in oracle_values]
+    for value, oracles in zip(values, known, strict=True):
+        target = float(np.mean(oracles)) if oracles else NAN
         rounding = abs(value - target) <= ROUNDING * max(1.0, abs(value))
         gaps.append(0.0 if rounding else value - target)
     found = estimate(gaps, seeds, sets)
     if not shared_oracles or found.n < 2:
         return found
-    known = [[x for x in oracles if math.isfinite(x)] for oracles in oracle_values]
     longest = np.array(max(known, key=len))
     if len(longest) < 2:  # the error of a single shared oracle is unknown, not 0
         return Estimate(found.mean, n=found.n)

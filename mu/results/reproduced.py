@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mu.results.card import Card
+from mu.results.judged import scores_of
 from mu.results.results import Results
 from mu.results.rows import Row
 from mu.results.tolerance import Tolerance
@@ -65,11 +66,6 @@ class Number:
         return asdict(self) | {"deviation": self.deviation}
 
 
-def is_cost(score: str) -> bool:
-    """Whether a score depends on the machine: shown, not judged."""
-    return score.startswith("cost/seconds")
-
-
 def compare(old: Results, new: Results, tolerance: Tolerance) -> list[Number]:
     """Every number of ``old`` beside its like in ``new``; values of cards, then means.
 
@@ -82,7 +78,7 @@ def compare(old: Results, new: Results, tolerance: Tolerance) -> list[Number]:
     """
     cards = {_cell(card): card for card in new.cards}
     rows = {(*_row(row), row.metric): row for row in old.rows}
-    margins = _margins(old)
+    scores = scores_of(old)
     numbers: list[Number] = []
     elsewhere: set[tuple[Any, ...]] = set()
     for card in old.cards:
@@ -92,20 +88,12 @@ def compare(old: Results, new: Results, tolerance: Tolerance) -> list[Number]:
         for number in _of_card(card, like):
             name = (*_row(card), number.score)
             bits = tolerance.expects_bits(card, like, number.score)
-            margin = margins[card.block].get(number.score)
+            margin = scores[card.block].get(number.score, {}).get("margin")
             allowed = 0.0 if bits else tolerance.of_pair(number.score, margin, rows.get(name))
             numbers.append(judged(number, allowed))
             if not bits and number.word != MISSING:
                 elsewhere.add(name)
     return numbers + list(_means(old, new, tolerance, elsewhere))
-
-
-def _margins(results: Results) -> dict[int, dict[str, float | None]]:
-    """Block → score → margin of equivalence."""
-    return {
-        card.block: {score: one.get("margin") for score, one in results.scores(card).items()}
-        for card in results.cards
-    }
 
 
 def _row(one: Card | Row) -> tuple[int, str, int, str]:
@@ -129,12 +117,12 @@ def _means(
     old: Results, new: Results, tolerance: Tolerance, wanted: set[tuple[Any, ...]]
 ) -> Iterator[Number]:
     found = {(*_row(row), row.metric): row.mean for row in new.rows}
-    margins = _margins(old)
+    scores = scores_of(old)
     for row in old.rows:
         name = (*_row(row), row.metric)
         if name in wanted and name in found:
             number = Number(*_row(row), None, row.metric, row.mean, found[name])
-            margin = margins[row.block].get(row.metric)
+            margin = scores[row.block].get(row.metric, {}).get("margin")
             yield judged(number, tolerance.of_mean(row.metric, margin, row))
 
 
@@ -146,21 +134,19 @@ def judged(number: Number, allowed: float | None) -> Number:
         >>> judged(one, 0.02).word, judged(one, 0.0).word, judged(one, None).word
         ('inside', 'outside', 'not judged')
     """
-    deviation = number.deviation
-    if is_cost(number.score):
+    then, now = number.original, number.found
+    if number.score.startswith("cost/seconds"):  # the machine's
         return replace(number, word=COST)
     if number.word == MISSING:
         return number
-    if number.original is None and number.found is None:
-        word = SAME
-    elif deviation is None or number.original is None or number.found is None:
-        word = OUTSIDE
-    elif math.isclose(number.original, number.found, rel_tol=RELATIVE, abs_tol=1e-12):
+    if then is None or now is None:
+        word = SAME if then is now else OUTSIDE
+    elif math.isclose(then, now, rel_tol=RELATIVE, abs_tol=1e-12):
         word = SAME
     elif allowed is None:
         word = OPEN
     else:
-        word = INSIDE if abs(deviation) <= allowed else OUTSIDE
+        word = INSIDE if abs(now - then) <= allowed else OUTSIDE
     return replace(number, allowed=allowed, word=word)
 
 

@@ -20,7 +20,6 @@ FIELDS: dict[str, type] = {
     "rows": list,
     "verdicts": list,
 }
-OPTIONAL = ("description", "command", "classes", "overlaps", "tuning")
 
 
 class ResultsError(UsageError, ValueError):
@@ -67,10 +66,8 @@ class Results:
         for name, wanted in FIELDS.items():
             if not isinstance(plain.get(name), wanted):
                 raise ResultsError(f"no {name} ({wanted.__name__} expected)")
-        for name in plain:
-            if name not in ("schema", *FIELDS, *OPTIONAL):
-                raise ResultsError(f"the unknown field {name!r}")
-        about = {name: plain[name] for name in ("experiment", "title", *OPTIONAL) if name in plain}
+        made = ("schema", "panel", "cards", "rows", "verdicts")
+        about = {name: value for name, value in plain.items() if name not in made}
         try:
             return cls(
                 panels=complete(plain["panel"]),
@@ -79,7 +76,7 @@ class Results:
                 verdicts=[Verdict(**one) for one in plain["verdicts"]],
                 **about,
             )
-        except (TypeError, UsageError) as error:
+        except TypeError as error:
             raise ResultsError(f"a record of another kind: {error}") from error
 
     def plain(self) -> dict[str, Any]:
@@ -134,6 +131,11 @@ def _strict(value: object) -> object:
     if hasattr(value, "tolist"):  # numpy, which need not be imported for that
         return _strict(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def folder_of(path: Path) -> Path:
+    """The folder that results lie in, which `read_results` takes as well as their file."""
+    return path if path.is_dir() else path.parent
 
 
 def read_results(path: Path) -> Results:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from mu.errors import UsageError
 from mu.results.card import Card
+from mu.results.format import half_width
 from mu.results.rows import Row
 
 
@@ -36,13 +37,16 @@ class Tolerance:
             return False
         return same_environment(old, new)
 
-    def of_mean(self, score: str, margin: float | None, row: Row | None) -> float | None:
+    def of_mean(
+        self, score: str, margin: float | None, row: Row | None, runs: int = 2
+    ) -> float | None:
         """Largest deviation of a mean; None where nothing says so.
 
         Args:
             score: Name of the score.
             margin: What its panel calls equivalent.
             row: The original's aggregate: `low`, `high` and `n`.
+            runs: How many times the variance of that mean the difference has.
 
         Example:
             >>> from types import SimpleNamespace
@@ -52,20 +56,17 @@ class Tolerance:
             >>> Tolerance().of_mean("ua", 0.02, row), Tolerance({"": 0.1}).of_mean("ua", 0.02, row)
             (0.02, 0.1)
         """
-        return self._of(score, margin, row, 2)
-
-    def of_pair(self, score: str, margin: float | None, row: Row | None) -> float | None:
-        """Largest deviation of the value of one pair; see `of_mean`."""
-        return self._of(score, margin, row, 2 * row.n if row else 2)
-
-    def _of(self, score: str, margin: float | None, row: Row | None, factor: float) -> float | None:
         asked = self.asked(score)
         if asked is not None:
             return asked
         known = [] if margin is None else [margin]
-        if row and row.low is not None and row.high is not None:
-            known.append((row.high - row.low) / 2 * math.sqrt(factor))
+        if row and (half := half_width(row)) is not None:
+            known.append(half * math.sqrt(runs))
         return max(known, default=None)
+
+    def of_pair(self, score: str, margin: float | None, row: Row | None) -> float | None:
+        """Largest deviation of the value of one pair; see `of_mean`."""
+        return self.of_mean(score, margin, row, 2 * row.n if row else 2)
 
 
 def same_environment(old: Card, new: Card) -> bool:

@@ -15,23 +15,22 @@ REFERENCE = {"forgetting": ORIGINAL, "utility": RANDOM}
 Table = Mapping[str, Mapping[str, Evidence]]
 
 
-def _power(table: Table, name: str, kind: str, better: str) -> bool | None:
-    """Whether the score tells its reference row from the oracles; None when that is unknown.
+def _judged(found: Evidence, name: str, table: Table, panel: Panel) -> tuple[Word, bool | None]:
+    """The verdict, and whether the score tells its reference row from the oracles, None if unknown.
 
     A reference nearer to the oracles than they are to each other is not told from them.
     """
-    reference = table.get(REFERENCE.get(kind, ""), {}).get(name)
-    if reference is None:
-        return None
-    return reference.gap.excludes_zero() and not _nearer(reference.gap, better)
+    facts = panel["scores"].get(name, {})
+    better = facts.get("better", "oracle")
+    reference = table.get(REFERENCE[kind_of(name, panel)], {}).get(name)
+    power = None
+    if reference is not None:
+        power = reference.gap.excludes_zero() and not _nearer(reference.gap, better)
+    return verdict(found.gap, power, facts.get("margin"), better), power
 
 
 def _nearer(gap: Estimate, better: str) -> bool:
     return {"lower": gap.mean < 0, "higher": gap.mean > 0}.get(better, False)
-
-
-def _verdict(found: Evidence, power: bool | None, facts: Mapping[str, Any]) -> Word:
-    return verdict(found.gap, power, facts.get("margin"), facts.get("better", "oracle"))
 
 
 def _within(gap: Estimate, margin: float, better: str) -> bool:
@@ -89,11 +88,9 @@ def aggregate(cards: Iterable[Card], panel: Panel) -> list[Row]:
 
 def _row(about: dict[str, Any], found: Evidence, table: Table, panel: Panel) -> Row:
     name = about["metric"]
-    kind, facts = kind_of(name, panel), panel["scores"].get(name, {})
     word: Word = ""
-    if kind in REFERENCE and about["method"] != ORACLE and found.value.n:
-        power = _power(table, name, kind, facts.get("better", "oracle"))
-        word = _verdict(found, power, facts)
+    if kind_of(name, panel) in REFERENCE and about["method"] != ORACLE and found.value.n:
+        word, _ = _judged(found, name, table, panel)
     low, high = map(finite, found.value.interval())
     gap_low, gap_high = map(finite, found.gap.interval())
     return Row(
@@ -110,11 +107,7 @@ def _row(about: dict[str, Any], found: Evidence, table: Table, panel: Panel) -> 
     )
 
 
-def _headline(
-    method: str,
-    table: Table,
-    panel: Panel,
-) -> dict[str, Word]:
+def _headline(method: str, table: Table, panel: Panel) -> dict[str, Word]:
     """The verdict on each headline score that applies, Holm-adjusted over them."""
     found = {
         name: table[method][name]
@@ -125,9 +118,7 @@ def _headline(
     adjusted = holm([one.gap.pvalue() for one in found.values()])
     words: dict[str, Word] = {}
     for (name, one), p in zip(found.items(), adjusted, strict=True):
-        facts = panel["scores"][name]
-        power = _power(table, name, kind_of(name, panel), facts.get("better", "oracle"))
-        word = _verdict(one, power, facts)
+        word, power = _judged(one, name, table, panel)
         if word == DIFFERS and not p < 1 - LEVEL:
             word = NO_POWER if power is False else OPEN
         words[name] = word
@@ -150,12 +141,7 @@ def _overall(words: Mapping[str, Word], panel: Panel) -> tuple[Word, list[str]]:
     return OPEN, [name for name in powered if words[name] == OPEN]
 
 
-def _notes(
-    method: str,
-    words: Mapping[str, Word],
-    table: Table,
-    panel: Panel,
-) -> list[str]:
+def _notes(method: str, words: Mapping[str, Word], table: Table, panel: Panel) -> list[str]:
     """What limits the verdict: the intervals' caveats, and reference rows that miss."""
     kinds = dict.fromkeys(kind_of(name, panel) for name in words)
     missing = [

@@ -17,7 +17,7 @@ IDENTITY = ("data", "model", "recipe", "evaluation", "request", "step", "forget_
 CONFIG = ("data", "model", "recipe", "evaluation", "request", "request_kind", "step", "steps",
           "method", "seed", "pair", "n_forget", "n_retain", "forget_digest", "fingerprint",
           "commit", "dirty", "versions", "device", "oracle_recipe", "defaults", "command",
-          "schema")  # fmt: skip
+          "schema", "method_config", "recipe_config")  # fmt: skip
 AXIS = "unlearn/step"
 SIGMA_FROM = 5  # oracles; fewer say too little about their own spread
 
@@ -32,31 +32,35 @@ def run_id(card: Card) -> str:
     return f"{prefix}-{blake2b(asked.encode(), digest_size=5).hexdigest()}"
 
 
-def group(card: Card) -> str:
-    """The scenario: data, model, request."""
-    return f"{card.data}-{card.model}-{card.request}"
+def facts(card: Card, scores: Scores, experiment: str, over: bool) -> dict[str, Any]:
+    """What the run is called, what it belongs to (data, model, request) and how it was made.
 
-
-def name(card: Card) -> str:
-    """Method and training seed, and the step of a sequence."""
+    Args:
+        card: The card.
+        scores: What its panel says of its scores.
+        experiment: Name of the experiment.
+        over: Whether the method goes beyond the oracle.
+    """
     step = f"/step{card.step + 1}" if card.steps > 1 else ""
-    return f"{card.method}/{card.seed}{step}"
-
-
-def job_type(card: Card) -> str:
-    """What the run did: original, oracle, evaluate (random weights) or unlearn."""
-    return JOB_TYPES.get(card.method, "unlearn")
+    return {
+        "id": run_id(card),
+        "name": f"{card.method}/{card.seed}{step}",
+        "group": f"{card.data}-{card.model}-{card.request}",
+        "job_type": JOB_TYPES.get(card.method, "unlearn"),
+        "tags": tags(card, scores, over),
+        "config": config(card, experiment),
+    }
 
 
 def tags(card: Card, scores: Scores, over: bool) -> list[str]:
     """Method, kind of request and start of the store key; then what deserves attention."""
-    facts = [card.method, card.request_kind, (card.learner or "")[:12]]
+    about = [card.method, card.request_kind, (card.learner or "")[:12]]
     marks = {
         "defaults": card.defaults and card.method not in REFERENCES,
         "over-forgetting": over,
         "failed": card.failure(scores),
     }
-    return [str(tag) for tag in (*facts, *(mark for mark, given in marks.items() if given)) if tag]
+    return [str(tag) for tag in (*about, *(mark for mark, given in marks.items() if given)) if tag]
 
 
 def config(card: Card, experiment: str) -> dict[str, Any]:
@@ -65,10 +69,8 @@ def config(card: Card, experiment: str) -> dict[str, Any]:
     return {
         "experiment": experiment,
         **{key: plain[key] for key in CONFIG if key in plain},
-        "method_config": card.method_config,
-        "recipe_config": card.recipe_config,
-        "seeds": plain.get("seeds") or {"train": seed, "unlearn": seed, "select": seed},
-        "keys": plain.get("keys") or {"learner": card.learner},
+        "seeds": plain.get("seeds", {"train": seed, "unlearn": seed, "select": seed}),
+        "keys": plain.get("keys", {"learner": card.learner}),
     }
 
 
@@ -80,13 +82,13 @@ def summary(card: Card, scores: Scores) -> dict[str, float]:
     """
     row: dict[str, float] = {}
     for score in card.values:
-        facts, own = scores[score], card.number(score)
-        key, listed = facts["public"], [_shown(v, facts) for v in card.oracle_values(score)]
+        said, own = scores[score], card.number(score)
+        key, listed = said["public"], [_shown(v, said) for v in card.oracle_values(score)]
         if listed:
             row[f"oracle/{key}"] = fmean(listed)
         if own is None:
             continue
-        row[key] = _shown(own, facts)
+        row[key] = _shown(own, said)
         if listed and card.method != ORACLE:
             row[f"gap/{key}"] = row[key] - fmean(listed)
             spread = stdev(listed) if len(listed) >= SIGMA_FROM else 0.0
@@ -95,9 +97,9 @@ def summary(card: Card, scores: Scores) -> dict[str, float]:
     return row | costs(card)
 
 
-def _shown(value: float, facts: Mapping[str, Any]) -> float:
+def _shown(value: float, said: Facts) -> float:
     """A value as dashboards show it: some panels count errors where dashboards count hits."""
-    return 1.0 - value if facts["complement"] else value
+    return 1.0 - value if said["complement"] else value
 
 
 def resolution(card: Card, key: str) -> float:
@@ -118,7 +120,7 @@ def costs(card: Card) -> dict[str, float]:
 def curve(card: Card) -> list[dict[str, float]]:
     """Points of the trajectory over `AXIS`: a place on it and every series with a number there."""
     (family, base), points = AXIS.split("/"), []
-    for place, at in enumerate(card.trajectory.get(base) or []):
+    for place, at in enumerate(card.trajectory.get(base, [])):
         others = {
             f"{family}/{key}": finite(listed[place])
             for key, listed in card.trajectory.items()

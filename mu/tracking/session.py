@@ -75,18 +75,18 @@ def is_first() -> bool:
 
 
 @contextmanager
-def session(wandb: Any, to: Mapping[str, Any], **facts: Any) -> Iterator[Any]:
+def session(wandb: Any, to: Mapping[str, Any], failed: bool, **facts: Any) -> Iterator[Any]:
     """One run, finished in any case; an earlier offline copy of it is replaced.
 
     Args:
         wandb: The module.
         to: What `checked` returns.
-        facts: ``id``, ``name``, ``group``, ``job_type``, ``tags``, ``config`` and ``failed``.
+        failed: Whether what it shows has failed.
+        facts: ``id``, ``name``, ``group``, ``job_type``, ``tags`` and ``config``.
 
     Raises:
         TrackError: W&B refuses the run or does not answer in time.
     """
-    failed = facts.pop("failed", False)
     to["directory"].mkdir(parents=True, exist_ok=True)
     with _superseded(to["directory"] / "wandb", f"offline-run-*-{facts['id']}"):
         try:

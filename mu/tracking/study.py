@@ -7,7 +7,6 @@ from statistics import fmean
 from typing import Any
 
 from mu.reporting.layout import sections, shown
-from mu.reporting.section import Section
 from mu.results.judged import objective
 from mu.results.results import Results
 from mu.tracking import tables
@@ -18,12 +17,9 @@ MANY_CLASSES = 20  # more bars than that say nothing
 def headline(results: Results) -> dict[str, Any]:
     """Summary of the report run: the objective, and counts of cells."""
     failures = [card.failure(results.scores(card)) for card in results.cards]
-    found = {
-        "cells": len(failures),
-        "cells_failed": sum(map(bool, failures)),
-        "tune/objective": objective(results),
-    }
-    return {key: value for key, value in found.items() if value is not None}
+    found = {"cells": len(failures), "cells_failed": sum(map(bool, failures))}
+    gap = objective(results)
+    return found | ({} if gap is None else {"tune/objective": gap})
 
 
 def tradeoffs(results: Results) -> Iterator[tuple[str, tables.Lines]]:
@@ -34,9 +30,9 @@ def tradeoffs(results: Results) -> Iterator[tuple[str, tables.Lines]]:
         if pair := tradeoff_scores(section):
             lines = []
             for method in section.methods:
-                gaps = [value(section, method, score, "gap") for score in pair]
+                gaps = [section.number(method, score, "gap") for score in pair]
                 if None not in gaps:
-                    lines.append([method, *gaps, value(section, method, "cost/passes", "mean")])
+                    lines.append([method, *gaps, section.number(method, "cost/passes")])
             if lines:
                 yield section.key, lines
 
@@ -47,23 +43,17 @@ def class_bars(results: Results) -> Iterator[tuple[str, tables.Lines]]:
     found: dict[str, dict[str, list[float]]] = {}
     for request, step, data, _, method, _, _, label, accuracy, _ in lines:
         if accuracy is not None:
-            key = f"{data}-{request}-{(step or 0) + 1}/{method}"
+            key = f"{data}-{request}-{step + 1}/{method}"
             found.setdefault(key, {}).setdefault(label, []).append(accuracy)
     for key, bars in found.items():
         if len(bars) <= MANY_CLASSES:
             yield key, [[label, fmean(values)] for label, values in bars.items()]
 
 
-def value(section: Section, method: str, score: str, column: str) -> float | None:
-    """One number of an aggregate row."""
-    row = section.row(method, score)
-    return getattr(row, column) if row else None
-
-
 def figures(results: Results) -> dict[str, str]:
     """The pictures of the page as SVG, by kind and section."""
-    from mu.reporting.pictures.canvas import looks
     from mu.reporting.pictures.chosen import MAIN, MORE
+    from mu.reporting.pictures.look import looks
 
     style, found = looks(results), {}
     for section in shown(sections(results)):

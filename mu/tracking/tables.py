@@ -77,9 +77,10 @@ def gallery(results: Results) -> Table:
     """
     lines: Lines = []
     for card in results.cards:
-        pictures, peers = card.gallery, siblings(results, card)
+        pictures, here = card.gallery, (card.place, card.pair)
         if not pictures:
             continue
+        peers = {one.method: one for one in results.cards if (one.place, one.pair) == here}
         names = class_names(results, card)
         for method in (m for m in peers if m not in REFERENCES and not peers[m].error):
             said = [predictions(peers.get(m), names) for m in (ORIGINAL, method, ORACLE)]
@@ -91,15 +92,6 @@ def gallery(results: Results) -> Table:
                 lines.append([*about, b64decode(png), named(names, label), *words])
     rows = [f"{one}{what}" for one in (ORIGINAL, "unlearned", ORACLE) for what in ("", " p")]
     return ["request", "step", "method", "id", "image", "label", *rows], lines
-
-
-def siblings(results: Results, card: Card) -> dict[str, Card]:
-    """Cards of the same block, request, step and pair, by method."""
-    return {
-        other.method: other
-        for other in results.cards
-        if (other.place, other.pair) == (card.place, card.pair)
-    }
 
 
 def predictions(card: Card | None, names: Sequence[str] | None) -> dict[Any, Any]:

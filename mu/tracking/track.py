@@ -16,28 +16,23 @@ from mu.results.words import ORACLE, ORIGINAL
 from mu.tracking import rows
 from mu.tracking.session import TrackError, checked, is_first, library, service, session
 
-__all__ = ["TrackError", "objective", "require", "send"]
 
-
-def require(options: Mapping[str, Any] | None = None) -> None:
+def require(options: Mapping[str, Any]) -> None:
     """Refuse, before anything is computed, what could only fail at the end.
 
     Args:
-        options: As those of `send`; not looked at when they are not given.
+        options: As those of `send`.
 
     Raises:
         UsageError: Wandb is not installed, or an option does not have such a value.
     """
     if find_spec("wandb") is None:
         raise TrackError("track=wandb needs wandb: pip install wandb, or leave track=none")
-    checked(options or {}, "", None)
+    checked(options, "", None)
 
 
 def send(
-    results: Results,
-    options: Mapping[str, Any],
-    folder: Path | None = None,
-    again: bool = False,
+    results: Results, options: Mapping[str, Any], folder: Path | None = None, again: bool = False
 ) -> list[str]:
     """Mirror the results of an experiment: a run per card and a report run.
 
@@ -100,14 +95,7 @@ def _send_card(
     """One run: configuration, curves, the flat row, and why there is none."""
     scores = results.scores(card)
     reason = card.failure(scores)
-    facts = {
-        "id": rows.run_id(card),
-        "name": rows.name(card),
-        "group": rows.group(card),
-        "job_type": rows.job_type(card),
-        "tags": rows.tags(card, scores, over),
-        "config": rows.config(card, results.experiment),
-    }
+    facts = rows.facts(card, scores, results.experiment, over)
     with session(wandb, to, failed=bool(reason), **facts) as run:
         if points := rows.curve(card):
             run.define_metric(rows.AXIS)
@@ -127,7 +115,7 @@ def model_keys(card: Card) -> list[str]:
     """Store keys of the models an original's or oracle's card stands for."""
     if card.error or card.method not in (ORIGINAL, ORACLE):
         return []
-    oracles = card.keys.oracles if card.keys and card.method == ORACLE else ()
+    oracles = card.keys.oracles if card.method == ORACLE else ()
     return list(oracles) or ([card.learner] if card.learner else [])
 
 

@@ -82,12 +82,3 @@ class Search:
     def best(self) -> Tried:
         """The trial with the smallest objective, the earliest of equal ones."""
         return min(self.tried, key=lambda one: one.objective)
-
-    @property
-    def curve(self) -> list[float]:
-        """Smallest objective up to each trial."""
-        found, least = [], float("inf")
-        for one in self.tried:
-            least = min(least, one.objective)
-            found.append(least)
-        return found

@@ -1,6 +1,5 @@
 """One round: a trial of every search, run as ordinary cells of the pipeline."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,12 +31,13 @@ async def run_round(experiment: Experiment, searches: Sequence[Search], runner: 
             pairs = range(len(block.seeds))
             cells += [Cell(runner, index, own, request, pair) for pair in pairs]
     cards = await run_cells(cells)
-    by_search: Mapping[tuple[str, ...], list[Card]] = defaultdict(list)
-    for card in cards:
-        kind = experiment.blocks[card.block].kinds[card.request]
-        by_search[card.method, kind, card.data, card.model].append(card)
     for search in open_:
-        own_cards = by_search[search.method, search.kind, search.data, search.model]
+        own_cards = [
+            card
+            for card in cards
+            if card.method == search.method
+            and serves(search, experiment.blocks[card.block], card.request)
+        ]
         failed = next((card for card in own_cards if card.error), None)
         if failed and failed.refused:
             search.refused = failed.error

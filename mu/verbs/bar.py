@@ -13,15 +13,14 @@ Advance = Callable[[float], None]
 
 
 @contextmanager
-def bar(label: str, total: float, console: Console | None = None) -> Iterator[Advance]:
+def bar(label: str, total: float) -> Iterator[Advance]:
     """Show how far something is; call what it yields with what was done since the last call.
 
     Args:
         label: What is going on.
         total: What the calls sum up to.
-        console: Where to show it; standard error by default, so that tables can be piped.
     """
-    console = console or Console(stderr=True)
+    console = Console(stderr=True)  # so that tables can be piped
     if console.is_terminal:
         columns = TextColumn("{task.description}"), BarColumn(bar_width=20), TimeRemainingColumn()
         with Progress(*columns, console=console, transient=True) as bars:

@@ -24,10 +24,8 @@ def experiment_of(words: list[str]) -> tuple[Experiment, Path]:
         raise UsageError(f"name an experiment, as in mu run quickstart; there are: {names}")
     others = [w for w in words if w.partition("=")[0] not in ("experiment", "out")]
     experiment = load_experiment(given["experiment"], others)
-    panels = [block.config["evaluation"] for block in experiment.blocks]
-    for place, panel in enumerate(panels):  # a wrong score must not come out after the training
-        if panel not in panels[:place]:
-            describe_panel(panel)
+    for block in experiment.blocks:  # a wrong score must not come out after the training
+        describe_panel(block.config["evaluation"])
     return experiment, Path(given.get("out") or Path("results") / experiment.name)
 
 

@@ -38,7 +38,7 @@ def overlaps(blocks: Sequence[Block], store: Store, cards: Sequence[Card]) -> li
         sets: dict[tuple[str, int], frozenset[int]] = {}
         share: dict[str, float] = {}
         for card in own:
-            key = card.keys.selection if card.keys else None
+            key = card.keys.selection
             if card.method != ORIGINAL or not key or not card.n_forget:
                 continue
             selection = store.load("select", key)

@@ -28,9 +28,9 @@ def needed(store: Store, folder: Path) -> set[str]:
     """
     results = read_results(folder)
     cards = [card for card in results.cards if not card.error]
-    plain = [[asdict(card.keys) if card.keys else None, card.learner] for card in cards]
-    planned, found = planned_keys(store, results), set(_keys(plain))
-    silent = {card.learner for card in cards if card.learner and not card.keys}
+    planned = planned_keys(store, results)
+    found = set(_keys([[asdict(card.keys), card.learner] for card in cards]))
+    silent = {card.learner for card in cards if card.learner and not card.keys.learner}
     if silent - planned:
         raise UsageError(
             f"the cards of {folder} name neither their oracles nor their signals, and "
@@ -45,7 +45,7 @@ def _keys(value: object) -> Iterator[str]:
         yield value
     elif isinstance(value, dict):
         yield from _keys(list(value.values()))
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for one in value:
             yield from _keys(one)
 
@@ -57,7 +57,7 @@ def words_of_command(results: Results) -> list[str]:
         UsageError: They do not say how they were made.
     """
     try:
-        words = shlex.split(str(results.command or ""))
+        words = shlex.split(results.command)
     except ValueError:
         words = []
     if words[:2] != ["mu", "run"]:
@@ -89,7 +89,7 @@ def closure(keys: Iterable[str], known: Sequence[Entry]) -> set[str]:
 
     Follows the ``inputs`` that manifests note; artifacts without are left out.
     """
-    inputs = {entry.key: set(_keys(_plain(entry.manifest.get("inputs")))) for entry in known}
+    inputs = {entry.key: set(_keys(entry.manifest.get("inputs"))) for entry in known}
     derived = {entry.key for entry in known if entry.step not in MADE and inputs[entry.key]}
     found: set[str] = set()
     new = set(keys)
@@ -99,10 +99,3 @@ def closure(keys: Iterable[str], known: Sequence[Entry]) -> set[str]:
         new |= {key for key in derived if inputs[key] <= found}
         new -= found
     return found
-
-
-def _plain(value: object) -> object:
-    """Tuples (references) as lists."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

@@ -16,7 +16,7 @@ def command(words: list[str]) -> int:
     """
     from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, write_report
-    from mu.results.results import read_results, tabulated
+    from mu.results.results import folder_of, read_results, tabulated
 
     parser = Parser(
         prog="mu report",
@@ -25,10 +25,11 @@ def command(words: list[str]) -> int:
         epilog="example: mu report results/quickstart",
     )
     parser.add_argument("folder", nargs="?", default="", metavar="DIR", help="results of a run")
-    folder = parser.parse_args(words).folder
-    if not folder:
+    given = parser.parse_args(words).folder
+    if not given:
         raise UsageError("name the folder of a run: mu report DIR")
-    results = with_tuning(tabulated(read_results(Path(folder))), Path(folder))
-    write_report(results, Path(folder))
+    results, folder = tabulated(read_results(Path(given))), folder_of(Path(given))
+    results = with_tuning(results, folder)
+    write_report(results, folder)
     print_report(results, Console())
     return 0

@@ -23,7 +23,7 @@ def command(words: list[str]) -> int:
         UsageError: A word is wrong, DIR holds no results, or they do not say how they were made.
     """
     from mu.reporting.reproduction import print_comparison, write_comparison
-    from mu.results.results import read_results, tabulated
+    from mu.results.results import folder_of, read_results, tabulated
 
     parser = Parser(
         prog="mu reproduce",
@@ -46,7 +46,7 @@ def command(words: list[str]) -> int:
     parser.add_argument("words", nargs="*", metavar="compute.KEY=VALUE", help="where it runs")
     options = parser.parse_intermixed_args(words)
     old = tabulated(read_results(options.folder))
-    folder = options.folder if options.folder.is_dir() else options.folder.parent
+    folder = folder_of(options.folder)
     tolerance = Tolerance(read_tolerances(options.tolerance), bits=not options.elsewhere)
     check_scores(tolerance, old)
     if options.against is not None:

@@ -4,7 +4,7 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from subprocess import run as run_process
@@ -43,12 +43,9 @@ def command(words: list[str]) -> int:
         store = Store(default_root())
         sender = sender_of(experiment)
         pool = make_pool(store, experiment.compute)
-        try:
-            with Display(errors, experiment.compute["progress"]) as display:
-                runner = Runner(store, pool, display, RequestLog(out / NAME))
-                cards = asyncio.run(run_cells(cells_of(experiment, runner)))
-        finally:
-            pool.close()
+        with closing(pool), Display(errors, experiment.compute["progress"]) as display:
+            runner = Runner(store, pool, display, RequestLog(out / NAME))
+            cards = asyncio.run(run_cells(cells_of(experiment, runner)))
     made_by = {"command": command, **commit()}
     cards = [replace(card, **made_by) for card in cards]
     results = with_tuning(collect(experiment, cards, command, store), out)
@@ -98,8 +95,7 @@ def sender_of(experiment: Experiment) -> Callable[..., list[str]] | None:
     from mu.tracking.track import require, send
 
     require(experiment.track)
-    mirror: Callable[..., list[str]] = send
-    return mirror
+    return send
 
 
 def commit() -> dict[str, Any]:
@@ -123,7 +119,7 @@ def commit() -> dict[str, Any]:
 
 def classes_of(store: Store, cards: Sequence[Card]) -> dict[str, list[str] | None]:
     """Names of the classes of each data set, where it has names."""
-    described = {card.data: card.keys.data for card in cards if card.keys and card.keys.data}
+    described = {card.data: card.keys.data for card in cards if card.keys.data}
     return {
         name: store.facts("describe", key).get("class_names") for name, key in described.items()
     }
@@ -133,7 +129,7 @@ def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None
     """One text file of ids for each selection, to be requested again or handed to others."""
     several = len({card.block for card in cards}) > 1
     for card in cards:
-        key = card.keys.selection if card.keys else None
+        key = card.keys.selection
         if card.method != ORIGINAL or key is None:
             continue
         block = f"{card.block}_" if several else ""

@@ -16,7 +16,6 @@ from mu.verbs.bar import bar
 from mu.verbs.parser import Parser
 from mu.verbs.reachable import needed
 
-VERBS = ("ls", "gc", "verify", "export", "import")
 UNITS = ("B", "kB", "MB", "GB", "TB")
 SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -30,7 +29,7 @@ def command(words: list[str]) -> int:
     options = _parser().parse_args(words)
     verbs = {"ls": ls, "gc": gc, "verify": verify, "export": export, "import": import_}
     if options.verb not in verbs:
-        raise unknown("verb of mu store", options.verb or "", VERBS)
+        raise unknown("verb of mu store", options.verb or "", verbs)
     if options.verb != "import" and not default_root().is_dir():
         raise UsageError(f"there is no store at {default_root()}; set MU_STORE to where it is")
     try:

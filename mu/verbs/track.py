@@ -11,7 +11,7 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: No folder named, it holds no results, or an option is wrong.
     """
-    from mu.results.results import read_results, tabulated
+    from mu.results.results import folder_of, read_results, tabulated
     from mu.tracking.session import checked
     from mu.tracking.track import send
     from mu.verbs.parser import Parser
@@ -28,10 +28,10 @@ def command(words: list[str]) -> int:
     given = vars(parser.parse_args(words))
     if not given["folder"]:
         raise UsageError("name the folder of a run: mu track DIR --resend")
-    folder, again = Path(given.pop("folder")), given.pop("resend")
-    results = tabulated(read_results(folder))
+    path, again = Path(given.pop("folder")), given.pop("resend")
+    results, folder = tabulated(read_results(path)), folder_of(path)
     to = checked(given, results.experiment, folder)
-    sent = send(results, given, folder if folder.is_dir() else folder.parent, again)
+    sent = send(results, given, folder, again)
     print(f"{len(sent)} runs sent to project {to['project']} ({to['mode']})")
     if to["mode"] == "offline":
         print(f"upload: wandb sync {to['directory'] / 'wandb'}/offline-run-*")

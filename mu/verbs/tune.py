@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +106,8 @@ def run(experiment: Experiment, searches: Sequence[Search], trials: int) -> None
                 text += f" in {minutes:.1f} minutes; about {left * minutes:.0f} more"
             errors.print(text, highlight=False)
 
-    try:
-        with Display(errors, experiment.compute["progress"]) as display:
-            asyncio.run(rounds(display))
-    finally:
-        pool.close()
+    with closing(pool), Display(errors, experiment.compute["progress"]) as display:
+        asyncio.run(rounds(display))
 
 
 def show_best(searches: Sequence[Search]) -> None:

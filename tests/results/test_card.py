@@ -6,7 +6,6 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 import records
 
-from mu.errors import UsageError
 from mu.results.card import Card, Keys
 from mu.results.place import Place
 
@@ -16,7 +15,7 @@ SCORES = {"ua": {"title": "UA", "headline": True}, "kl": {"title": "KL", "headli
 def test_a_card_of_an_older_version_is_written_without_what_it_lacked():
     old = records.CARD | {"values": {"ua": 0.5}}
     read = Card.read(old)
-    assert (read.tuned, read.oracle_recipe, read.keys, read.details) == (False, "same", None, {})
+    assert (read.tuned, read.oracle_recipe, read.keys, read.details) == (False, "same", Keys(), {})
     assert read.plain() == old and list(read.plain()) == list(old)
     new = old | {"tuned": True, "keys": {"learner": "k", "oracles": ["a"]}}
     assert Card.read(new).keys == Keys(learner="k", oracles=["a"])
@@ -32,19 +31,19 @@ def test_pictures_are_written_where_there_are_some():
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ({"set_shared": True}, "unknown key 'set_shared'"),
-        ({"absent": []}, "unknown key 'absent'"),
-        ({"keys": {"lerner": "k"}}, "keys of a card must have learner, data, original"),
-        ({"seeds": {"train": 0}}, "seeds of a card must have train, select"),
+        ({"set_shared": True}, "set_shared"),
+        ({"absent": []}, "absent"),
+        ({"keys": {"lerner": "k"}}, "lerner"),
+        ({"seeds": {"train": 0}}, "select"),
     ],
 )
 def test_what_no_card_has_is_refused_by_name(given, named):
-    with pytest.raises(UsageError, match=named):
+    with pytest.raises(TypeError, match=named):
         Card.read(records.CARD | given)
 
 
 def test_what_every_card_has_is_asked_for():
-    with pytest.raises(UsageError, match="lacks the key 'method'"):
+    with pytest.raises(TypeError, match="'method'"):
         Card.read({name: value for name, value in records.CARD.items() if name != "method"})
 
 
@@ -57,7 +56,7 @@ def test_a_field_that_nobody_declared_cannot_be_set():
 
 def test_numbers_are_finite_or_none():
     values = {"ua": math.nan, "kl": math.inf, "ta": 1, "word": "x"}
-    one = records.card(values=values, oracle={"ua": [0.5, None, math.nan], "ta": None})
+    one = records.card(values=values, oracle={"ua": [0.5, None, math.nan]})
     assert [one.number(name) for name in (*values, "gone")] == [None, None, 1.0, None, None]
     assert (one.oracle_values("ua"), one.oracle_values("ta")) == ([0.5], [])
     assert one.oracles == 3

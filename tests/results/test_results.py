@@ -22,8 +22,8 @@ def saved(folder, **given):
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ({"tolerance": {}}, "the unknown field 'tolerance'"),
-        ({"cards": [records.CARD | {"training": {}}]}, "unknown key 'training'"),
+        ({"tolerance": {}}, "unexpected keyword argument 'tolerance'"),
+        ({"cards": [records.CARD | {"training": {}}]}, "unexpected keyword argument 'training'"),
         ({"rows": [{"request": "class"}]}, "record of another kind"),
         ({"verdicts": [{"ghost": 1}]}, "ghost"),
     ],

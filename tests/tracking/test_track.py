@@ -405,7 +405,7 @@ def test_without_wandb_one_line_says_so(results, tmp_path, monkeypatch):
         send(results, {}, tmp_path)
     monkeypatch.setattr("mu.tracking.track.find_spec", lambda name: None)
     with pytest.raises(TrackError, match="track=none"):
-        require()
+        require({})
 
 
 def test_without_an_account_online_is_refused_in_one_line(results, tmp_path, monkeypatch):

@@ -29,8 +29,7 @@ def test_the_same_outcomes_give_the_same_trials_however_many_follow():
 def test_it_comes_nearer_to_the_optimum_than_its_start():
     found = run(search(), 30)
     assert abs(found.best.options["x"] - 1) < 1
-    assert found.curve == sorted(found.curve, reverse=True)
-    assert found.curve[-1] == found.best.objective < found.tried[0].objective
+    assert found.best.objective < found.tried[0].objective
 
 
 def test_of_equal_trials_the_first_is_the_best():

@@ -1,72 +1,27 @@
-"""What every figure shares: a look per method, and SVG that is the same bits each time."""
+"""What every figure shares: settings, panels, labels, and SVG that is the same bits each time."""
 
 import io
 import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from html import escape
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from mu.reporting.layout import all_methods
+from mu.reporting.pictures.look import GREY, INK
 from mu.results.format import printable
-from mu.results.results import Results
-from mu.results.words import ORACLE, ORIGINAL, RANDOM
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import XAxis, YAxis
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette for all kinds of colour vision, without the yellow that white swallows.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-INK, GREY, BAND = "#222222", "#8a8a8a", "#e4e4e4"
 Span = tuple[float, float | None, float | None]  # a value and the ends of its interval
 Box = tuple[float, float, float, float]  # left, low, right, high
-NAME_LENGTH = 22
 DISTANCES = (10, 18, 30, 44, 60, 80)  # pixels from a point to its text, tried in this order
 FONT = "'DejaVu Sans'"
 FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"
-
-
-@dataclass(frozen=True)
-class Look:
-    """Colour and marker of one method, the same in every figure of a report."""
-
-    colour: str
-    marker: str
-
-
-def looks(results: Results) -> dict[str, Look]:
-    """A look for every method of an experiment; references are grey and black."""
-    fixed = {
-        ORIGINAL: Look("#666666", "d"),
-        RANDOM: Look("#aaaaaa", "x"),
-        ORACLE: Look("#000000", "*"),
-    }
-    others = [method for method in all_methods(results) if method not in fixed]
-    # The marker changes with the colour, so that neither print nor sight needs the colour alone.
-    drawn = {
-        method: Look(
-            COLOURS[place % len(COLOURS)],
-            MARKERS[(place % len(COLOURS) + place // len(COLOURS)) % len(MARKERS)],
-        )
-        for place, method in enumerate(others)
-    }
-    return fixed | drawn
-
-
-def short(method: str) -> str:
-    """A method's name where a long one would leave no room for the picture.
-
-    >>> short("ssd"), short("a_method_with_a_very_long_name")
-    ('ssd', 'a_method_with_a_very_…')
-    """
-    name = printable(method)
-    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
 
 
 @contextmanager
@@ -98,6 +53,17 @@ def figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def panels(
+    drawn: "Figure", count: int, across: int, sharex: bool = False, sharey: bool = False
+) -> "list[Axes]":
+    """Axes for so many panels, row by row; what is left over in the last row stays empty."""
+    down = math.ceil(count / across)
+    grid = drawn.subplots(down, across, squeeze=False, sharex=sharex, sharey=sharey).ravel()
+    for axes in grid[count:]:
+        axes.set_axis_off()
+    return list(grid[:count])
 
 
 def decade(value: float) -> str:

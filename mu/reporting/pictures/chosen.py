@@ -1,18 +1,18 @@
 """Which figures a page has, in which order they are drawn, and what is written below them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from mu.reporting.layout import sequences
 from mu.reporting.pictures import classes, figures, layers, roc, spread, trajectory
 from mu.reporting.pictures import graphs as graph_pictures
 from mu.reporting.pictures import search as search_picture
-from mu.reporting.pictures.canvas import Look, looks
+from mu.reporting.pictures.look import Looks, looks
 from mu.reporting.section import Section
 from mu.results.results import Results
 
 # Characters of SVG after which no further section is drawn; text and tables need the rest.
 FIGURE_BUDGET = 1_800_000
-Draw = Callable[[Section, Mapping[str, Look]], str]
+Draw = Callable[[Section, Looks], str]
 MAIN: dict[str, Draw] = {
     "forest": figures.forest,
     "utility": figures.utility,

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mu.reporting.details import Details, by_label, mean_by_label
-from mu.reporting.pictures.canvas import BAND, GREY, INK, Look, drawing, figure, short, svg
+from mu.reporting.pictures.canvas import drawing, figure, svg
+from mu.reporting.pictures.look import BAND, GREY, INK, Look, Looks, short
 from mu.reporting.section import Section
 from mu.results.words import ORACLE, ORIGINAL
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 9.6, 3.4
 MANY, SHOWN = 20, 10  # of more classes than MANY the SHOWN farthest from the oracle are drawn
 EACH = "of each pair"
-Looks = Mapping[str, Look]
 
 
 @dataclass(frozen=True)
@@ -126,18 +126,13 @@ def _panel(axes: "Axes", group: Sequence[Column], methods: Sequence[str], looks:
                 colour = looks[method].colour
                 axes.vlines(x, oracle, value, color=colour, linewidth=1.1, zorder=1)
             axes.plot([x], [value], looks[method].marker, color=looks[method].colour, markersize=5)
-    forgotten = group[0].forgotten
-    if forgotten:
+    if group[0].forgotten:
         axes.set_facecolor(BAND)
     for edge in range(1, len(group)):
         axes.axvline(edge - 0.5, color=GREY, linewidth=0.4, alpha=0.5, zorder=0)
-    slanted = len(group) * max(len(column.title) for column in group) > 70
-    names = [short(column.title) for column in group]
-    axes.set_xticks(range(len(group)), names, rotation=35 if slanted else 0)
-    if slanted:
-        for text in axes.get_xticklabels():
-            text.set_horizontalalignment("right")
-            text.set_rotation_mode("anchor")
+    many = len(group) * max(len(column.title) for column in group) > 70
+    slanted: Any = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if many else {}
+    axes.set_xticks(range(len(group)), [short(column.title) for column in group], **slanted)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.55, len(group) - 0.45)
     axes.margins(y=0.08)
@@ -148,14 +143,8 @@ def _legend(axes: "Axes", section: Section, methods: Sequence[str], looks: Looks
     """A handle per method: the oracle is a line, the others are markers."""
     handles: list[object] = []
     for method in methods:
-        look, oracle = looks[method], method == ORACLE
-        handles += axes.plot(
-            [],
-            [],
-            color=INK if oracle else look.colour,
-            marker="" if oracle else look.marker,
-            linestyle="-" if oracle else "",
-            linewidth=1.6,
-            label=short(section.label(method)),
-        )
+        look = Look(INK, "") if method == ORACLE else looks[method]
+        style, name = "-" if method == ORACLE else "", short(section.label(method))
+        common: Any = {"color": look.colour, "linestyle": style, "linewidth": 1.6, "label": name}
+        handles += axes.plot([], [], marker=look.marker, **common)
     return handles

@@ -1,22 +1,12 @@
 """Pictures of the results as inline SVG: gaps, utility, trade-off and sequences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
-from mu.reporting.pictures.canvas import (
-    BAND,
-    GREY,
-    INK,
-    Look,
-    Span,
-    drawing,
-    figure,
-    place_labels,
-    short,
-    svg,
-)
+from mu.reporting.pictures.canvas import Span, drawing, figure, panels, place_labels, svg
+from mu.reporting.pictures.look import BAND, GREY, INK, Look, Looks, short
 from mu.reporting.section import Section
 from mu.results.card import Facts
 from mu.results.format import Limits, finite, number, printable, share, shown_interval
@@ -26,7 +16,6 @@ from mu.results.words import ORACLE, RANDOM
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Looks = Mapping[str, Look]
 WIDTH, HALF = 9.6, 5.4
 ROOM = 0.03  # share of an axis beyond the end of its score
 FAR = 30.0  # times as far as the others, and as a proportion can be: no axis holds both
@@ -45,10 +34,8 @@ def forest(section: Section, looks: Looks) -> str:
     down = ceil(len(metrics) / across)
     with drawing():
         drawn = figure(WIDTH, down * (0.8 + 0.3 * len(methods)))
-        grid = drawn.subplots(down, across, squeeze=False, sharey=True).ravel()
-        for axes in grid[len(metrics) :]:
-            axes.set_axis_off()
-        for axes, metric in zip(grid, metrics, strict=False):
+        grid = panels(drawn, len(metrics), across, sharey=True)
+        for axes, metric in zip(grid, metrics, strict=True):
             if margin := finite(section.scores.get(metric, {}).get("margin")):
                 axes.axvspan(-margin, margin, color=BAND, zorder=0)
             axes.axvline(0, color=INK, linewidth=1, zorder=1)
@@ -66,9 +53,7 @@ def utility(section: Section, looks: Looks) -> str:
         return ""
     with drawing():
         drawn = figure(HALF, max(2.4, len(metrics) * (0.75 + 0.27 * len(methods))))
-        for axes, metric in zip(
-            drawn.subplots(len(metrics), 1, squeeze=False).ravel(), metrics, strict=True
-        ):
+        for axes, metric in zip(panels(drawn, len(metrics), 1), metrics, strict=True):
             if oracle := _value(section, ORACLE, metric):
                 middle, low, high = oracle
                 axes.axvline(middle, color=INK, linewidth=1, zorder=1)
@@ -176,8 +161,7 @@ def tradeoff(section: Section, looks: Looks) -> str:
         axes.plot([0], [0], "*", color="#000000", markersize=12, zorder=4)
         texts = [section.label(ORACLE)]
         for method, across, up in spots:
-            passes = section.row(method, "cost/passes")
-            cost = passes.mean if passes else None
+            cost = section.number(method, "cost/passes")
             _spot(axes, across, up, looks[method], 30 + 220 * min(cost or 0, 1))
             texts.append(short(method) + ("" if cost is None else f" ({share(cost)})"))
         axes.set_xlabel(f"forgetting: gap in {section.title(pair[0])}, 0 = oracle")
@@ -229,7 +213,7 @@ def sequence(parts: Sequence[Section], looks: Looks) -> str:
 
     with drawing():
         drawn = figure(WIDTH, max(3.4, 0.8 + 0.21 * len(parts[-1].methods)))
-        grid = drawn.subplots(1, len(metrics), squeeze=False)[0]
+        grid = panels(drawn, len(metrics), len(metrics))
         for axes, metric in zip(grid, metrics, strict=True):
             for method in parts[-1].methods:
                 _line(axes, parts, method, metric, looks)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from mu.reporting.details import Details, mapping, pair_title
+from mu.reporting.details import Details, pair_title
 from mu.reporting.section import Section
 from mu.results.card import Facts
 from mu.results.format import finite, printable, share
@@ -63,7 +63,7 @@ def gallery(section: Section) -> Gallery | None:
     details = Details(section)
     for pair in details.pairs:
         card = details.card(pair, ORIGINAL)
-        images = _images(mapping(card.gallery if card else None))
+        images = _images((card.gallery if card else None) or {})
         samples = {m: _samples(details.of(pair, m, "samples")) for m in details.methods}
         methods = [method for method, known in samples.items() if known]
         if images and methods:
@@ -77,7 +77,7 @@ def _gallery(
     oracle = samples.get(ORACLE, {})
     pictures = []
     for number, png in images.items():
-        labels = [known[number]["label"] for known in samples.values() if number in known]
+        labels = [known[number]["labels"] for known in samples.values() if number in known]
         if labels:
             answers = [_answer(details, one.get(number), oracle) for one in samples.values()]
             label = details.class_name(labels[0])
@@ -100,30 +100,20 @@ def _images(shown: Facts) -> dict[int, str]:
 
 def _samples(entry: Facts) -> dict[int, Facts]:
     """What a card says of each sample, by id."""
-    names = {
-        "ids": "id",
-        "labels": "label",
-        "predicted": "predicted",
-        "confidence": "confidence",
-        "label_confidence": "truth",
-    }
-    if not all(entry.get(name) for name in ("ids", "labels", "predicted")):
-        return {}
-    length = len(entry["ids"])
-    lists = [list(entry.get(name) or [None] * length) for name in names]
-    rows = [dict(zip(names.values(), row, strict=True)) for row in zip(*lists, strict=False)]
-    return {int(row["id"]): row for row in rows}
+    names = ("ids", "labels", "predicted", "confidence", "label_confidence")
+    rows = zip(*(entry.get(name, ()) for name in names), strict=True)
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
 
 
 def _answer(details: Details, row: Facts | None, oracle: dict[int, Facts]) -> Answer | None:
     if row is None:
         return None
-    right = row["predicted"] == row["label"]
-    target = oracle.get(int(row["id"]))
+    right = row["predicted"] == row["labels"]
+    target = oracle.get(row["ids"])
     return Answer(
-        details.class_name(int(row["predicted"])),
+        details.class_name(row["predicted"]),
         share(row["confidence"]) if finite(row["confidence"]) is not None else "",
         right,
-        "" if right or finite(row["truth"]) is None else share(row["truth"]),
-        target is not None and (target["predicted"] == target["label"]) != right,
+        "" if right or finite(row["label_confidence"]) is None else share(row["label_confidence"]),
+        target is not None and (target["predicted"] == target["labels"]) != right,
     )

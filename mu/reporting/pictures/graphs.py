@@ -1,10 +1,10 @@
 """Where the nodes of a graph lie, per model."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mu.reporting.details import Details
-from mu.reporting.pictures.canvas import COLOURS, GREY, Look, drawing, short, svg
+from mu.reporting.pictures.canvas import drawing, svg
+from mu.reporting.pictures.look import COLOURS, GREY, Looks, short
 from mu.reporting.pictures.spread import finish, grid_of
 from mu.reporting.section import Section
 from mu.results.card import Facts
@@ -13,8 +13,6 @@ from mu.results.words import ORIGINAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Looks = Mapping[str, Look]
 
 
 def embedding(section: Section, looks: Looks) -> str:
@@ -29,10 +27,10 @@ def embedding(section: Section, looks: Looks) -> str:
         return ""
     with drawing():
         drawn, grid = grid_of(len(shown), 2.2)
-        for axes, method in zip(grid, shown, strict=False):
+        for axes, method in zip(grid, shown, strict=True):
             _map(axes, found[method])
             axes.set_title(short(section.label(method)), fontsize=10, fontweight="bold")
-        finish(drawn, grid, len(shown), "", "")
+        finish(drawn, grid, "", "")
         label = f"{section.name}: where nodes lie before and after, per model"
         return svg(drawn, f"embedding-{section.key}", label)
 
@@ -51,16 +49,10 @@ def _map(axes: "Axes", entry: Facts) -> None:
             [x[first], x[second]], [y[first], y[second]], color=COLOURS[1], linewidth=0.8, alpha=0.6
         )
     for touched, colour, size, text in (
-        (0, GREY, 5, "other nodes"),
-        (1, COLOURS[1], 12, "nodes and edges of the request"),
+        (False, GREY, 5, "other nodes"),
+        (True, COLOURS[1], 12, "nodes and edges of the request"),
     ):
-        places = [i for i, one in enumerate(entry["forgotten"]) if bool(one) == bool(touched)]
-        axes.scatter(
-            [x[i] for i in places],
-            [y[i] for i in places],
-            s=size,
-            color=colour,
-            label=text,
-            zorder=2,
-        )
+        places = [i for i, one in enumerate(entry["forgotten"]) if bool(one) == touched]
+        across, up = ([values[i] for i in places] for values in (x, y))
+        axes.scatter(across, up, s=size, color=colour, label=text, zorder=2)
     axes.set(xticks=[], yticks=[])

@@ -1,14 +1,16 @@
 """The picture of the loss attack at every rate of false alarms, low ones in sight."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING
 
 from mu.reporting.details import Details
-from mu.reporting.pictures.canvas import GREY, Look, drawing, figure, logarithmic, short, svg
-from mu.reporting.pictures.trajectory import Curve, mean_curve
+from mu.reporting.pictures.canvas import drawing, figure, logarithmic, panels, svg
+from mu.reporting.pictures.look import GREY, Look, Looks, short
+from mu.reporting.pictures.trajectory import Curve, curve, mean_curve
 from mu.reporting.section import Section
-from mu.results.format import finite, plural
+from mu.results.card import Card
+from mu.results.format import plural
 from mu.results.words import ORACLE, ORIGINAL
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, ACROSS = 9.6, 2.5, 4
 COARSE = 0.2  # lowest rate of false alarms above which a curve is a point or two
 STYLES = {ORIGINAL: ":", ORACLE: "--"}
-Looks = Mapping[str, Look]
 
 
 def curves(section: Section) -> dict[str, list[Curve]]:
@@ -32,17 +33,12 @@ def curves(section: Section) -> dict[str, list[Curve]]:
     Returns:
         Curves of (false positive rate, true positive rate), rates upwards, by method.
     """
-    details = Details(section)
-    found: dict[str, list[Curve]] = {}
-    for method in details.methods:
-        for pair in details.pairs:
-            entry = details.of(pair, method, "roc")
-            points = zip(entry.get("fpr") or (), entry.get("tpr") or (), strict=False)
-            numbers = [(finite(rate), finite(hit)) for rate, hit in points]
-            curve = sorted((r, h) for r, h in numbers if r is not None and h is not None)
-            if len(curve) > 1 and 0 < curve[0][0] <= COARSE:
-                found.setdefault(method, []).append(curve)
-    return found
+
+    def fine(card: Card) -> Curve:
+        found = curve(card.details.get("roc") or {}, "fpr", "tpr")
+        return found if found and 0 < found[0][0] <= COARSE else []
+
+    return Details(section).by_method(fine)
 
 
 def roc(section: Section, looks: Looks) -> str:
@@ -60,10 +56,8 @@ def roc(section: Section, looks: Looks) -> str:
     start = min(curve[0][0] for group in found.values() for curve in group)
     with drawing():
         drawn = figure(min(WIDTH, 2.6 + 2.4 * across), HEIGHT * down + 0.3)
-        grid = drawn.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
-        for axes in grid[len(tried) :]:
-            axes.set_axis_off()
-        for axes, method in zip(grid, tried, strict=False):
+        grid = panels(drawn, len(tried), across, sharex=True, sharey=True)
+        for axes, method in zip(grid, tried, strict=True):
             axes.plot([start, 1], [start, 1], color=GREY, linewidth=0.8, label="chance")
             for name, style in STYLES.items():
                 text = short(section.label(name))
@@ -75,7 +69,7 @@ def roc(section: Section, looks: Looks) -> str:
                 logarithmic(axis)
             axes.set(xlim=(start, 1.1), ylim=(start * 0.9, 1.1))
             axes.set_xlabel("false positive rate")
-        for axes in grid[: len(tried) : across]:
+        for axes in grid[::across]:
             axes.set_ylabel("true positive rate")
         handles, names = grid[0].get_legend_handles_labels()
         drawn.set_layout_engine("constrained", w_pad=0.1)

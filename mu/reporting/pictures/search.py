@@ -1,13 +1,12 @@
 """The search for a forget set as a picture."""
 
-from collections.abc import Mapping
-
-from mu.reporting.pictures.canvas import GREY, INK, Look, drawing, figure, logarithmic, svg
+from mu.reporting.pictures.canvas import drawing, figure, logarithmic, svg
+from mu.reporting.pictures.look import GREY, INK, Looks
 from mu.reporting.search_notes import NAMES, mean, searches
 from mu.reporting.section import Section
 
 
-def search(section: Section, looks: Mapping[str, Look]) -> str:
+def search(section: Section, looks: Looks) -> str:
     """Loss of the forgotten set over the iterations, and how much of the set is still the first."""
     found = [one for one in searches(section.cards) if one.get("history")]
     if not found:

@@ -5,7 +5,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from mu.reporting.details import Details, mean_by_label
-from mu.reporting.pictures.canvas import COLOURS, GREY, INK, Look, drawing, figure, short, svg
+from mu.reporting.pictures.canvas import drawing, figure, panels, svg
+from mu.reporting.pictures.look import COLOURS, GREY, INK, Looks, short
 from mu.reporting.section import Section
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ TICKS: Mapping[str, tuple[list[float], list[str]]] = {
     "loss_histograms": ([-6, -4, -2, 0], ["10⁻⁶", "10⁻⁴", "0.01", "1"]),
     "memorisation": ([-1, 0, 1], ["−1", "0", "1"]),
 }
-Looks = Mapping[str, Look]
 Groups = Mapping[str, tuple[str, str, str]]
 
 
@@ -62,7 +62,7 @@ def _drawn(section: Section, kind: str, groups: Groups, across: str, up: str) ->
         return ""
     with drawing():
         drawn, grid = grid_of(len(shown), 2.0)
-        for axes, method in zip(grid, shown, strict=False):
+        for axes, method in zip(grid, shown, strict=True):
             for name, (colour, line, text) in groups.items():
                 edges, shares = found[method].get(name, ([], []))
                 if shares:
@@ -75,7 +75,7 @@ def _drawn(section: Section, kind: str, groups: Groups, across: str, up: str) ->
             axes.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
             axes.set_yticks([], minor=True)
             axes.set_xticks(*TICKS[kind])
-        finish(drawn, grid, len(shown), across, up)
+        finish(drawn, grid, across, up)
         label = f"{section.name}: {up} by {across}, per model"
         return svg(drawn, f"{kind}-{section.key}", label)
 
@@ -104,13 +104,10 @@ def grid_of(count: int, height: float) -> "tuple[Any, Sequence[Axes]]":
     """A figure with a panel per model, four across, on common axes."""
     across, down = min(count, ACROSS), ceil(count / ACROSS)
     drawn = figure(min(WIDTH, 1.2 + 2.2 * across), height * down + 0.4)
-    grid = drawn.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
-    for axes in grid[count:]:
-        axes.set_axis_off()
-    return drawn, list(grid)
+    return drawn, panels(drawn, count, across, sharex=True, sharey=True)
 
 
-def finish(drawn: Any, grid: "Sequence[Axes]", count: int, across: str, up: str) -> None:
+def finish(drawn: Any, grid: "Sequence[Axes]", across: str, up: str) -> None:
     """Titles of the axes, where there are any, and one legend for all panels."""
     if across:
         drawn.supxlabel(across, fontsize=10, color=INK)

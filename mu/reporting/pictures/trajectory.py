@@ -1,12 +1,14 @@
 """Pictures of unlearning as it goes: accuracy and loss of each part over the epochs."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mu.reporting.details import Details
-from mu.reporting.pictures.canvas import GREY, INK, Look, drawing, figure, logarithmic, short, svg
+from mu.reporting.pictures.canvas import drawing, figure, logarithmic, svg
+from mu.reporting.pictures.look import GREY, INK, Look, Looks, short
 from mu.reporting.section import Section
+from mu.results.card import Facts
 from mu.results.format import finite, plural
 from mu.results.words import ORACLE, ORIGINAL
 
@@ -22,7 +24,6 @@ NARROW, ROOM = 0.05, 0.06  # the shortest axis of proportions, and the share of 
 DECADES = 30.0  # ratio of losses above which their axis is logarithmic
 
 Curve = list[tuple[float, float]]  # (epoch, value), epochs upwards
-Looks = Mapping[str, Look]
 
 
 def trajectory(section: Section, looks: Looks) -> str:
@@ -49,18 +50,19 @@ def curves(section: Section, measure: str) -> dict[str, list[Curve]]:
     Returns:
         Curves of two points and more, by method.
     """
-    details = Details(section)
-    found: dict[str, list[Curve]] = {}
-    for method in details.methods:
-        for pair in details.pairs:
-            card = details.card(pair, method)
-            recorded = card.trajectory if card else {}
-            points = zip(recorded.get("epoch") or (), recorded.get(measure) or (), strict=False)
-            numbers = [(finite(epoch), finite(value)) for epoch, value in points]
-            curve = sorted((e, v) for e, v in numbers if e is not None and v is not None)
-            if len(curve) > 1:
-                found.setdefault(method, []).append(curve)
-    return found
+    return Details(section).by_method(lambda card: curve(card.trajectory, "epoch", measure))
+
+
+def curve(entry: Facts, across: str, up: str) -> Curve:
+    """Two vectors of an entry as points in order; none where fewer than two have numbers.
+
+    >>> curve({"epoch": [1, 0, 2], "loss": [0.5, 1.0, None]}, "epoch", "loss")
+    [(0.0, 1.0), (1.0, 0.5)]
+    """
+    points = zip(entry.get(across) or (), entry.get(up) or (), strict=False)
+    numbers = [(finite(x), finite(y)) for x, y in points]
+    found = sorted((x, y) for x, y in numbers if x is not None and y is not None)
+    return found if len(found) > 1 else []
 
 
 def mean_curve(found: Sequence[Curve]) -> Curve:
@@ -135,9 +137,8 @@ def _targets(axes: "Axes", section: Section, part: str) -> None:
         if facts["public"] != f"{part}/accuracy":
             continue
         for method, style, colour in ((ORIGINAL, ":", GREY), (ORACLE, "--", INK)):
-            row = section.row(method, score)
-            if row is not None and row.mean is not None:
-                height = 1 - row.mean if facts["complement"] else row.mean
+            if (mean := section.number(method, score)) is not None:
+                height = 1 - mean if facts["complement"] else mean
                 label = short(section.label(method))
                 axes.axhline(height, color=colour, linestyle=style, linewidth=1.5, label=label)
         if section.row(ORACLE, score):

@@ -1,73 +1,60 @@
 """The picture of a search for options: smallest objective so far, trial by trial."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mu.errors import UsageError
-from mu.reporting.pictures.canvas import GREY, INK, drawing, figure, short, svg
+from mu.reporting.pictures.canvas import drawing, figure, panels, svg
+from mu.reporting.pictures.look import GREY, INK, short
+from mu.results.card import Facts
 from mu.results.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FILE = "tuning.json"
 COLUMNS, WIDTH, ROW = 6, 9.6, 1.45
 
 
-def read_tuning(folder: Path) -> dict[str, Any] | None:
-    """The record that ``mu tune`` left in a folder of results, or None.
+def with_tuning(results: Results, folder: Path) -> Results:
+    """The results with the record that ``mu tune`` left beside them, where there is one.
 
     Raises:
         UsageError: It cannot be read.
     """
-    path = folder / FILE
+    path = folder / "tuning.json"
     if not path.is_file():
-        return None
+        return results
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         assert isinstance(found["searches"], list)
     except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
         raise UsageError(f"{path} is no record of mu tune; delete it or tune again") from error
-    return dict(found)
+    return replace(results, tuning=found)
 
 
-def with_tuning(results: Results, folder: Path) -> Results:
-    """The results with the record that lies beside them, where there is one."""
-    record = read_tuning(folder)
-    return replace(results, tuning=record) if record else results
-
-
-def tried(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Searches with at least one trial."""
-    return [one for one in record["searches"] if one["trials"]]
-
-
-def tuning(record: Mapping[str, Any]) -> str:
+def tuning(record: Facts) -> str:
     """A small panel per method and kind of request: dots are trials, the line is the best so far.
 
     All panels share their axes, so that methods can be compared.
     """
-    found = tried(record)
+    found = [one for one in record["searches"] if one["trials"]]
     if not found:
         return ""
     rows = -(-len(found) // COLUMNS)
     with drawing():
         drawn = figure(WIDTH, 0.5 + ROW * rows)
-        grid = drawn.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
-        panels = [axes for line in grid for axes in line]
-        for axes, one in zip(panels, found, strict=False):
+        grid = panels(drawn, len(found), COLUMNS, sharex=True, sharey=True)
+        for axes, one in zip(grid, found, strict=True):
             _panel(axes, one)
-        for axes in panels[len(found) :]:
-            axes.axis("off")
         drawn.supxlabel("trial", fontsize=9)
         drawn.supylabel("average gap to the oracles", fontsize=9)
         return svg(drawn, "tuning", "Average gap to the oracles by trial, per method and request")
 
 
-def _panel(axes: "Axes", one: Mapping[str, Any]) -> None:
+def _panel(axes: "Axes", one: Facts) -> None:
     values = [trial["objective"] for trial in one["trials"]]
     numbers = range(1, len(values) + 1)
     failed = [trial["error"] is not None for trial in one["trials"]]

@@ -8,7 +8,8 @@ from records import read
 
 from mu.reporting.layout import sections, sequences
 from mu.reporting.pictures import figures
-from mu.reporting.pictures.canvas import drawing, looks, place_labels
+from mu.reporting.pictures.canvas import drawing, place_labels
+from mu.reporting.pictures.look import looks
 from mu.results.format import MINUS
 
 Results = dict[str, Any]

@@ -8,8 +8,8 @@ import pytest
 from records import read
 
 from mu.reporting.layout import sections
-from mu.reporting.pictures.canvas import looks
 from mu.reporting.pictures.graphs import embedding
+from mu.reporting.pictures.look import looks
 from mu.reporting.pictures.spread import histograms, loss_histograms, memorisation
 from mu.reporting.section import Section
 

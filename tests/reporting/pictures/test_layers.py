@@ -9,7 +9,7 @@ from records import read
 from mu.reporting.layout import sections
 from mu.reporting.page import html_page
 from mu.reporting.pictures import layers
-from mu.reporting.pictures.canvas import looks
+from mu.reporting.pictures.look import looks
 
 Results = dict[str, Any]
 SHARES = {"network.body.0.weight": 0.02, "network.head.weight": 0.0}

@@ -9,7 +9,7 @@ from reporting.enrich import enrich
 
 from mu.reporting.layout import sections
 from mu.reporting.pictures import roc
-from mu.reporting.pictures.canvas import looks
+from mu.reporting.pictures.look import looks
 from mu.reporting.pictures.trajectory import mean_curve
 from mu.reporting.section import Section
 

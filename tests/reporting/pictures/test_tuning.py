@@ -11,7 +11,7 @@ from records import read
 from mu.errors import UsageError
 from mu.reporting.layout import sections
 from mu.reporting.page import html_page
-from mu.reporting.pictures.tuning import read_tuning, tuning, with_tuning
+from mu.reporting.pictures.tuning import tuning, with_tuning
 
 Results = dict[str, Any]
 
@@ -46,7 +46,7 @@ def test_the_page_shows_a_record_that_lies_beside_the_results(
 def test_a_file_that_is_no_record_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "tuning.json").write_text(text)
     with pytest.raises(UsageError, match="no record of mu tune"):
-        read_tuning(tmp_path)
+        with_tuning(read({}), tmp_path)
 
 
 def test_tuned_and_untuned_rows_are_named(results: Results) -> None:
