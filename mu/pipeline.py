@@ -152,7 +152,7 @@ class Cell:
             return replace(made, gallery=pictures) if pictures and name == ORIGINAL else made
 
         cards = [card(n, s, v) for (n, s), v in zip(rows.items(), found, strict=True)]
-        return [*cards, card(ORACLE, oracles[0], mean(floor))]
+        return [*cards, card(ORACLE, oracles[0], mean_of_oracles(floor))]
 
     async def score(
         self, request: Comparison, state: State | CellFailed, oracles: Sequence[State]
@@ -178,7 +178,7 @@ async def attempt(work: Awaitable[Result]) -> Result | CellFailed:
         return error
 
 
-def mean(floor: Sequence[Scored]) -> Scored:
+def mean_of_oracles(floor: Sequence[Scored]) -> Scored:
     """Mean of each score over the oracles for which it is a number; details of the first."""
     found: dict[str, float | None] = {}
     for name in floor[0].values:

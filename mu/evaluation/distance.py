@@ -21,7 +21,7 @@ BINS, CLIP, FLOOR = 20, 100.0, 1e-5  # KLoM
 DELTA, CAP, STEP, REACH = 1e-5, 50.0, 0.01, 2.0  # forgetting quality
 
 
-def log_probabilities(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
+def paired_log_softmax(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
     """Ln p of two models on the same rows, each (n, C).
 
     Raises:
@@ -64,7 +64,7 @@ def kl(logits_reference: ArrayLike, logits: ArrayLike) -> float:
         >>> round(kl([[0.0, 0.0]], [[0.0, np.log(3.0)]]), 6)  # ½ ln(½/¼) + ½ ln(½/¾)
         0.143841
     """
-    return _mean(_divergence(*log_probabilities(logits_reference, logits)))
+    return _mean(_divergence(*paired_log_softmax(logits_reference, logits)))
 
 
 def js(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
@@ -73,7 +73,7 @@ def js(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
     Raises:
         ValueError: If shapes disagree.
     """
-    log_p, log_q = log_probabilities(logits_a, logits_b)
+    log_p, log_q = paired_log_softmax(logits_a, logits_b)
     log_m = np.logaddexp(log_p, log_q) - np.log(2.0)
     both = 0.5 * _divergence(log_p, log_m) + 0.5 * _divergence(log_q, log_m)
     return _mean(np.minimum(both, np.log(2.0)))
@@ -97,7 +97,7 @@ def activation_distance(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
     Raises:
         ValueError: If shapes disagree.
     """
-    log_p, log_q = log_probabilities(logits_a, logits_b)
+    log_p, log_q = paired_log_softmax(logits_a, logits_b)
     return _mean(np.linalg.norm(np.exp(log_p) - np.exp(log_q), axis=1))
 
 

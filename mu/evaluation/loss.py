@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mu.evaluation.attacks.features import cross_entropy
+from mu.evaluation.attacks.features import log_losses
 from mu.evaluation.score import PartScore, Peers
 from mu.evaluation.signals import Signals, Split
 
@@ -31,4 +31,4 @@ class MeanLoss(PartScore):
         ids = split.part(self.part)
         if not len(ids) or not signals.classifies:
             return float("nan")
-        return float(cross_entropy(*signals.at(ids)).mean())
+        return float(log_losses(*signals.at(ids)).mean())

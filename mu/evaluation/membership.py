@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mu.evaluation.attacks.features import Pair, attack_features, check, sample_rows, three_sides
+from mu.evaluation.attacks.features import (
+    Pair,
+    attack_features,
+    check_attack,
+    sample_rows,
+    three_sides,
+)
 from mu.evaluation.score import PROPORTION, OwnScore
 from mu.evaluation.signals import Ids, Signals, Split
 
@@ -66,7 +72,7 @@ def svc_mia(
     """
     from sklearn.svm import SVC
 
-    check(features, variant)
+    check_attack(features, variant)
     sides = _sides(len(np.asarray(retain[1])), len(np.asarray(test[1])), variant, limit, seed)
     seen = [
         attack_features(np.asarray(logits)[rows], np.asarray(labels)[rows], features, variant)

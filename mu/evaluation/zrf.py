@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import check
-from mu.evaluation.distance import js, log_probabilities
+from mu.evaluation.attacks.features import check_attack
+from mu.evaluation.distance import js, paired_log_softmax
 from mu.evaluation.score import PROPORTION, PartScore, Peers
 from mu.evaluation.signals import Signals, Split
 
@@ -36,10 +36,10 @@ def zrf(logits: ArrayLike, logits_untrained: ArrayLike, variant: str = "correcte
         >>> zrf(one, one), round(zrf(one, other), 12)
         (1.0, 0.0)
     """
-    check(variant=variant)
+    check_attack(variant=variant)
     if variant == "corrected":
         return 1.0 - js(logits, logits_untrained) / float(np.log(2.0))
-    log_p, log_q = log_probabilities(logits, logits_untrained)
+    log_p, log_q = paired_log_softmax(logits, logits_untrained)
     if not len(log_p):
         return float("nan")
     log_m = np.logaddexp(log_p, log_q) - np.log(2.0)
@@ -69,7 +69,7 @@ class ZRF(PartScore):
 
     def __post_init__(self) -> None:
         """Refuse an unknown variant; the historical form has no lower bound."""
-        check(variant=self.variant)
+        check_attack(variant=self.variant)
         if self.variant == "historical":
             object.__setattr__(self, "range", (None, 1.0))
         super().__post_init__()

@@ -42,10 +42,10 @@ class HeldOutLossSet(LossSet):
 
     def ranked(self, samples: Ids, models: Sequence[HelperModel]) -> Floats:
         """(n,) loss of each sample under the models that were trained without it."""
-        return held_out(samples, models)
+        return held_out_losses(samples, models)
 
 
-def held_out(samples: Ids, models: Sequence[HelperModel]) -> Floats:
+def held_out_losses(samples: Ids, models: Sequence[HelperModel]) -> Floats:
     """(n,) mean loss of each sample over the models that were not trained on it.
 
     Raises:

@@ -66,9 +66,9 @@ def load_weights(learner: Learner, tensors: Mapping[str, Tensor], source: str) -
     ]
     missing = [n for n in own if n not in given]
     problems = [
-        *listed("missing", missing),
-        *listed("unexpected", unexpected),
-        *listed("wrong shape:", shapes),
+        *_listed("missing", missing),
+        *_listed("unexpected", unexpected),
+        *_listed("wrong shape:", shapes),
     ]
     if problems:
         raise UsageError(f"weights {source} do not fit the model: {'; '.join(problems)}")
@@ -83,7 +83,7 @@ def rebuild(model: dict[str, Any], artifact: Artifact) -> Learner:
     return learner.eval()
 
 
-def listed(what: str, entries: list[str]) -> list[str]:
+def _listed(what: str, entries: list[str]) -> list[str]:
     """One clause that names up to three entries and says how many more there are."""
     if not entries:
         return []

@@ -10,11 +10,11 @@ from mu.reporting.layout import shown as abridged
 from mu.reporting.overlap import overlap_maps
 from mu.reporting.pictures import classes
 from mu.reporting.pictures.canvas import short
-from mu.reporting.pictures.chosen import CAPTIONS, KINDS, pictures
+from mu.reporting.pictures.chosen import CAPTIONS, KINDS, figures_of
 from mu.reporting.pictures.gallery import gallery
 from mu.reporting.pictures.heat import destinations, matrices
 from mu.reporting.pictures.tuning import tuning
-from mu.reporting.scores import nearer, tables
+from mu.reporting.scores import nearer, score_tables
 from mu.reporting.section import Section
 from mu.reporting.setting import options, settings, versions
 from mu.results import words
@@ -100,21 +100,21 @@ def _template(name: str) -> str:
 
 def context(results: Results) -> dict[str, Any]:
     """What the template shows, already in words."""
-    parts = sections(results)
-    visible = abridged(parts)
-    drawn, complete = pictures(results, parts, visible)
+    found = sections(results)
+    visible = abridged(found)
+    drawn, complete = figures_of(results, found, visible)
     return {
         "results": results,
-        "parts": [_part(section, drawn, section in visible) for section in parts],
-        "methods": _tried(parts),
+        "sections": [_shown(section, drawn, section in visible) for section in found],
+        "methods": _tried(found),
         "complete": complete,
-        "failures": _failures(parts),
-        "shared_notes": shared_notes(parts),
+        "failures": _failures(found),
+        "shared_notes": shared_notes(found),
         "tuning": searched(results),
         "overlaps": overlap_maps(results),
         "harder": harder(results),
-        "settings": settings(parts),
-        "options": options(parts),
+        "settings": settings(found),
+        "options": options(found),
         "versions": versions(results),
         "commands": list(dict.fromkeys(printable(c.command) for c in results.cards if c.command)),
     }
@@ -127,18 +127,18 @@ def searched(results: Results) -> dict[str, Any] | None:
     return {"seeds": record["seeds"], "picture": picture} if record and picture else None
 
 
-def _tried(parts: Sequence[Section]) -> list[str]:
-    names = dict.fromkeys(m for s in parts for m in s.methods if m not in REFERENCES)
+def _tried(sections: Sequence[Section]) -> list[str]:
+    names = dict.fromkeys(m for s in sections for m in s.methods if m not in REFERENCES)
     return sorted(names, key=NULL.__ne__)
 
 
-def _part(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str, Any]:
+def _shown(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str, Any]:
     own = {kind: drawn.get(f"{kind}-{section.key}", "") for kind in (*KINDS, "sequence")}
     return {
         "section": section,
         "visible": visible,
         "outcomes": {method: section.outcome(method) for method in section.methods},
-        "tables": tables(section),
+        "tables": score_tables(section),
         "nearer": nearer(section),
         "pictures": own,
         "captions": CAPTIONS | ({"classes": classes.caption(section)} if own["classes"] else {}),
@@ -148,7 +148,7 @@ def _part(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str
     }
 
 
-def _failures(parts: Sequence[Section]) -> list[dict[str, Any]]:
+def _failures(sections: Sequence[Section]) -> list[dict[str, Any]]:
     """Failed cells: where, and the reason."""
     return [
         {
@@ -157,7 +157,7 @@ def _failures(parts: Sequence[Section]) -> list[dict[str, Any]]:
             "pair": card.pair,
             "reason": card.failure(),
         }
-        for section in parts
+        for section in sections
         for card in section.cards
         if card.error
     ]

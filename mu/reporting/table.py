@@ -13,8 +13,8 @@ from mu.results.format import (
     NOTHING,
     gap_interval,
     mean_interval,
+    percent,
     printable,
-    share,
 )
 from mu.results.results import Results
 from mu.results.rows import COLUMNS
@@ -55,12 +55,12 @@ def markdown_table(results: Results) -> str:
     Returns:
         The text of ``table.md``.
     """
-    parts = sections(results)
-    shared = shared_notes(parts)
+    found = sections(results)
+    shared = shared_notes(found)
     blocks = [f"# {_md(results.title)}"]
     if results.description:
         blocks.append(_md(results.description))
-    blocks += [_markdown_section(section, shared) for section in parts]
+    blocks += [_markdown_section(section, shared) for section in found]
     blocks += [f"Everywhere: {_md(note)}." for note in shared]
     blocks += comparisons(results)
     blocks.append(_md(LEGEND))
@@ -117,7 +117,7 @@ def _gap(section: Section, method: str, metric: str) -> str:
 def _cost(section: Section, method: str, metric: str) -> str:
     row = section.row(method, metric)
     if metric.startswith("cost/passes"):
-        return share(row.mean if row else None)
+        return percent(row.mean if row else None)
     return _value(section, method, metric)
 
 

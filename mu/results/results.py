@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from mu.errors import UsageError
 from mu.results.card import SCHEMA, Card, Facts
-from mu.results.legacy import complete, original
+from mu.results.legacy import original, with_facts
 from mu.results.rows import Row, Verdict
 
 FIELDS: dict[str, type] = {
@@ -73,7 +73,7 @@ class Results:
         about = {name: plain[name] for name in ("experiment", "title", *OPTIONAL) if name in plain}
         try:
             return cls(
-                panels=complete(plain["panel"]),
+                panels=with_facts(plain["panel"]),
                 cards=[Card.read(one) for one in plain["cards"]],
                 rows=[Row(**one) for one in plain["rows"]],
                 verdicts=[Verdict(**one) for one in plain["verdicts"]],

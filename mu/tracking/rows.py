@@ -92,7 +92,7 @@ def summary(card: Card, scores: Scores) -> dict[str, float]:
             spread = stdev(listed) if len(listed) >= SIGMA_FROM else 0.0
             if spread > resolution(card, key):
                 row[f"gap_sigma/{key}"] = row[f"gap/{key}"] / spread
-    return row | costs(card)
+    return row | _costs(card)
 
 
 def _shown(value: float, facts: Mapping[str, Any]) -> float:
@@ -107,7 +107,7 @@ def resolution(card: Card, key: str) -> float:
     return 1 / size if size else 0.0
 
 
-def costs(card: Card) -> dict[str, float]:
+def _costs(card: Card) -> dict[str, float]:
     """Total seconds, and speed-up over retraining in passes."""
     seconds = [card.number(f"cost/seconds_{part}") for part in ("setup", "request")]
     known, passes = [s for s in seconds if s is not None], card.number("cost/passes")

@@ -58,13 +58,13 @@ def send(
         UsageError: An option does not have such a value.
         TrackError: Wandb is not installed, or W&B refuses or does not answer.
     """
-    from mu.tracking.ledger import Ledger
+    from mu.tracking.sent import SentRuns
 
     results = Results.read(json.loads(json_text(results)))  # as it is written: null for nan
     to = checked(options, results.experiment, folder)
     if not is_first():
         return []
-    wandb, ledger = library(), Ledger(to)
+    wandb, ledger = library(), SentRuns(to)
     cards = {rows.run_id(card): card for card in results.cards}
     cached = {run: not again and ledger.has(run, card) for run, card in cards.items()}
     models = weights(results.cards) if to["artifacts"] == "models" else {}

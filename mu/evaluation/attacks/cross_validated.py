@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import check_known, cross_entropy, sample_rows, unseen_alike
+from mu.evaluation.attacks.features import check_known, log_losses, sample_rows, unseen_alike
 from mu.evaluation.attacks.interval import IntervalClassifier
 from mu.evaluation.score import PROPORTION, OwnScore
 from mu.evaluation.signals import Floats, Signals, Split
@@ -104,7 +104,7 @@ class LossCV(OwnScore):
             return float("nan")
         generator = np.random.default_rng(self.seed)
         sides = [
-            cross_entropy(*signals.at(ids[sample_rows(len(ids), size, generator)]))
+            log_losses(*signals.at(ids[sample_rows(len(ids), size, generator)]))
             for ids in (split.forget, unseen)
         ]
         options = self.form, self.splits, self.seed, self.clip

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mu.evaluation.attacks.features import Pair, attack_features, check, three_sides
+from mu.evaluation.attacks.features import Pair, attack_features, check_attack, three_sides
 from mu.evaluation.score import PROPORTION, OwnScore
 from mu.evaluation.signals import Signals, Split
 
@@ -63,7 +63,7 @@ class EntropyMIA(OwnScore):
 
     def __post_init__(self) -> None:
         """Refuse an unknown variant."""
-        check(variant=self.variant)
+        check_attack(variant=self.variant)
         super().__post_init__()
 
     def of(self, signals: Signals, split: Split) -> float:

@@ -32,7 +32,7 @@ def check_known(option: str, value: str, known: Sequence[str]) -> None:
         raise ValueError(f"{option}={value!r} is not one of {', '.join(known)}")
 
 
-def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Floats:
+def log_losses(logits: ArrayLike, labels: ArrayLike) -> Floats:
     """-ln p_y per row, (n,), in nats.
 
     Raises:
@@ -56,7 +56,7 @@ def attack_features(
     Raises:
         ValueError: For an unknown feature or variant, or labels that are not n integers.
     """
-    check(features=features, variant=variant)
+    check_attack(features=features, variant=variant)
     log_p = log_softmax(logits)
     p, rows, y = np.exp(log_p), np.arange(len(log_p)), _labels(labels, len(log_p))
     floored = np.log(np.maximum(p, FLOOR))
@@ -78,7 +78,7 @@ def attack_features(
     return values[:, None]
 
 
-def check(features: str = "confidence", variant: str = "corrected") -> None:
+def check_attack(features: str = "confidence", variant: str = "corrected") -> None:
     """Refuse an unknown feature or variant.
 
     Raises:

@@ -8,7 +8,7 @@ from mu.evaluation.attacks.features import (
     Pair,
     attack_features,
     check_known,
-    cross_entropy,
+    log_losses,
     unseen_alike,
 )
 from mu.evaluation.ranking import auc
@@ -37,7 +37,7 @@ def loss_auc(forget: Pair, test: Pair) -> float:
     """
     if not len(np.asarray(forget[1])) or not len(np.asarray(test[1])):
         return float("nan")
-    return auc(cross_entropy(*test), cross_entropy(*forget))
+    return auc(log_losses(*test), log_losses(*forget))
 
 
 def feature_auc(forget: Pair, test: Pair, features: str = "entropy") -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mu.evaluation.accuracy import accuracy_on, forgotten_classes, of_classes
-from mu.evaluation.attacks.features import cross_entropy, unseen_alike
+from mu.evaluation.attacks.features import log_losses, unseen_alike
 from mu.evaluation.build import instantiated
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Floats, Ids, Signals, Split, as_ids, class_scores, log_softmax
@@ -177,8 +177,8 @@ class ROC(OwnDetail):
 
     def reached(self, signals: Signals, split: Split, rates: Floats) -> Floats:
         """The share of D_f called member where at most a rate of unseen data is."""
-        unseen = np.sort(cross_entropy(*signals.at(unseen_alike(signals, split, "forget"))))
-        own = np.sort(cross_entropy(*signals.at(split.forget)))
+        unseen = np.sort(log_losses(*signals.at(unseen_alike(signals, split, "forget"))))
+        own = np.sort(log_losses(*signals.at(split.forget)))
         allowed = np.floor(rates * len(unseen) + 1e-9).astype(np.int64)
         # Below the loss of the first sample that is one too many, whatever its ties.
         limit = np.append(unseen, np.inf)[allowed]

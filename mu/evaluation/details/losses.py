@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mu.evaluation.attacks.features import cross_entropy
+from mu.evaluation.attacks.features import log_losses
 from mu.evaluation.details.detail import DIGITS, Found, OwnDetail
 from mu.evaluation.details.histograms import shares
 from mu.evaluation.signals import Signals, Split
@@ -32,7 +32,7 @@ class LossHistograms(OwnDetail):
         limits = np.linspace(self.low, self.high, self.bins + 1)
         found: dict[str, list[float]] = {"edges": np.round(limits, DIGITS).tolist()}
         for name in ("forget", "retain", "test"):
-            losses = cross_entropy(*signals.at(split.part(name)))
+            losses = log_losses(*signals.at(split.part(name)))
             with np.errstate(divide="ignore"):
                 places = np.clip(np.log10(losses), self.low, self.high)
             found[name] = shares(places, limits)

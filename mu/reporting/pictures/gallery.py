@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mu.reporting.details import Details, mapping, pair_title
 from mu.reporting.section import Section
 from mu.results.card import Facts
-from mu.results.format import finite, printable, share
+from mu.results.format import finite, percent, printable
 from mu.results.words import ORACLE, ORIGINAL
 
 PNG = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/]+={0,2}")
@@ -122,8 +122,8 @@ def _answer(details: Details, row: Facts | None, oracle: dict[int, Facts]) -> An
     target = oracle.get(int(row["id"]))
     return Answer(
         details.class_name(int(row["predicted"])),
-        share(row["confidence"]) if finite(row["confidence"]) is not None else "",
+        percent(row["confidence"]) if finite(row["confidence"]) is not None else "",
         right,
-        "" if right or finite(row["truth"]) is None else share(row["truth"]),
+        "" if right or finite(row["truth"]) is None else percent(row["truth"]),
         target is not None and (target["predicted"] == target["label"]) != right,
     )

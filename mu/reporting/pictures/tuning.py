@@ -40,7 +40,7 @@ def with_tuning(results: Results, folder: Path) -> Results:
     return replace(results, tuning=record) if record else results
 
 
-def tried(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+def with_trials(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Searches with at least one trial."""
     return [one for one in record["searches"] if one["trials"]]
 
@@ -50,7 +50,7 @@ def tuning(record: Mapping[str, Any]) -> str:
 
     All panels share their axes, so that methods can be compared.
     """
-    found = tried(record)
+    found = with_trials(record)
     if not found:
         return ""
     rows = -(-len(found) // COLUMNS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from mu.evaluation.accuracy import Accuracy, ForgottenClassAccuracy, UnlearningAccuracy
-from mu.evaluation.attacks.features import cross_entropy, unseen_alike
+from mu.evaluation.attacks.features import log_losses, unseen_alike
 from mu.evaluation.details.detail import (
     ROC,
     ConfusionMatrix,
@@ -79,7 +79,7 @@ def test_the_curve_is_scikit_learns_where_the_grid_resolves_it(make, split) -> N
     signals = make()
     found = ROC(points=7)(signals, split)
     unseen = unseen_alike(signals, split, "forget")
-    loss = [-cross_entropy(*signals.at(ids)) for ids in (split.forget, unseen)]
+    loss = [-log_losses(*signals.at(ids)) for ids in (split.forget, unseen)]
     truth = np.repeat([1, 0], [len(split.forget), len(unseen)])
     fpr, tpr, _ = roc_curve(truth, np.concatenate(loss), drop_intermediate=False)
     for rate, reached in zip(found["fpr"], found["tpr"], strict=True):
