@@ -34,7 +34,7 @@ class Derived(ABC):
         kind: As for a score.
     """
 
-    family: ClassVar[Family] = "summary"
+    family: "ClassVar[Family]" = "summary"
     public: ClassVar[str | None] = None
     complement: ClassVar[bool] = False
     better: ClassVar[str] = "lower"

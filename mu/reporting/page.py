@@ -83,7 +83,7 @@ def html_page(results: Results) -> str:
     return page + "\n"
 
 
-def breakable(name: str) -> Markup:
+def breakable(name: str) -> "Markup":
     """A long name that a narrow column may break after its underscores.
 
     >>> breakable("large_carnivores_<b>"), breakable("vehicles_2")

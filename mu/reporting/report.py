@@ -39,7 +39,7 @@ def write_report(results: Results, out: Path) -> list[Path]:
     return [out / name for name in makers]
 
 
-def print_report(results: Results, console: Console) -> None:
+def print_report(results: Results, console: "Console") -> None:
     """Print the tables of the results, never wider than 80 columns nor than the console."""
     from mu.reporting.terminal import terminal_table
 

@@ -103,7 +103,7 @@ class Contrast:
     rows: list[tuple[str, list[Estimate]]]
 
 
-def contrasts(results: Results) -> list[Contrast]:
+def contrasts(results: "Results") -> list[Contrast]:
     """One a block and baseline, where models select."""
     found = []
     for entry in results.overlaps or ():

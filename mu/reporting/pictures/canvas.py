@@ -93,7 +93,7 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def figure(width: float, height: float) -> Figure:
+def figure(width: float, height: float) -> "Figure":
     """An empty figure, in inches, that belongs to no interactive session."""
     from matplotlib.figure import Figure
 
@@ -109,7 +109,7 @@ def decade(value: float) -> str:
     return f"{value:g}" if 1e-4 <= value < 1e5 else f"1e{math.log10(value):.0f}"
 
 
-def logarithmic(axis: XAxis | YAxis) -> None:
+def logarithmic(axis: "XAxis | YAxis") -> None:
     """Make an axis logarithmic, with plain numbers at the decades."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -119,7 +119,7 @@ def logarithmic(axis: XAxis | YAxis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def svg(drawn: Figure, slug: str, label: str) -> str:
+def svg(drawn: "Figure", slug: str, label: str) -> str:
     """The figure as an ``<svg>`` element to put into a page.
 
     Identifiers get the slug in front, so that several figures live in one page; metadata, name
@@ -152,7 +152,7 @@ def svg(drawn: Figure, slug: str, label: str) -> str:
 
 
 def place_labels(
-    drawn: Figure, axes: Axes, points: Sequence[tuple[Span, Span]], texts: Sequence[str]
+    drawn: "Figure", axes: "Axes", points: Sequence[tuple[Span, Span]], texts: Sequence[str]
 ) -> None:
     """Write a text beside each point where it covers no point, no interval and no earlier text.
 
@@ -181,7 +181,7 @@ def place_labels(
             axes.plot(ends[:, 0], ends[:, 1], color=GREY, linewidth=0.6, zorder=1)
 
 
-def _occupied(axes: Axes, across: Span, up: Span) -> list[Box]:
+def _occupied(axes: "Axes", across: Span, up: Span) -> list[Box]:
     """Boxes in pixels that a point and its two intervals cover."""
     x, y = axes.transData.transform((across[0], up[0]))
     left, low = axes.transData.transform((_or(across[1], across[0]), _or(up[1], up[0])))
@@ -194,7 +194,7 @@ def _or(value: float | None, instead: float) -> float:
 
 
 def _free_place(
-    axes: Axes, point: tuple[float, float], size: tuple[float, float], taken: Sequence[Box]
+    axes: "Axes", point: tuple[float, float], size: tuple[float, float], taken: Sequence[Box]
 ) -> tuple[Box, tuple[float, float] | None]:
     """A box of this size near a point, and where a line to it ends when it is not beside it."""
     frame = axes.get_window_extent()

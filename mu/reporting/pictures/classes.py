@@ -111,7 +111,7 @@ def classes(section: Section, looks: Looks) -> str:
         return svg(drawn, f"classes-{section.key}", label)
 
 
-def _panel(axes: Axes, group: Sequence[Column], methods: Sequence[str], looks: Looks) -> None:
+def _panel(axes: "Axes", group: Sequence[Column], methods: Sequence[str], looks: Looks) -> None:
     tried = [method for method in methods if method != ORACLE]
     gap = min(0.16, 0.72 / max(len(tried), 1))
     for place, column in enumerate(group):
@@ -144,7 +144,7 @@ def _panel(axes: Axes, group: Sequence[Column], methods: Sequence[str], looks: L
     axes.locator_params(axis="y", nbins=5)
 
 
-def _legend(axes: Axes, section: Section, methods: Sequence[str], looks: Looks) -> list[object]:
+def _legend(axes: "Axes", section: Section, methods: Sequence[str], looks: Looks) -> list[object]:
     """A handle per method: the oracle is a line, the others are markers."""
     handles: list[object] = []
     for method in methods:

@@ -82,7 +82,7 @@ def utility(section: Section, looks: Looks) -> str:
 
 
 def _dots(
-    axes: Axes,
+    axes: "Axes",
     section: Section,
     metric: str,
     methods: Sequence[str],
@@ -115,7 +115,7 @@ def _dots(
     axes.tick_params(axis="y", length=0)
 
 
-def _end_at(axes: Axes, limits: Limits) -> None:
+def _end_at(axes: "Axes", limits: Limits) -> None:
     """Leave little room beyond what a score can reach."""
     bottom, top = limits or (None, None)
     low, high = axes.get_xlim()
@@ -125,7 +125,7 @@ def _end_at(axes: Axes, limits: Limits) -> None:
     axes.set_xlim(low, high)
 
 
-def _pointer(axes: Axes, height: int, value: float, colour: str) -> None:
+def _pointer(axes: "Axes", height: int, value: float, colour: str) -> None:
     """A number at the edge that its value lies beyond."""
     axes.annotate(
         f"{number(value)} →" if value > 0 else f"← {number(value)}",
@@ -190,7 +190,7 @@ def tradeoff(section: Section, looks: Looks) -> str:
         return svg(drawn, f"tradeoff-{section.key}", label)
 
 
-def _spot(axes: Axes, across: Span, up: Span, look: Look, size: float) -> None:
+def _spot(axes: "Axes", across: Span, up: Span, look: Look, size: float) -> None:
     """One method: a marker with thin intervals both ways."""
     x, y, colour = across[0], up[0], look.colour
     axes.errorbar(x, y, _bars([up]), _bars([across]), ecolor=colour, elinewidth=1, zorder=2)
@@ -250,7 +250,9 @@ def _earlier(facts: Facts) -> bool:
     return "before" in reads and "forget" not in reads
 
 
-def _line(axes: Axes, sections: Sequence[Section], method: str, metric: str, looks: Looks) -> None:
+def _line(
+    axes: "Axes", sections: Sequence[Section], method: str, metric: str, looks: Looks
+) -> None:
     found = [(s.step + 1, span) for s in sections if (span := _value(s, method, metric))]
     if not found:
         return

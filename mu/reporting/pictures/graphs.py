@@ -43,7 +43,7 @@ def _is_map(entry: Facts) -> bool:
     return numbers and len(columns[0]) > 0 and len({len(column) for column in columns}) == 1
 
 
-def _map(axes: Axes, entry: Facts) -> None:
+def _map(axes: "Axes", entry: Facts) -> None:
     """Nodes as dots, those a request touches in colour, forgotten edges between them as lines."""
     x, y = entry["x"], entry["y"]
     for first, second in entry.get("pairs") or ():

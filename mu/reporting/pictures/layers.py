@@ -61,7 +61,7 @@ def selected_layers(section: Section, looks: Looks) -> str:
 
 
 def _line(
-    axes: Axes, names: Sequence[str], group: Sequence[Mapping[str, float]], text: str, look: Look
+    axes: "Axes", names: Sequence[str], group: Sequence[Mapping[str, float]], text: str, look: Look
 ) -> None:
     """Per cent of each tensor; a tensor that a method does not name is a gap."""
     x, known = _known(names, group)
@@ -70,7 +70,7 @@ def _line(
 
 
 def _band(
-    axes: Axes, names: Sequence[str], group: Sequence[Mapping[str, float]], look: Look
+    axes: "Axes", names: Sequence[str], group: Sequence[Mapping[str, float]], look: Look
 ) -> None:
     """From the smallest to the largest share of a pair."""
     x, known = _known(names, group)
@@ -87,7 +87,7 @@ def _known(
     return places, [columns[place] for place in places]
 
 
-def _names(axes: Axes, names: Sequence[str]) -> None:
+def _names(axes: "Axes", names: Sequence[str]) -> None:
     """Names of tensors below the axis; of many the first of each few."""
     every = -(-len(names) // NAMED)
     shown = range(0, len(names), every)

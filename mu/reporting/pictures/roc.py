@@ -85,7 +85,7 @@ def roc(section: Section, looks: Looks) -> str:
 
 
 def _lines(
-    axes: Axes, group: Sequence[Curve], start: float, look: Look, name: str, style: str
+    axes: "Axes", group: Sequence[Curve], start: float, look: Look, name: str, style: str
 ) -> None:
     """The mean of several curves, and each of them where the line is a method's."""
     if style == "-" and len(group) > 1:

@@ -100,7 +100,7 @@ def _spread(
     return found
 
 
-def grid_of(count: int, height: float) -> tuple[Any, Sequence[Axes]]:
+def grid_of(count: int, height: float) -> "tuple[Any, Sequence[Axes]]":
     """A figure with a panel per model, four across, on common axes."""
     across, down = min(count, ACROSS), ceil(count / ACROSS)
     drawn = figure(min(WIDTH, 1.2 + 2.2 * across), height * down + 0.4)
@@ -110,7 +110,7 @@ def grid_of(count: int, height: float) -> tuple[Any, Sequence[Axes]]:
     return drawn, list(grid)
 
 
-def finish(drawn: Any, grid: Sequence[Axes], count: int, across: str, up: str) -> None:
+def finish(drawn: Any, grid: "Sequence[Axes]", count: int, across: str, up: str) -> None:
     """Titles of the axes, where there are any, and one legend for all panels."""
     if across:
         drawn.supxlabel(across, fontsize=10, color=INK)

@@ -112,7 +112,7 @@ def _draw(section: Section, looks: Looks, kind: str) -> str:
         return svg(drawn, f"{kind}-{section.key}", label)
 
 
-def _lines(axes: Axes, group: Sequence[Curve], name: str, look: Look) -> None:
+def _lines(axes: "Axes", group: Sequence[Curve], name: str, look: Look) -> None:
     if len(group) > 1:
         for curve in group:
             axes.plot(*zip(*curve, strict=True), color=look.colour, linewidth=0.7, alpha=0.45)
@@ -129,7 +129,7 @@ def _lines(axes: Axes, group: Sequence[Curve], name: str, look: Look) -> None:
         )
 
 
-def _targets(axes: Axes, section: Section, part: str) -> None:
+def _targets(axes: "Axes", section: Section, part: str) -> None:
     """Horizontal lines of the original and the oracle."""
     for score, facts in section.scores.items():
         if facts["public"] != f"{part}/accuracy":
@@ -144,7 +144,7 @@ def _targets(axes: Axes, section: Section, part: str) -> None:
             return
 
 
-def _proportion(axes: Axes) -> None:
+def _proportion(axes: "Axes") -> None:
     """An axis of proportions: little room beyond them, and never so short that noise fills it."""
     low, high = axes.dataLim.intervaly
     low = max(min(low, high - NARROW), 0.0)
@@ -153,7 +153,7 @@ def _proportion(axes: Axes) -> None:
     axes.set_ylim(low - room, high + room)
 
 
-def _scale(axes: Axes, values: Sequence[float]) -> None:
+def _scale(axes: "Axes", values: Sequence[float]) -> None:
     """A logarithmic axis for losses that grow over decades, as those of gradient ascent do."""
     if min(values) > 0 and max(values) > DECADES * min(values) and max(values) > DECADES:
         logarithmic(axes.yaxis)

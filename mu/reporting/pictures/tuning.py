@@ -67,7 +67,7 @@ def tuning(record: Mapping[str, Any]) -> str:
         return svg(drawn, "tuning", "Average gap to the oracles by trial, per method and request")
 
 
-def _panel(axes: Axes, one: Mapping[str, Any]) -> None:
+def _panel(axes: "Axes", one: Mapping[str, Any]) -> None:
     values = [trial["objective"] for trial in one["trials"]]
     numbers = range(1, len(values) + 1)
     failed = [trial["error"] is not None for trial in one["trials"]]
