@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import GONE, TestAccuracy, accuracy_on, forgotten_classes, of_classes
 from mu.evaluation.score import PROPORTION, OwnScore, Peers, Score
 from mu.evaluation.signals import Array, Signals, Split
@@ -56,7 +57,7 @@ class ClassesForgotten(OwnScore):
         """Refuse another time."""
         super().__post_init__()
         if self.when not in ("now", "earlier"):
-            raise ValueError(f"when={self.when!r} is neither 'now' nor 'earlier'")
+            raise UsageError(f"when={self.when!r} is neither 'now' nor 'earlier'")
 
     def classes(self, signals: Signals, split: Split) -> Array:
         """The classes that left then."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import GONE, of_classes
 from mu.evaluation.continual import ClassesForgotten
 from mu.evaluation.score import PROPORTION, OwnScore
@@ -73,7 +74,7 @@ class HeadRelearnt(OwnScore):
         super().__post_init__()
         ClassesForgotten(when=self.when)
         if self.shots < 1 or not self.penalty > 0:
-            raise ValueError(f"shots={self.shots} and penalty={self.penalty} must be positive")
+            raise UsageError(f"shots={self.shots} and penalty={self.penalty} must be positive")
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]."""

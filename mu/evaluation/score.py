@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
+from mu.errors import UsageError
 from mu.evaluation.signals import PARTS, Signals, Split
 
 PROPORTION = (0.0, 1.0)
@@ -71,12 +72,12 @@ class Score(ABC):
     def __post_init__(self) -> None:
         """Refuse an unknown kind, family or part."""
         if self.kind not in KINDS:
-            raise ValueError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
+            raise UsageError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if self.family not in get_args(Family):
             known = ", ".join(get_args(Family))
-            raise ValueError(f"family {self.family!r} is not one of {known}")
+            raise UsageError(f"family {self.family!r} is not one of {known}")
         if unknown := sorted(set(self.reads).difference(PARTS)):
-            raise ValueError(f"reads {unknown[0]!r}, which is no part: {', '.join(PARTS)}")
+            raise UsageError(f"reads {unknown[0]!r}, which is no part: {', '.join(PARTS)}")
 
     @property
     @abstractmethod
@@ -129,7 +130,7 @@ class PartScore(Score):
     def __post_init__(self) -> None:
         """Fill title and kind in from the part."""
         if self.part not in KIND_OF_PART:
-            raise ValueError(f"no part {self.part!r}; choose from {', '.join(KIND_OF_PART)}")
+            raise UsageError(f"no part {self.part!r}; choose from {', '.join(KIND_OF_PART)}")
         if not self.kind:
             object.__setattr__(self, "kind", KIND_OF_PART[self.part])
         if not self.title:
@@ -158,15 +159,15 @@ def panel_values(
     An error inside a score is raised as it is, with a note naming the score.
 
     Raises:
-        ValueError: If a score is not over one pair of model and oracles, or the model diverged:
-            its logits hold nan or +inf (-inf, a masked class, is fine).
+        UsageError: A score is not over one pair of model and oracles.
+        ValueError: The model diverged: its logits hold nan or +inf (-inf, a masked class, is fine).
     """
     if not np.all(signals.logits < np.inf):
         raise ValueError("the model's logits hold nan or +inf: it diverged")
     values: dict[str, float] = {}
     for name, score in scores.items():
         if score.over != "pair":
-            raise ValueError(f"score {name!r} is over a {score.over}, not over a pair")
+            raise UsageError(f"score {name!r} is over a {score.over}, not over a pair")
         try:
             values[name] = float(score(signals, split, peers))
         except Exception as error:

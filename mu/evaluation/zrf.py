@@ -29,7 +29,7 @@ def zrf(logits: ArrayLike, logits_untrained: ArrayLike, variant: str = "correcte
         `corrected`: in [0, 1], 1 where both predict alike; nan for no rows. Target: the oracle's.
 
     Raises:
-        ValueError: For an unknown variant, or if shapes disagree.
+        ValueError: An unknown variant, or shapes disagree.
 
     Example:
         >>> one, other = [[0.0, -900.0]], [[-900.0, 0.0]]

@@ -41,7 +41,7 @@ def loss_cross_validation(
         (splits,) accuracies on the held-out tenth; 0.5 on average where the sides are alike.
 
     Raises:
-        ValueError: For an unknown form, or a side too small to hold any of it out.
+        ValueError: An unknown form, or a side too small to hold any of it out.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedShuffleSplit

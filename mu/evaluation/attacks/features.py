@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import of_classes
 from mu.evaluation.signals import Array, Floats, Ids, Signals, Split, class_scores, log_softmax
 
@@ -13,6 +14,10 @@ Pair = tuple[ArrayLike, ArrayLike]  # (logits (n, C) or (n, 1), labels (n,))
 FEATURES = ("confidence", "correctness", "entropy", "m_entropy", "prob")
 VARIANTS = ("corrected", "historical")
 FLOOR = 1e-30  # inside logarithms
+
+
+class UnknownWord(UsageError, ValueError):
+    """A wrong word in a configuration, and a wrong value where a script calls the function."""
 
 
 def _labels(labels: ArrayLike, rows: int) -> Ids:
@@ -26,17 +31,17 @@ def check_known(option: str, value: str, known: Sequence[str]) -> None:
     """Refuse a word that is not among the known ones.
 
     Raises:
-        ValueError: Naming it and them.
+        UnknownWord: Naming it and them.
     """
     if value not in known:
-        raise ValueError(f"{option}={value!r} is not one of {', '.join(known)}")
+        raise UnknownWord(f"{option}={value!r} is not one of {', '.join(known)}")
 
 
 def log_losses(logits: ArrayLike, labels: ArrayLike) -> Floats:
     """-ln p_y per row, (n,), in nats.
 
     Raises:
-        ValueError: If the labels are not n integers.
+        ValueError: The labels are not n integers.
     """
     log_p = log_softmax(logits)
     result: Floats = -log_p[np.arange(len(log_p)), _labels(labels, len(log_p))]
@@ -54,7 +59,7 @@ def attack_features(
     -Σ_{c among the labels of this call} (1 - p_c) ln p_c - Σ_{other c} p_c ln p_c.
 
     Raises:
-        ValueError: For an unknown feature or variant, or labels that are not n integers.
+        ValueError: An unknown feature or variant, or labels that are not n integers.
     """
     check_attack(features=features, variant=variant)
     log_p = log_softmax(logits)
@@ -82,7 +87,7 @@ def check_attack(features: str = "confidence", variant: str = "corrected") -> No
     """Refuse an unknown feature or variant.
 
     Raises:
-        ValueError: Naming it and the known ones.
+        UnknownWord: Naming it and the known ones.
     """
     check_known("features", features, FEATURES)
     check_known("variant", variant, VARIANTS)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mu.evaluation.attacks.features import check_known
 from mu.evaluation.graph import edge_sides, is_links
 from mu.evaluation.score import Peers, Score
 from mu.evaluation.signals import Floats, Signals, Split
@@ -21,7 +22,7 @@ def mi_ratio(before: ArrayLike, after: ArrayLike, variant: str = "paper") -> flo
             reciprocals of each other.
 
     Raises:
-        ValueError: For an unknown variant, or lengths that differ.
+        ValueError: An unknown variant, or lengths that differ.
 
     Example:
         >>> mi_ratio([0.8, 0.6], [0.4, 0.6]), mi_ratio([0.8, 0.6], [0.4, 0.6], "logged")
@@ -30,8 +31,7 @@ def mi_ratio(before: ArrayLike, after: ArrayLike, variant: str = "paper") -> flo
     first, second = (np.asarray(p, dtype=np.float64).ravel() for p in (before, after))
     if len(first) != len(second):
         raise ValueError(f"{len(first)} probabilities before and {len(second)} after")
-    if variant not in ("paper", "logged"):
-        raise ValueError(f"variant {variant!r} is not one of paper, logged")
+    check_known("variant", variant, ("paper", "logged"))
     return float(np.mean(first / second if variant == "paper" else second / first))
 
 

@@ -56,7 +56,7 @@ def feature_auc(forget: Pair, test: Pair, features: str = "entropy") -> float:
         A value in [0, 1]; nan when a side is empty.
 
     Raises:
-        ValueError: For an unknown feature.
+        ValueError: An unknown feature.
     """
     check_known("features", features, AUC_FEATURES)
     if not len(np.asarray(forget[1])) or not len(np.asarray(test[1])):

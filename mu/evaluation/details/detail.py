@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import accuracy_on, forgotten_classes, of_classes
 from mu.evaluation.attacks.features import log_losses, unseen_alike
 from mu.evaluation.build import instantiated
@@ -25,7 +26,8 @@ def sample_ids(forget: ArrayLike, count: int = 12) -> Ids:
     The draw depends on the set of ids alone.
 
     Raises:
-        ValueError: If the ids are no flat list of integers, or `count` is below 1.
+        UsageError: ``count`` is below 1.
+        ValueError: The ids are no flat list of integers.
 
     Example:
         >>> sample_ids([7, 3, 5])
@@ -34,7 +36,7 @@ def sample_ids(forget: ArrayLike, count: int = 12) -> Ids:
         4
     """
     if count < 1:
-        raise ValueError(f"count={count} must be at least 1")
+        raise UsageError(f"count={count} must be at least 1")
     ids = np.unique(as_ids(list(forget) if isinstance(forget, range) else forget, "forget"))
     if len(ids) <= count:
         return ids

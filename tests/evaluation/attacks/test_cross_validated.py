@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mu.errors import UsageError
 from mu.evaluation.attacks.cross_validated import LossCV, loss_cross_validation
 from mu.evaluation.attacks.features import log_losses
 from mu.evaluation.attacks.interval import IntervalClassifier, best_run
@@ -85,5 +86,5 @@ def test_the_score_balances_the_sides_and_takes_classes_of_the_forgotten(make, s
     assert math.isnan(LossCV(limit=9)(signals, split, Peers()))
     regression = Signals(np.arange(100), np.zeros((100, 1)), np.zeros(100))
     assert math.isnan(LossCV()(regression, split, Peers()))
-    with pytest.raises(ValueError, match="form='tree'"):
+    with pytest.raises(UsageError, match="form='tree'"):
         LossCV("tree")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import Accuracy, ForgottenClassAccuracy, UnlearningAccuracy
 from mu.evaluation.attacks.features import log_losses, unseen_alike
 from mu.evaluation.details.detail import (
@@ -119,5 +120,5 @@ def test_samples_depend_on_the_set_alone(ids, count, random) -> None:
 def test_every_method_shows_the_same_samples(make, split) -> None:
     first, second = (Samples(count=4)(make(seed), split) for seed in (0, 1))
     assert first["ids"] == second["ids"] == sample_ids(split.forget, 4).tolist()
-    with pytest.raises(ValueError, match="count=0"):
+    with pytest.raises(UsageError, match="count=0"):
         sample_ids([1], 0)
