@@ -177,7 +177,7 @@ def evaluate(
     """
     from mu.evaluation.derived import derived_values, oracle_mean
     from mu.evaluation.score import Peers, panel_values
-    from mu.evaluation.scoring import build_scores, finite
+    from mu.evaluation.scoring import build_scores, finite_values
 
     known = choices("evaluation")
     if panel not in known:
@@ -194,10 +194,10 @@ def evaluate(
         untrained=[_signals(one, batches, device)[0] for one in untrained],
     )
     floor = [
-        finite(panel_values(scores, one, split, peers.without(i)))
+        finite_values(panel_values(scores, one, split, peers.without(i)))
         for i, one in enumerate(peers.oracles)
     ]
-    values = finite(panel_values(scores, own, split, peers))
+    values = finite_values(panel_values(scores, own, split, peers))
     values |= derived_values(config, values, floor)
     floor = [
         one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]], is_oracle=True)

@@ -153,7 +153,7 @@ class Cell:
             return replace(made, gallery=pictures) if pictures and name == ORIGINAL else made
 
         cards = [card(n, s, v) for (n, s), v in zip(rows.items(), found, strict=True)]
-        return [*cards, card(ORACLE, oracles[0], mean(floor))]
+        return [*cards, card(ORACLE, oracles[0], mean_of_oracles(floor))]
 
     def derived(self, found: Scored, oracles: Sequence[Values], is_oracle: bool = False) -> Values:
         """Scores made of other scores; none in a plan, where there are no others."""
@@ -169,7 +169,7 @@ async def attempt(work: Awaitable[Result]) -> Result | CellFailed:
         return error
 
 
-def mean(floor: Sequence[Scored]) -> Scored:
+def mean_of_oracles(floor: Sequence[Scored]) -> Scored:
     """Mean of each score over the oracles for which it is a number; details of the first."""
     values = [one.values for one in floor]
     return Scored({name: oracle_mean(name, values) for name in values[0]}, floor[0].details)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from mu.configuration.choices import choices, summary
+from mu.configuration.choices import choices, first_comment
 from mu.verbs.listing import KINDS
 
 PAGES = {"method": "docs/methods/{}.md", "experiment": "experiments/{}/README.md"}
@@ -12,7 +12,7 @@ PAGES = {"method": "docs/methods/{}.md", "experiment": "experiments/{}/README.md
 def listed(group: str, page: Path, top: Path) -> str:
     """One line for each choice of a configuration group; a name leads to its page if it has one."""
     lines = [
-        f"- {linked(group, name, page, top)}: {summary(path).removeprefix(f'{name}: ')}"
+        f"- {linked(group, name, page, top)}: {first_comment(path).removeprefix(f'{name}: ')}"
         for name, path in choices(group).items()
     ]
     return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ from mu.reporting.layout import sections, sequences, shown
 from mu.reporting.scores import nearer
 from mu.reporting.section import Section
 from mu.reporting.table import comparisons, markdown_table
-from mu.results.format import mean_interval, share
+from mu.results.format import mean_interval, percent
 from mu.results.results import read_results, tabulated
 
 READING = """\
@@ -80,7 +80,7 @@ def headline(section: Section, folder: Path, page: Path) -> str:
             for metric in section.headline
         ]
         passes = section.row(method, "cost/passes")
-        cost = share(passes.mean) if passes else ""
+        cost = percent(passes.mean) if passes else ""
         rows.append([method, *values, cost, section.outcome(method).word])
     text = f"**{section.name}**: {section.subject}; {section.size}.\n\n{grid(rows)}\n"
     text += nearer_table(section)

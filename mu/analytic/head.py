@@ -21,7 +21,7 @@ from mu.analytic.statistics import (
     Labels,
     Matrix,
     Statistics,
-    joined,
+    by_sign,
     step_of,
     widened,
 )
@@ -33,7 +33,7 @@ REFINE, REFACTOR = 1e-8, 1e-4  # of `AnalyticHead.drift`
 
 
 @dataclass(frozen=True)
-class State:
+class HeadState:
     """All that a head is, replaced as one: a request that fails half-way has changed nothing."""
 
     statistics: Statistics
@@ -110,7 +110,7 @@ class AnalyticHead:
         self.rank, self.crossover, self.patience = rank, crossover, patience
         self.facts: Counter[str] = Counter()
         step = step_of(np.empty(0), grid, limit) if grid and limit else None
-        self._state = State(Statistics.empty(in_features), Ledger(key), step=step)
+        self._state = HeadState(Statistics.empty(in_features), Ledger(key), step=step)
         self._inverse: Inverse | None = None
 
     # What the head says ------------------------------------------------------------------------
@@ -244,7 +244,7 @@ class AnalyticHead:
             statistics = state.statistics.changed(after.pending)
             ledger = state.ledger.changed(entries)
             self._inverse = None
-            self._state = State(statistics, ledger, counts=counts, step=rows.step)
+            self._state = HeadState(statistics, ledger, counts=counts, step=rows.step)
             self.facts["solved"] += 1
         if sum(map(len, self._state.pending)) > BUFFERED or self._is_late():
             self._fold_rows()
@@ -257,7 +257,7 @@ class AnalyticHead:
             self.crossover = crossover(self.in_features, len(self._state.counts))
         return len(rows) < self.crossover
 
-    def _correct(self, rows: Intake, after: State) -> None:
+    def _correct(self, rows: Intake, after: HeadState) -> None:
         """Correct inverse and weights for a few rows; ``after`` has all else of the new state."""
         if self._inverse is None:
             self._invert()
@@ -353,14 +353,14 @@ class AnalyticHead:
     def _matrix_times(self, v: Matrix) -> Matrix:
         """(G + γI) v, with the rows that wait."""
         found = dsymm(1.0, self._state.statistics.gram, v, lower=1) + self.gamma * v
-        for rows in joined(self._state.pending):
+        for rows in by_sign(self._state.pending):
             found += rows.sign * (rows.features.T @ (rows.features @ v))
         return np.asarray(found)
 
     def _cross(self) -> Matrix:
         """Q, with the rows that wait."""
         found = widened(self._state.statistics.cross, len(self._state.counts))
-        for rows in joined(self._state.pending):
+        for rows in by_sign(self._state.pending):
             np.add.at(found.T, rows.labels, rows.sign * rows.features)
         return found
 
@@ -431,5 +431,5 @@ class AnalyticHead:
         gram[np.tril_indices(head.in_features)] = arrays["gram"]
         counts = arrays["class_counts"].copy()
         statistics = Statistics(gram, arrays["cross"].copy(), counts)
-        head._state = State(statistics, ledger, counts=counts, step=about["step"])
+        head._state = HeadState(statistics, ledger, counts=counts, step=about["step"])
         return head

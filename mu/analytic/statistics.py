@@ -41,7 +41,7 @@ class Statistics:
         gram = self.gram.copy(order="F")
         classes = max([len(self.counts), *(int(p.labels.max()) + 1 for p in parts if len(p))])
         cross, counts = widened(self.cross, classes), widened(self.counts, classes)
-        for part in joined(parts):
+        for part in by_sign(parts):
             gram = dsyrk(part.sign, part.features.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
             np.add.at(cross.T, part.labels, part.sign * part.features)
             np.add.at(counts, part.labels, int(part.sign))
@@ -78,7 +78,7 @@ class Intake:
         return found
 
 
-def joined(parts: Sequence[Intake]) -> list[Intake]:
+def by_sign(parts: Sequence[Intake]) -> list[Intake]:
     """The rows that come as one, and those that go as another: one product for many requests."""
     found = []
     for sign in (1.0, -1.0):

@@ -50,7 +50,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return found
 
 
-def summary(path: Path) -> str:
+def first_comment(path: Path) -> str:
     """First comment line of a configuration file."""
     first = path.read_text(encoding="utf-8").split("\n", 1)[0]
     return first.removeprefix("#").strip() if first.startswith("#") else ""

@@ -92,7 +92,7 @@ def read_image(path: Path, size: int | None, grey: bool) -> Bytes:
     try:
         with Image.open(path) as opened:
             if opened.mode[0] in "IF":
-                raise ValueError("more than 8 bits a channel")
+                raise UsageError(f"{path} has more than 8 bits a channel; save it with 8")
             if size is not None:
                 opened.draft(mode, (size, size))
             image = ImageOps.exif_transpose(opened).convert(mode)

@@ -62,7 +62,7 @@ class ImageFolder(ImageData):
         if split not in ("shares", "folders"):
             raise UsageError(f"split={split} is not one of shares, folders")
         if split == "shares":
-            names, files, labels = listed(root)
+            names, files, labels = class_folders(root)
             shares = {"validation": validation, "test": test}
             parts = stratified(labels, shares, names, split_seed)
         else:
@@ -77,7 +77,7 @@ class ImageFolder(ImageData):
         )
 
 
-def listed(
+def class_folders(
     root: Path, names: list[str] | None = None
 ) -> tuple[list[str], list[Path], NDArray[np.int64]]:
     """Class names, files and labels of a folder of classes.
@@ -129,7 +129,7 @@ def by_part(
     for part, folder in folders.items():
         if folder is None:
             continue
-        names, more, own = listed(folder, names)
+        names, more, own = class_folders(folder, names)
         parts[part] = np.arange(len(files), len(files) + len(more))
         files, labels = files + more, np.concatenate([labels, own])
     assert names is not None

@@ -21,7 +21,7 @@ def accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
         labels: (n,) integers.
 
     Raises:
-        ValueError: If shapes disagree or the labels are floating point.
+        ValueError: Shapes disagree or the labels are floating point.
 
     Example:
         >>> accuracy([[2.0, 1.0], [0.0, 3.0]], [0, 0])

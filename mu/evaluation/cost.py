@@ -17,7 +17,7 @@ def passes(cost: Cost) -> float:
     """The samples that went forward plus those that went backward; missing counts are 0.
 
     Raises:
-        ValueError: For an unknown key or a negative count.
+        ValueError: An unknown key or a negative count.
     """
     unknown = sorted(set(cost) - set(KEYS))
     if unknown:
@@ -32,7 +32,7 @@ def relative_passes(cost: Cost, retrain_cost: Cost) -> float:
     """The passes of a method divided by those of retraining; nan if the latter made none.
 
     Raises:
-        ValueError: For an unknown key or a negative count.
+        ValueError: An unknown key or a negative count.
 
     Example:
         >>> relative_passes({"forward": 30, "backward": 30}, {"forward": 1000, "backward": 1000})
@@ -53,7 +53,7 @@ def cost_values(cost: Cost, retrain_cost: Cost | None = None) -> dict[str, float
         retrain_cost: Of training the oracle; without it `cost/passes` is nan.
 
     Raises:
-        ValueError: For an unknown key or a negative count.
+        ValueError: An unknown key or a negative count.
     """
     nan, own = float("nan"), dict(cost)
     for name in SETUP:

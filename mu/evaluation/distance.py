@@ -19,11 +19,11 @@ BINS, CLIP, FLOOR = 20, 100.0, 1e-5  # KLoM
 DELTA, CAP, STEP, REACH = 1e-5, 50.0, 0.01, 2.0  # forgetting quality
 
 
-def log_probabilities(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
+def paired_log_softmax(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
     """Ln p of two models on the same rows, each (n, C).
 
     Raises:
-        ValueError: If shapes disagree.
+        ValueError: Shapes disagree.
     """
     a, b = log_softmax(first), log_softmax(second)
     if a.shape != b.shape:
@@ -56,22 +56,22 @@ def kl(logits_reference: ArrayLike, logits: ArrayLike) -> float:
         A value >= 0; nan for no rows; inf where the oracle's class has probability exactly 0.
 
     Raises:
-        ValueError: If shapes disagree.
+        ValueError: Shapes disagree.
 
     Example:
         >>> round(kl([[0.0, 0.0]], [[0.0, np.log(3.0)]]), 6)  # ½ ln(½/¼) + ½ ln(½/¾)
         0.143841
     """
-    return _mean(_divergence(*log_probabilities(logits_reference, logits)))
+    return _mean(_divergence(*paired_log_softmax(logits_reference, logits)))
 
 
 def js(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
     """The mean Jensen-Shannon divergence in nats, in [0, ln 2]: ½KL(p‖m) + ½KL(q‖m).
 
     Raises:
-        ValueError: If shapes disagree.
+        ValueError: Shapes disagree.
     """
-    log_p, log_q = log_probabilities(logits_a, logits_b)
+    log_p, log_q = paired_log_softmax(logits_a, logits_b)
     log_m = np.logaddexp(log_p, log_q) - np.log(2.0)
     both = 0.5 * _divergence(log_p, log_m) + 0.5 * _divergence(log_q, log_m)
     return _mean(np.minimum(both, np.log(2.0)))
@@ -81,7 +81,7 @@ def agreement(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
     """The share of rows on which both models predict the same class.
 
     Raises:
-        ValueError: If shapes disagree.
+        ValueError: Shapes disagree.
     """
     a, b = class_scores(logits_a), class_scores(logits_b)
     if a.shape != b.shape:
@@ -93,9 +93,9 @@ def activation_distance(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
     """The mean Euclidean distance between the two probability vectors, in [0, √2].
 
     Raises:
-        ValueError: If shapes disagree.
+        ValueError: Shapes disagree.
     """
-    log_p, log_q = log_probabilities(logits_a, logits_b)
+    log_p, log_q = paired_log_softmax(logits_a, logits_b)
     return _mean(np.linalg.norm(np.exp(log_p) - np.exp(log_q), axis=1))
 
 
@@ -222,7 +222,7 @@ def klom(
         (samples,) in nats; 0 where all margins of a sample are equal.
 
     Raises:
-        ValueError: For an unknown variant or wrong shapes.
+        ValueError: An unknown variant or wrong shapes.
     """
     check_known("variant", variant, ("corrected", "historical"))
     unlearned, oracle = _models_by_samples(margins_unlearned, margins_oracle)
@@ -266,7 +266,7 @@ def forgetting_quality(
         F in [0, 1] and ε (samples,).
 
     Raises:
-        ValueError: For wrong shapes, or fewer than three models a side.
+        ValueError: Wrong shapes, or fewer than three models a side.
     """
     unlearned, retrained = _models_by_samples(conf_unlearned, conf_retrained)
     if len(unlearned) != len(retrained) or len(unlearned) < 3:

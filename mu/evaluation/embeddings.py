@@ -23,7 +23,7 @@ def procrustes_distance(a: ArrayLike, b: ArrayLike) -> float:
         b: (N, d) embeddings of the same nodes by another model.
 
     Raises:
-        ValueError: If the shapes differ.
+        ValueError: The shapes differ.
 
     Example:
         >>> a = np.array([[1.0, 0.0], [0.0, 2.0]])

@@ -21,7 +21,7 @@ def pair_scores(z: ArrayLike, edges: ArrayLike) -> Floats:
         edges: (2, m) node numbers.
 
     Raises:
-        ValueError: If shapes are wrong or a node number is outside [0, N).
+        ValueError: Shapes are wrong or a node number is outside [0, N).
     """
     states, pairs = np.asarray(z, dtype=np.float64), np.asarray(edges)
     if states.ndim != 2 or pairs.ndim != 2 or len(pairs) != 2:
@@ -52,7 +52,7 @@ def separation(
         Two values in [0, 1]; nan where a side is empty.
 
     Raises:
-        ValueError: If a draw is outside [0, n_r).
+        ValueError: A draw is outside [0, n_r).
 
     Example:
         >>> separation([0.1, 0.7], [0.5, 0.9])
@@ -87,7 +87,7 @@ def forget_set_auc(
         High when forgotten edges rank below retained ones. Target: the oracle's value.
 
     Raises:
-        ValueError: For wrong shapes, or nodes or draws out of range.
+        ValueError: Wrong shapes, or nodes or draws out of range.
     """
     return separation(pair_scores(z, forget_edges), pair_scores(z, retain_edges), draws)
 

@@ -1,6 +1,6 @@
 """Mean loss on a part."""
 
-from mu.evaluation.attacks.features import cross_entropy
+from mu.evaluation.attacks.features import log_losses
 from mu.evaluation.score import PartScore, Peers, lettered
 from mu.evaluation.signals import Signals, Split
 
@@ -20,4 +20,4 @@ class MeanLoss(PartScore):
         ids = split.part(self.part)
         if not len(ids) or not signals.classifies:
             return float("nan")
-        return float(cross_entropy(*signals.at(ids)).mean())
+        return float(log_losses(*signals.at(ids)).mean())

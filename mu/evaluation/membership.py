@@ -70,8 +70,8 @@ def svc_mia(
         A share in [0, 1]; nan when D_f is empty.
 
     Raises:
-        ValueError: If D_r or D_t is empty, if the historical attack finds |D_r| < |D_t|, or for
-            an unknown feature or variant.
+        ValueError: D_r or D_t is empty, the historical attack finds |D_r| < |D_t|, or the feature
+            or variant is unknown.
     """
     from sklearn.svm import SVC
 

@@ -21,7 +21,7 @@ def auc(positive: ArrayLike, negative: ArrayLike) -> float:
         negative: (m,) scores that should be low.
 
     Raises:
-        ValueError: If a score is nan.
+        ValueError: A score is nan.
 
     Example:
         >>> auc([3.0, 1.0], [1.0, 0.0])
@@ -43,7 +43,7 @@ def average_precision(positive: ArrayLike, negative: ArrayLike) -> float:
         negative: (m,) scores of label 0.
 
     Raises:
-        ValueError: If a score is nan.
+        ValueError: A score is nan.
     """
     high, low = _scores(positive), _scores(negative)
     if not len(high) or not len(low):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import of_classes
 from mu.evaluation.continual import ClassesForgotten
 from mu.evaluation.signals import Floats, Ids, Signals, Split
@@ -64,7 +65,7 @@ class HeadRelearnt(ClassesForgotten):
         """Refuse options that make no sense."""
         super().__post_init__()
         if self.shots < 1 or not self.penalty > 0:
-            raise ValueError(f"shots={self.shots} and penalty={self.penalty} must be positive")
+            raise UsageError(f"shots={self.shots} and penalty={self.penalty} must be positive")
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]."""

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
+from mu.errors import UsageError
 from mu.evaluation.signals import PARTS, Signals, Split
 
 PROPORTION = (0.0, 1.0)
@@ -21,14 +22,18 @@ KIND_OF_PART: Mapping[str, Literal["forgetting", "utility"]] = {
 }
 
 
+class UnknownWord(UsageError, ValueError):
+    """A wrong word in a configuration, and a wrong value where a script calls the function."""
+
+
 def check_known(option: str, value: str, known: Sequence[str]) -> None:
     """Refuse a word that is not among the known ones.
 
     Raises:
-        ValueError: Naming it and them.
+        UnknownWord: Naming it and them.
     """
     if value not in known:
-        raise ValueError(f"{option}={value!r} is not one of {', '.join(known)}")
+        raise UnknownWord(f"{option}={value!r} is not one of {', '.join(known)}")
 
 
 def lettered(short: str) -> dict[str, str]:
@@ -95,12 +100,12 @@ class Score(ABC):
         object.__setattr__(self, "kind", self.kind or kind)
         object.__setattr__(self, "title", self.title or self.header)
         if self.kind not in KINDS:
-            raise ValueError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
+            raise UsageError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if self.family not in get_args(Family):
             known = ", ".join(get_args(Family))
-            raise ValueError(f"family {self.family!r} is not one of {known}")
+            raise UsageError(f"family {self.family!r} is not one of {known}")
         if unknown := sorted(set(self.reads).difference(PARTS)):
-            raise ValueError(f"reads {unknown[0]!r}, which is no part: {', '.join(PARTS)}")
+            raise UsageError(f"reads {unknown[0]!r}, which is no part: {', '.join(PARTS)}")
 
     @property
     @abstractmethod
@@ -162,7 +167,7 @@ class PartScore(Score):
     def __post_init__(self) -> None:
         """Fill the kind in from the part."""
         if self.part not in KIND_OF_PART:
-            raise ValueError(f"no part {self.part!r}; choose from {', '.join(KIND_OF_PART)}")
+            raise UsageError(f"no part {self.part!r}; choose from {', '.join(KIND_OF_PART)}")
         object.__setattr__(self, "kind", self.kind or KIND_OF_PART[self.part])
         super().__post_init__()
 
@@ -191,15 +196,15 @@ def panel_values(
     An error inside a score is raised as it is, with a note naming the score.
 
     Raises:
-        ValueError: If a score is not over one pair of model and oracles, or the model diverged:
-            its logits hold nan or +inf (-inf, a masked class, is fine).
+        UsageError: A score is not over one pair of model and oracles.
+        ValueError: The model diverged: its logits hold nan or +inf (-inf, a masked class, is fine).
     """
     if not np.all(signals.logits < np.inf):
         raise ValueError("the model's logits hold nan or +inf: it diverged")
     values: dict[str, float] = {}
     for name, score in scores.items():
         if score.over != "pair":
-            raise ValueError(f"score {name!r} is over a {score.over}, not over a pair")
+            raise UsageError(f"score {name!r} is over a {score.over}, not over a pair")
         try:
             values[name] = float(score(signals, split, peers))
         except Exception as error:

@@ -37,7 +37,7 @@ def weight_distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
     return float(np.sqrt(total))
 
 
-def finite(values: Mapping[str, float]) -> dict[str, float | None]:
+def finite_values(values: Mapping[str, float]) -> dict[str, float | None]:
     """The same values, None where a score does not apply."""
     return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
@@ -70,4 +70,4 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
         inputs["weights"].tensors, inputs["original_weights"].tensors
     )
     details = detail_values(config["evaluation"], own, split, peers)
-    return Artifact({"values": finite(values), "details": details})
+    return Artifact({"values": finite_values(values), "details": details})

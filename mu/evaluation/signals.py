@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mu.errors import UsageError
+
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -15,7 +17,7 @@ def as_ids(ids: ArrayLike, name: str = "ids") -> Ids:
     """`ids` as a one-dimensional int64 array.
 
     Raises:
-        ValueError: If they are not a flat list of whole numbers.
+        ValueError: They are not a flat list of whole numbers.
     """
     array = np.asarray(ids)
     if array.size == 0:
@@ -32,7 +34,7 @@ def class_scores(logits: ArrayLike) -> Floats:
         logits: (n, C), or (n, 1) for a binary model whose probability is sigmoid(z).
 
     Raises:
-        ValueError: If `logits` is not two-dimensional.
+        ValueError: `logits` is not two-dimensional.
 
     Example:
         >>> class_scores([[2.0], [-1.0]])
@@ -68,7 +70,7 @@ class Signals:
         features: (n, d) what the head reads for each id, where it was kept.
 
     Raises:
-        ValueError: If lengths disagree or an id occurs twice.
+        ValueError: Lengths disagree or an id occurs twice.
     """
 
     index: Ids
@@ -173,10 +175,10 @@ class Split:
         """The ids of the part called `name`.
 
         Raises:
-            ValueError: If there is no such part.
+            UsageError: There is no such part.
         """
         if name not in PARTS:
-            raise ValueError(f"no part {name!r}; choose from {', '.join(PARTS)}")
+            raise UsageError(f"no part {name!r}; choose from {', '.join(PARTS)}")
         ids: Ids = getattr(self, name)
         return ids
 

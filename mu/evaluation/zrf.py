@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mu.evaluation.attacks.features import VARIANTS
-from mu.evaluation.distance import js, log_probabilities
+from mu.evaluation.distance import js, paired_log_softmax
 from mu.evaluation.score import PROPORTION, PartScore, Peers, check_known, lettered
 from mu.evaluation.signals import Signals, Split
 
@@ -29,7 +29,7 @@ def zrf(logits: ArrayLike, logits_untrained: ArrayLike, variant: str = "correcte
         `corrected`: in [0, 1], 1 where both predict alike; nan for no rows. Target: the oracle's.
 
     Raises:
-        ValueError: For an unknown variant, or if shapes disagree.
+        ValueError: An unknown variant, or shapes disagree.
 
     Example:
         >>> one, other = [[0.0, -900.0]], [[-900.0, 0.0]]
@@ -39,7 +39,7 @@ def zrf(logits: ArrayLike, logits_untrained: ArrayLike, variant: str = "correcte
     check_known("variant", variant, VARIANTS)
     if variant == "corrected":
         return 1.0 - js(logits, logits_untrained) / float(np.log(2.0))
-    log_p, log_q = log_probabilities(logits, logits_untrained)
+    log_p, log_q = paired_log_softmax(logits, logits_untrained)
     if not len(log_p):
         return float("nan")
     log_m = np.logaddexp(log_p, log_q) - np.log(2.0)

@@ -33,7 +33,7 @@ def write_ids(path: Path, request: Request, fingerprint: str) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def export(selection: Artifact, fingerprint: str, path: Path) -> Path:
+def write_selection(selection: Artifact, fingerprint: str, path: Path) -> Path:
     """Write the elements of a stored selection where ``request: ids, path: …`` finds them again.
 
     The file appears whole or not at all; missing folders are made.

@@ -32,10 +32,10 @@ class HeldOutLossSet(Ranks):
 
     def ranked(self, scene: Scene, samples: Ids) -> Floats:
         """(n,) loss of each sample under the models that were trained without it."""
-        return held_out(samples, scene.models)
+        return held_out_losses(samples, scene.models)
 
 
-def held_out(samples: Ids, models: Sequence[HelperModel]) -> Floats:
+def held_out_losses(samples: Ids, models: Sequence[HelperModel]) -> Floats:
     """(n,) mean loss of each sample over the models that were not trained on it.
 
     Raises:

@@ -32,17 +32,17 @@ def memorisation(values: Floats, inside: NDArray[np.bool_]) -> Floats:
         (n,) in [−1, 1].
 
     Raises:
-        ValueError: The shapes differ, or a sample was in all models or in none.
+        UsageError: The shapes differ, or a sample was in all models or in none.
 
     Example:
         >>> memorisation(np.array([[1.0, 0.9], [0.2, 0.9]]), np.array([[True, True], [False] * 2]))
         array([0.8, 0. ])
     """
     if values.shape != inside.shape:
-        raise ValueError(f"values are {values.shape}, inside is {inside.shape}")
+        raise UsageError(f"values are {values.shape}, inside is {inside.shape}")
     n_in = inside.sum(axis=0)
     if ((n_in == 0) | (n_in == len(inside))).any():
-        raise ValueError("a sample was in the training set of all models or of none")
+        raise UsageError("a sample was in the training set of all models or of none")
     found: Floats = np.where(inside, values, 0).sum(axis=0) / n_in
     found -= np.where(inside, 0, values).sum(axis=0) / (len(inside) - n_in)
     return found

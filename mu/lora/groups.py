@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mu.errors import UsageError
+
 Groups = Sequence[Sequence[Tensor]]
 
 
@@ -54,10 +56,10 @@ def proximal_step(groups: Groups, threshold: float) -> None:
         threshold: T ≥ 0.
 
     Raises:
-        ValueError: A negative threshold.
+        UsageError: A negative threshold.
     """
     if threshold < 0:
-        raise ValueError(f"threshold={threshold} is negative")
+        raise UsageError(f"threshold={threshold} is negative")
     for group, norm in zip(groups, group_norms(groups).tolist(), strict=True):
         share = max(0.0, 1.0 - threshold / norm) if norm > 0 else 0.0
         for one in group:

@@ -66,7 +66,7 @@ def load_weights(learner: Learner, tensors: Mapping[str, Tensor], source: str) -
     ]
     missing = [n for n in own if n not in given]
     wrong = {"missing": missing, "unexpected": unexpected, "wrong shape:": shapes}
-    problems = [listed(what, names) for what, names in wrong.items() if names]
+    problems = [_listed(what, names) for what, names in wrong.items() if names]
     if problems:
         raise UsageError(f"weights {source} do not fit the model: {'; '.join(problems)}")
     learner.load_state_dict(given)
@@ -80,7 +80,7 @@ def rebuild(model: dict[str, Any], artifact: Artifact) -> Learner:
     return learner.eval()
 
 
-def listed(what: str, entries: list[str]) -> str:
+def _listed(what: str, entries: list[str]) -> str:
     """A clause that names up to three entries and says how many more there are."""
     more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
     return f"{what} {', '.join(entries[:3])}{more}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mu.reporting.layout import sections
 from mu.reporting.section import OTHER, Section
-from mu.results.format import MINUS, NOTHING, plus_minus, printable, share
+from mu.results.format import MINUS, NOTHING, percent, plus_minus, printable
 from mu.results.results import Results
 from mu.results.words import DIFFERS, LIKE, OPEN, ORACLE, Word
 
@@ -105,7 +105,7 @@ def _latex_row(section: Section, method: str, scores: Sequence[str], columns: in
         row = rf"{name} & \multicolumn{{{columns}}}{{p{{.6\linewidth}}}}{{{said}}} \\"
         return row if closing else ""
     cells = [_latex_cell(section, method, score) for score in scores]
-    last = [_tex(share(section.number(method, "cost/passes"))), _tex(outcome.word)]
+    last = [_tex(percent(section.number(method, "cost/passes"))), _tex(outcome.word)]
     return _tex_row([name, *cells, *(last if closing else ())], bold=method == ORACLE)
 
 

@@ -54,21 +54,22 @@ def _section(results: Results, place: Place) -> Section:
     )
 
 
-def shown(parts: list[Section]) -> list[Section]:
+def shown(sections: list[Section]) -> list[Section]:
     """The sections for a short table: of a sequence longer than three, the first and the last."""
-    return [s for s in parts if s.steps <= 3 or s.step in (0, s.steps - 1)]
+    return [s for s in sections if s.steps <= 3 or s.step in (0, s.steps - 1)]
 
 
-def sequences(parts: list[Section]) -> dict[tuple[int, str], list[Section]]:
+def sequences(sections: list[Section]) -> dict[tuple[int, str], list[Section]]:
     """Sections that follow one another, by block and request, where there is more than one."""
     groups: dict[tuple[int, str], list[Section]] = {}
-    for section in parts:
+    for section in sections:
         groups.setdefault((section.block, section.request), []).append(section)
     return {key: group for key, group in groups.items() if len(group) > 1}
 
 
-def shared_notes(parts: Sequence[Section]) -> list[str]:
+def shared_notes(sections: Sequence[Section]) -> list[str]:
     """Notes that hold for every one of several sections, to be said once."""
-    if len(parts) < 2:
+    if len(sections) < 2:
         return []
-    return [note for note in parts[0].notes if all(note in other.notes for other in parts[1:])]
+    first, *others = sections
+    return [note for note in first.notes if all(note in other.notes for other in others)]

@@ -8,12 +8,12 @@ from mu.reporting.layout import sections, shared_notes
 from mu.reporting.layout import shown as abridged
 from mu.reporting.overlap import overlap_maps
 from mu.reporting.pictures import classes
-from mu.reporting.pictures.chosen import CAPTIONS, KINDS, pictures
+from mu.reporting.pictures.chosen import CAPTIONS, KINDS, figures_of
 from mu.reporting.pictures.gallery import gallery
 from mu.reporting.pictures.heat import destinations, matrices
 from mu.reporting.pictures.look import short
 from mu.reporting.pictures.tuning import tuning
-from mu.reporting.scores import nearer, tables
+from mu.reporting.scores import nearer, score_tables
 from mu.reporting.section import Section
 from mu.reporting.setting import options, settings, versions
 from mu.results import words
@@ -95,40 +95,40 @@ def breakable(name: str) -> "Markup":
 
 def context(results: Results) -> dict[str, Any]:
     """What the template shows, already in words."""
-    parts = sections(results)
-    visible = abridged(parts)
-    drawn, complete = pictures(results, parts, visible)
+    found = sections(results)
+    visible = abridged(found)
+    drawn, complete = figures_of(results, found, visible)
     known, mixed = versions(results)
     return {
         "results": results,
-        "parts": [_part(section, drawn, section in visible) for section in parts],
-        "methods": _tried(parts),
+        "sections": [_shown(section, drawn, section in visible) for section in found],
+        "methods": _tried(found),
         "complete": complete,
-        "failures": [(s, card) for s in parts for card in s.cards if card.error],
-        "shared_notes": shared_notes(parts),
+        "failures": [(s, card) for s in found for card in s.cards if card.error],
+        "shared_notes": shared_notes(found),
         "tuning": results.tuning,
         "trials": tuning(results.tuning) if results.tuning else "",
         "overlaps": overlap_maps(results),
         "harder": harder(results),
-        "settings": settings(parts),
-        "options": options(parts),
+        "settings": settings(found),
+        "options": options(found),
         "versions": known,
         "mixed": mixed,
         "commands": list(dict.fromkeys(printable(c.command) for c in results.cards if c.command)),
     }
 
 
-def _tried(parts: Sequence[Section]) -> list[str]:
-    names = dict.fromkeys(m for s in parts for m in s.methods if m not in REFERENCES)
+def _tried(sections: Sequence[Section]) -> list[str]:
+    names = dict.fromkeys(m for s in sections for m in s.methods if m not in REFERENCES)
     return sorted(names, key=NULL.__ne__)
 
 
-def _part(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str, Any]:
+def _shown(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str, Any]:
     own = {kind: drawn.get(f"{kind}-{section.key}", "") for kind in (*KINDS, "sequence")}
     return {
         "section": section,
         "visible": visible,
-        "tables": tables(section),
+        "tables": score_tables(section),
         "nearer": nearer(section),
         "pictures": own,
         "captions": CAPTIONS | ({"classes": classes.caption(section)} if own["classes"] else {}),

@@ -7,7 +7,7 @@ from math import ceil
 from mu.reporting.section import Section
 from mu.results.comparisons import gains, word
 from mu.results.estimate import Estimate
-from mu.results.format import gap_interval, interval, number, share, shown_interval
+from mu.results.format import gap_interval, interval, number, percent, shown_interval
 from mu.results.words import NULL, ORACLE
 
 ACROSS = 4  # columns of numbers, intervals and gaps that fit the page side by side
@@ -22,7 +22,7 @@ FAMILIES = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScoreCell:
     """One cell of a table: the number, its interval, the gap and what is said about it."""
 
     main: str
@@ -37,7 +37,7 @@ class Table:
 
     caption: str
     titles: list[str]
-    rows: list[tuple[str, list[Cell]]]
+    rows: list[tuple[str, list[ScoreCell]]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Tables:
     cost: list[Table]
 
 
-def tables(section: Section) -> Tables:
+def score_tables(section: Section) -> Tables:
     """Every score of a section, by family, in tables no wider than the page.
 
     With more than ``MANY`` scores only those of the headline are in sight.
@@ -76,14 +76,14 @@ def nearer(section: Section) -> Table | None:
     return Table(caption, [section.title(metric) for metric in metrics], rows)
 
 
-def difference(found: Estimate | None, words: tuple[str, str]) -> Cell:
+def difference(found: Estimate | None, words: tuple[str, str]) -> ScoreCell:
     """A paired difference with its interval, and what it says below and above 0."""
     if found is None or not found.n:
-        return Cell(number(None))
+        return ScoreCell(number(None))
     main = number(found.mean, sign=True)
     if found.n < 2:
-        return Cell(main)
-    return Cell(main, interval(*found.interval(), sign=True), word=word(found, *words))
+        return ScoreCell(main)
+    return ScoreCell(main, interval(*found.interval(), sign=True), word=word(found, *words))
 
 
 def _by_family(section: Section, metrics: Sequence[str]) -> list[Table]:
@@ -103,13 +103,13 @@ def _table(section: Section, metrics: Sequence[str], caption: str) -> Table:
     return Table(caption, [section.title(metric) for metric in metrics], rows)
 
 
-def _cell(section: Section, method: str, metric: str) -> Cell:
+def _cell(section: Section, method: str, metric: str) -> ScoreCell:
     row = section.row(method, metric)
     if row is None or row.mean is None:
-        return Cell(number(None))
+        return ScoreCell(number(None))
     if metric.startswith("cost/passes"):
-        return Cell(share(row.mean))
+        return ScoreCell(percent(row.mean))
     bounds = interval(*shown_interval(row, section.limits(metric)))
     if section.kind(metric) == "cost" or row.gap is None or method == ORACLE:
-        return Cell(number(row.mean), bounds)
-    return Cell(number(row.mean), bounds, gap_interval(row), row.verdict)
+        return ScoreCell(number(row.mean), bounds)
+    return ScoreCell(number(row.mean), bounds, gap_interval(row), row.verdict)

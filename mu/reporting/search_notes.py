@@ -34,7 +34,7 @@ def search_notes(cards: Iterable[Card]) -> list[str]:
     notes = [
         "mean loss on the set once the lower level has forgotten it, by the models that "
         f"selected: {shown}; {spread} iterations; {same:.0%} of the set are in that of one pass "
-        f"(chance {chance:.0%}); {verdict(found)}{returned}{cost(found)}"
+        f"(chance {chance:.0%}); {search_verdict(found)}{returned}{cost(found)}"
     ]
     warned = [text for one in found for text in one.get("warnings", ())]
     return notes + [
@@ -69,7 +69,7 @@ def mean(found: Sequence[Facts], name: str) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def verdict(found: Sequence[Facts]) -> str:
+def search_verdict(found: Sequence[Facts]) -> str:
     """Whether the search has beaten one pass, in words."""
     paired = search_gain(found)
     if paired.mean == 0 and paired.error == 0:

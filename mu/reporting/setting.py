@@ -10,17 +10,17 @@ from mu.results.format import printable
 from mu.results.results import Results
 
 
-def settings(parts: Sequence[Section]) -> list[dict[str, str]]:
+def settings(sections: Sequence[Section]) -> list[dict[str, str]]:
     """The setting of each block in words.
 
     Args:
-        parts: All sections of an experiment.
+        sections: All sections of an experiment.
 
     Returns:
         Per block a mapping from label (``data set``, ``model`` …) to text.
     """
     blocks: dict[int, list[Section]] = {}
-    for section in parts:
+    for section in sections:
         blocks.setdefault(section.block, []).append(section)
     return [_block(group) for group in blocks.values()]
 
@@ -89,17 +89,17 @@ def _commit(card: Card) -> str:
     return printable(card.commit) + changed
 
 
-def options(parts: Sequence[Section]) -> dict[str, str]:
+def options(sections: Sequence[Section]) -> dict[str, str]:
     """Recipes and options of methods as the cards hold them, as JSON by a heading in words.
 
     Args:
-        parts: All sections of an experiment.
+        sections: All sections of an experiment.
 
     Returns:
         Text by heading (``recipe digits``, ``method ssd``); the first of equal entries only.
     """
     found: dict[str, str] = {}
-    for card in (card for section in parts for card in section.cards):
+    for card in (card for section in sections for card in section.cards):
         headings = {
             f"recipe {printable(card.recipe)}": card.recipe_config,
             f"method {printable(card.method)}": card.method_config,

@@ -9,7 +9,7 @@ from mu.reporting.harder import harder_grids
 from mu.reporting.layout import sections, shared_notes
 from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.section import OTHER, Section
-from mu.results.format import NOTHING, gap_interval, mean_interval, printable, share
+from mu.results.format import NOTHING, gap_interval, mean_interval, percent, printable
 from mu.results.results import Results
 from mu.results.rows import COLUMNS
 from mu.results.words import ORACLE, REFERENCES
@@ -49,12 +49,12 @@ def markdown_table(results: Results) -> str:
     Returns:
         The text of ``table.md``.
     """
-    parts = sections(results)
-    shared = shared_notes(parts)
+    found = sections(results)
+    shared = shared_notes(found)
     blocks = [f"# {_md(results.title)}"]
     if results.description:
         blocks.append(_md(results.description))
-    blocks += [_markdown_section(section, shared) for section in parts]
+    blocks += [_markdown_section(section, shared) for section in found]
     blocks += [f"Everywhere: {_md(note)}." for note in shared]
     blocks += comparisons(results)
     blocks.append(_md(LEGEND))
@@ -110,7 +110,7 @@ def _gap(section: Section, method: str, metric: str) -> str:
 
 def _cost(section: Section, method: str, metric: str) -> str:
     if metric.startswith("cost/passes"):
-        return share(section.number(method, metric))
+        return percent(section.number(method, metric))
     return _value(section, method, metric)
 
 

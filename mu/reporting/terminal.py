@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mu.reporting.layout import sections, shared_notes, shown
 from mu.reporting.section import Section
-from mu.results.format import plural, plus_minus, printable, share
+from mu.results.format import percent, plural, plus_minus, printable
 from mu.results.results import Results
 from mu.results.words import DIFFERS, LIKE, OPEN, ORACLE, REFERENCES
 
@@ -37,14 +37,14 @@ def terminal_table(results: Results, width: int = 80) -> Group:
     Returns:
         A rich renderable of plain lines, at most ``width`` columns each.
     """
-    parts = sections(results)
-    visible, shared = shown(parts), shared_notes(parts)
+    found = sections(results)
+    visible, shared = shown(found), shared_notes(found)
     lines = _flow(printable(results.title), width, "bold")
     for section in visible:
         lines += [Text(), *_heading(section, width), *_table(section, shared, width)]
     lines.append(Text())
-    if len(visible) < len(parts):
-        hidden = plural(len(parts) - len(visible), "step")
+    if len(visible) < len(found):
+        hidden = plural(len(found) - len(visible), "step")
         text = f"Left out here: {hidden} of sequences, to be found in table.md and report.html."
         lines += _flow(text, width, "dim")
     for note in shared:
@@ -127,7 +127,7 @@ def _columns(section: Section, scores: Sequence[str], sign: str) -> list[list[st
         columns.append([section.title(score), *cells])
     passes = [section.number(method, "cost/passes") for method in methods]
     if any(one is not None for one in passes):
-        columns.append(["passes", *map(share, passes)])
+        columns.append(["passes", *map(percent, passes)])
     return columns
 
 

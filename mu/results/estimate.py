@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from mu.errors import UsageError
+
 NAN = float("nan")
 LEVEL = 0.95
 
@@ -27,12 +29,12 @@ class Estimate:
         """(low, high) of the t interval; nan where there is no standard error.
 
         Raises:
-            ValueError: If `level` is outside (0, 1).
+            UsageError: ``level`` is outside (0, 1).
         """
         from scipy.special import stdtrit
 
         if not 0 < level < 1:
-            raise ValueError(f"level must be in (0, 1), got {level}")
+            raise UsageError(f"level must be in (0, 1), got {level}")
         if math.isnan(self.error):
             return NAN, NAN
         width = self.error * float(stdtrit(self.freedom, 0.5 + level / 2)) if self.error else 0.0
@@ -57,10 +59,10 @@ class Estimate:
         """Whether two one-sided tests at 5 % put the mean inside ±`margin`.
 
         Raises:
-            ValueError: If `margin` is not positive.
+            UsageError: ``margin`` is not positive.
         """
         if not margin > 0:
-            raise ValueError(f"an equivalence margin must be positive, got {margin}")
+            raise UsageError(f"an equivalence margin must be positive, got {margin}")
         low, high = self.interval(0.90)
         return -margin < low and high < margin
 

@@ -112,10 +112,10 @@ def kind_of(name: str, panel: Panel) -> str:
     return "cost" if name.startswith("cost/") else str(given)
 
 
-def tables(
+def evidence_tables(
     cards: Iterable[Card], panel: Panel
 ) -> Iterator[tuple[Group, dict[str, list[Card]], dict[str, dict[str, Evidence]]]]:
-    """Yield per group its cards by method (failed ones too) and the evidence of finished ones."""
+    """Each group with its cards by method (failed ones too) and the evidence of finished ones."""
     for key, methods in _groups(cards).items():
         table = {}
         for method, listed in methods.items():

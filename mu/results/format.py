@@ -132,19 +132,19 @@ def plus_minus(row: Row | None, sign: str = " ± ") -> str:
     return f"{number(row.mean)}{sign}{width}"
 
 
-def share(value: object) -> str:
+def percent(value: object) -> str:
     """A share of retraining in per cent.
 
-    >>> share(1.0), share(0.034), share(0.0002), share(0)
+    >>> percent(1.0), percent(0.034), percent(0.0002), percent(0)
     ('100 %', '3.4 %', '<0.1 %', '0 %')
     """
     found = finite(value)
     if found is None:
         return NOTHING
-    percent = 100 * found
-    if 0 < percent < 0.1:
+    found *= 100
+    if 0 < found < 0.1:
         return "<0.1 %"
-    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
+    return f"{found:.0f} %" if found >= 10 or found == 0 else f"{found:.1f} %"
 
 
 def plural(count: int, noun: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mu.errors import UsageError
 from mu.evaluation.signals import Floats
 from mu.results.estimate import NAN, Estimate
 
@@ -82,14 +83,14 @@ def gap_estimate(
         sets: As in `estimate`.
 
     Raises:
-        ValueError: If there is not one list of oracle values per value.
+        UsageError: There is not one list of oracle values per value.
 
     Example:
         >>> gap_estimate([0.5, 0.75], [[0.25, 0.25], [0.5, 0.5]]).interval()
         (0.25, 0.25)
     """
     if len(values) != len(oracle_values):
-        raise ValueError(f"{len(values)} values, but oracles of {len(oracle_values)} pairs")
+        raise UsageError(f"{len(values)} values, but oracles of {len(oracle_values)} pairs")
     gaps = []
     known = [[x for x in oracles if math.isfinite(x)] for oracles in oracle_values]
     for value, oracles in zip(values, known, strict=True):

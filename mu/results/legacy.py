@@ -11,7 +11,7 @@ MARK = "completed"  # of a panel whose facts are not of its file
 Panels = Mapping[str, Facts]
 
 
-def complete(panels: Panels) -> dict[str, Facts]:
+def with_facts(panels: Panels) -> dict[str, Facts]:
     """The same panels, every score with its `FACTS`.
 
     They come from the panel of that name as it is now. A score it lacks is taken to be plain, and
@@ -30,7 +30,7 @@ def complete(panels: Panels) -> dict[str, Facts]:
 
 
 def original(panels: Panels) -> dict[str, Facts]:
-    """What `complete` was given."""
+    """What `with_facts` was given."""
     found = {}
     for name, panel in panels.items():
         if panel.get(MARK):

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from mu.errors import UsageError
 from mu.results.card import SCHEMA, Card, Facts
-from mu.results.legacy import complete, original
+from mu.results.legacy import original, with_facts
 from mu.results.rows import Row, Verdict
 
 FIELDS: dict[str, type] = {
@@ -70,7 +70,7 @@ class Results:
         about = {name: value for name, value in plain.items() if name not in made}
         try:
             return cls(
-                panels=complete(plain["panel"]),
+                panels=with_facts(plain["panel"]),
                 cards=[Card.read(one) for one in plain["cards"]],
                 rows=[Row(**one) for one in plain["rows"]],
                 verdicts=[Verdict(**one) for one in plain["verdicts"]],

@@ -5,7 +5,7 @@ from typing import Any
 
 from mu.results.card import Card
 from mu.results.estimate import LEVEL, Estimate
-from mu.results.evidence import Evidence, Panel, kind_of, tables
+from mu.results.evidence import Evidence, Panel, evidence_tables, kind_of
 from mu.results.format import finite
 from mu.results.intervals import holm
 from mu.results.rows import Row, Verdict
@@ -80,7 +80,7 @@ def aggregate(cards: Iterable[Card], panel: Panel) -> list[Row]:
     """
     return [
         _row(group._asdict() | {"method": method, "metric": name}, found, table, panel)
-        for group, _, table in tables(cards, panel)
+        for group, _, table in evidence_tables(cards, panel)
         for method, scores in table.items()
         for name, found in scores.items()
     ]
@@ -197,7 +197,7 @@ def verdicts(rows: Iterable[Row], panel: Panel, cards: Iterable[Card]) -> list[V
     """
     wanted = {(*row.place, row.data, row.model) for row in rows}
     result = []
-    for group, methods, table in tables(cards, panel):
+    for group, methods, table in evidence_tables(cards, panel):
         if group not in wanted and any(table.values()):
             continue
         for method, listed in methods.items():

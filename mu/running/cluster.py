@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.errors import MuError, StepFailed, UsageError
-from mu.running.jobs import Job, Progress, execute, one_line, prepare, transferable
+from mu.running.jobs import Job, Progress, execute, one_line, set_threads, transferable
 from mu.storing.store import Store
 
 
@@ -17,7 +17,7 @@ def run_remotely(root: str, job: Job) -> MuError | None:
 
     quiet()
     try:
-        prepare(job)
+        set_threads(job)
         execute(Store(Path(root)), job)
     except Exception as error:
         return transferable(error)

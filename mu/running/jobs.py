@@ -101,7 +101,7 @@ def serve(pipe: Connection, store: Store) -> None:
             return
         reporter = Reporter(pipe)
         try:
-            prepare(job)
+            set_threads(job)
             execute(store, job, reporter)
         except Exception as error:
             if not isinstance(error, MuError) and os.environ.get("MU_DEBUG"):
@@ -137,7 +137,7 @@ class Reporter:
             self.pipe.send(("progress", (done, total)))
 
 
-def prepare(job: Job) -> None:
+def set_threads(job: Job) -> None:
     """Give the process the threads the recipe names (they are part of the key)."""
     import torch
 

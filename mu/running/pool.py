@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Any, Protocol
 
 from mu.errors import StepFailed, UsageError
-from mu.running.jobs import Job, Progress, execute, prepare, transferable
+from mu.running.jobs import Job, Progress, execute, set_threads, transferable
 from mu.storing.store import Store
 
 WORKER = "mu.running.worker"  # the module of a worker process
@@ -52,7 +52,7 @@ class InlinePool:
         with warnings.catch_warnings():
             quiet()
             try:
-                prepare(job)
+                set_threads(job)
                 execute(self.store, job, progress)
             except Exception as error:
                 raise transferable(error) from error

@@ -60,7 +60,7 @@ def busy(store: Store) -> bool:
     return False
 
 
-def sweep(
+def remove_all(
     store: Store, going: Sequence[Entry], stray: Sequence[Path], done: Callable[[float], None]
 ) -> None:
     """Remove artifacts under their locks, then temporary folders."""

@@ -94,7 +94,7 @@ def summary(card: Card, scores: Scores) -> dict[str, float]:
             spread = stdev(listed) if len(listed) >= SIGMA_FROM else 0.0
             if spread > resolution(card, key):
                 row[f"gap_sigma/{key}"] = row[f"gap/{key}"] / spread
-    return row | costs(card)
+    return row | _costs(card)
 
 
 def _shown(value: float, said: Facts) -> float:
@@ -109,7 +109,7 @@ def resolution(card: Card, key: str) -> float:
     return 1 / size if size else 0.0
 
 
-def costs(card: Card) -> dict[str, float]:
+def _costs(card: Card) -> dict[str, float]:
     """Total seconds, and speed-up over retraining in passes."""
     seconds = [card.number(f"cost/seconds_{part}") for part in ("setup", "request")]
     known, passes = [s for s in seconds if s is not None], card.number("cost/passes")
@@ -117,7 +117,7 @@ def costs(card: Card) -> dict[str, float]:
     return found | ({"cost/speedup": 1 / passes} if passes else {})
 
 
-def curve(card: Card) -> list[dict[str, float]]:
+def points_of(card: Card) -> list[dict[str, float]]:
     """Points of the trajectory over `AXIS`: a place on it and every series with a number there."""
     (family, base), points = AXIS.split("/"), []
     for place, at in enumerate(card.trajectory.get(base, [])):

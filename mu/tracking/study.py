@@ -78,8 +78,8 @@ def log_study(
         "cells": tables.cells(results, cached),
         "aggregates": tables.aggregates(results),
         "per_class": tables.per_class(results),
-        "roc": tables.roc(results),
-        "gallery": tables.gallery(results),
+        "roc": tables.operating_points(results),
+        "gallery": tables.forgotten_pictures(results),
     }
     logged: dict[str, Any] = {
         f"tables/{key}": table(wandb, columns, lines)

@@ -59,7 +59,7 @@ def per_class(results: Results) -> Table:
     return [*WHO, "class", "accuracy", "n"], lines
 
 
-def roc(results: Results) -> Table:
+def operating_points(results: Results) -> Table:
     """Columns and lines of the loss attack's operating points, one line per cell and point."""
     lines = []
     for card in results.cards:
@@ -70,7 +70,7 @@ def roc(results: Results) -> Table:
     return [*WHO, "fpr", "tpr"], lines
 
 
-def gallery(results: Results) -> Table:
+def forgotten_pictures(results: Results) -> Table:
     """Columns and lines of forgotten pictures: what original, method and oracle say, how surely.
 
     The column ``image`` holds the bytes of a PNG.

@@ -53,13 +53,13 @@ def send(
         UsageError: An option does not have such a value.
         TrackError: Wandb is not installed, or W&B refuses or does not answer.
     """
-    from mu.tracking.ledger import Ledger
+    from mu.tracking.sent import SentRuns
 
     results = Results.read(json.loads(json_text(results)))  # as it is written: null for nan
     to = checked(options, results.experiment, folder)
     if not is_first():
         return []
-    wandb, ledger = library(), Ledger(to)
+    wandb, ledger = library(), SentRuns(to)
     cards = {rows.run_id(card): card for card in results.cards}
     cached = {run: not again and ledger.has(run, card) for run, card in cards.items()}
     models = weights(results.cards) if to["artifacts"] == "models" else {}
@@ -97,7 +97,7 @@ def _send_card(
     reason = card.failure(scores)
     facts = rows.facts(card, scores, results.experiment, over)
     with session(wandb, to, failed=bool(reason), **facts) as run:
-        if points := rows.curve(card):
+        if points := rows.points_of(card):
             run.define_metric(rows.AXIS)
             run.define_metric(f"{rows.AXIS.split('/')[0]}/*", step_metric=rows.AXIS)
             for point in points:

@@ -29,7 +29,7 @@ class Meter:
         self.best_epoch: int | None = None
 
     def count(self, batches: Iterable[Any], backward: bool = True) -> Iterator[Batch]:
-        """Yield batches, counting each as one forward pass and, by default, one backward pass."""
+        """The batches, each counted as one forward pass and, by default, one backward pass."""
         for item in batches:
             batch = as_batch(item)
             self.forward += batch.units

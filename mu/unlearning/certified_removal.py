@@ -15,16 +15,16 @@ from mu.unlearning.base import Unlearner
 from mu.unlearning.heads.logistic_head import (
     PAPER_GAMMA,
     SHARP_GAMMA,
-    budget,
     gradient,
     removal_update,
     residual_bound,
+    residual_budget,
     spectral_norm,
     train_head,
 )
 from mu.unlearning.options import at_least, one_of, positive
 
-__all__ = ["CertifiedRemoval", "budget", "removal_update", "residual_bound", "train_head"]
+__all__ = ["CertifiedRemoval", "removal_update", "residual_bound", "residual_budget", "train_head"]
 
 GAMMAS = {"paper": PAPER_GAMMA, "sharp": SHARP_GAMMA}
 HEAD_ONLY = (
@@ -207,7 +207,7 @@ class CertifiedRemoval(Unlearner):
         batch_size: int | None = 256,
     ) -> None:
         super().__init__()
-        self.budget = budget(sigma, epsilon, delta)
+        self.budget = residual_budget(sigma, epsilon, delta)
         positive(lam=lam)
         positive(radius=radius, null="the smallest power of two")
         one_of(gamma=(gamma, GAMMAS))

@@ -49,14 +49,14 @@ class Probe(pl.Callback):
         self.trajectory["epoch"].append(step / self.per_epoch)
         with torch.inference_mode(), evaluation_mode(learner):
             for name, batches in self.parts.items():
-                sums = [judged(learner, batch) for batch in batches]
+                sums = [tally(learner, batch) for batch in batches]
                 right, loss, n = (sum(column) for column in zip(*sums, strict=True))
                 self.trajectory.setdefault(f"{name}_accuracy", []).append(right / n)
                 self.trajectory.setdefault(f"{name}_loss", []).append(loss / n)
         self.seconds += time.perf_counter() - start
 
 
-def judged(learner: Learner, batch: Batch) -> Sums:
+def tally(learner: Learner, batch: Batch) -> Sums:
     """Right answers, summed loss and number of samples of one batch."""
     device = next(learner.parameters()).device
     logits, targets = learner.outputs(as_batch((batch.x.to(device), batch.y.to(device))))

@@ -14,7 +14,7 @@ from mu.parts.relabelling import wrong_labels
 from mu.unlearning.base import Finetuning
 
 
-def held(part: Part) -> LoaderPart:
+def numbered(part: Part) -> LoaderPart:
     """A user's own batches held in memory and numbered, so that each sample keeps its draw."""
     found: list[Batch] = []
     start = 0
@@ -28,7 +28,7 @@ class Draws:
     """One uniform number for each sample, whatever batch it comes in.
 
     Args:
-        part: D_f: of mu's data, or from `held`.
+        part: D_f: of mu's data, or from `numbered`.
         seed: The same seed gives the same numbers.
     """
 
@@ -79,7 +79,7 @@ class RandomLabels(Finetuning):
     def train_batches(self) -> Any:
         forget = self.parts["forget"]
         if not isinstance(forget, DataPart):
-            forget = held(forget)
+            forget = numbered(forget)
         self.draws = Draws(forget, self.context.seed)
         parts = {"forget": forget, "retain": self.parts["retain"]}
         return mixed(parts, self.batch_size, self.context.seed, augment=self.context.augment)

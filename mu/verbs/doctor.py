@@ -58,7 +58,7 @@ def command(words: list[str]) -> int:
     as_json = parser.parse_args(words).json
     found = Findings()
     checks: dict[str, Callable[[Findings], Section]] = {
-        "versions": versions,
+        "versions": installed,
         "devices": devices,
         "configurations": configurations,
         "data": data,
@@ -73,7 +73,7 @@ def command(words: list[str]) -> int:
     return 1 if found.errors else 0
 
 
-def versions(found: Findings) -> Section:
+def installed(found: Findings) -> Section:
     """Versions of what mu stands on; the libraries most easily broken are imported."""
     from mu import __version__
 

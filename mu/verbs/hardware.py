@@ -65,11 +65,11 @@ def bf16_probe() -> dict[str, Any]:
         a = torch.ones(SIZE, SIZE, dtype=dtype)
         return lambda: a @ a
 
-    ratio = best(once(torch.bfloat16)) / best(once(torch.float32))
+    ratio = _fastest(once(torch.bfloat16)) / _fastest(once(torch.float32))
     return {"ratio": ratio, "verdict": bf16_verdict(ratio)}
 
 
-def best(work: Callable[[], object]) -> float:
+def _fastest(work: Callable[[], object]) -> float:
     """Seconds of the fastest of a few calls, after one that is not counted."""
     work()
     times = []

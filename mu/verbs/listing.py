@@ -1,6 +1,6 @@
 """``mu list``: what there is to choose from."""
 
-from mu.configuration.choices import choices, read_yaml, summary, unknown
+from mu.configuration.choices import choices, first_comment, read_yaml, unknown
 from mu.verbs.parser import Parser
 
 KINDS = {
@@ -35,7 +35,7 @@ def command(words: list[str]) -> int:
     found = choices(KINDS[what])
     width = max(map(len, found), default=0)
     for name, path in found.items():
-        text = summary(path)
+        text = first_comment(path)
         print(f"{name:<{width}}  {text.removeprefix(f'{name}: ')}")
     return 0
 
@@ -45,7 +45,7 @@ def list_metrics() -> int:
     from mu.results.panel import describe_panel
 
     for panel, path in choices("evaluation").items():
-        print(f"{panel}: {summary(path)}")
+        print(f"{panel}: {first_comment(path)}")
         config = read_yaml(path)
         for name, facts in describe_panel(config)["scores"].items():
             star = "*" if facts["headline"] else " "

@@ -45,7 +45,7 @@ def overlaps(blocks: Sequence[Block], store: Store, cards: Sequence[Card]) -> li
             sets[card.request, card.pair] = frozenset(selection.arrays["elements"].tolist())
             share[card.request] = card.n_forget / (card.n_forget + (card.n_retain or 0))
         names = [name for name in names if name in share]
-        values = [[agreement(sets, one, other) for other in names] for one in names]
+        values = [[mean_overlap(sets, one, other) for other in names] for one in names]
         chance = [[max(share[one], share[other]) for other in names] for one in names]
         if names:
             base = [n for kind in BASES for n in names if kind(block.requests[n][0])]
@@ -54,12 +54,12 @@ def overlaps(blocks: Sequence[Block], store: Store, cards: Sequence[Card]) -> li
     return found
 
 
-def agreement(sets: Sets, one: str, other: str) -> float | None:
+def mean_overlap(sets: Sets, one: str, other: str) -> float | None:
     """Mean overlap of two requests pair by pair, or of one with itself over other pairs.
 
     Example:
         >>> sets = {("a", 0): frozenset({1, 2}), ("a", 1): frozenset({2, 3})}
-        >>> agreement(sets, "a", "a")
+        >>> mean_overlap(sets, "a", "a")
         0.5
     """
     pairs = sorted({pair for _, pair in sets})

@@ -15,7 +15,7 @@ from rich.console import Console
 from mu.configuration.experiment import Experiment
 from mu.configuration.words import spelled_out
 from mu.errors import UsageError
-from mu.forget_sets.files import export
+from mu.forget_sets.files import write_selection
 from mu.pipeline import run_cells
 from mu.reporting.progress import Display
 from mu.results.card import Card
@@ -135,7 +135,7 @@ def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None
         block = f"{card.block}_" if several else ""
         step = f"_{card.step + 1}" if card.steps > 1 else ""
         path = folder / f"{block}{card.request}_{card.pair}{step}.txt"
-        export(store.load("select", key), card.fingerprint or "", path)
+        write_selection(store.load("select", key), card.fingerprint or "", path)
 
 
 @contextmanager

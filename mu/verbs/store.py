@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mu.configuration.choices import unknown
 from mu.errors import UsageError
-from mu.storing.cleaning import DAY, busy, by_reason, leftovers, superfluous, sweep
+from mu.storing.cleaning import DAY, busy, by_reason, leftovers, remove_all, superfluous
 from mu.storing.inventory import Entry
 from mu.storing.packing import BadArchive, write_archive
 from mu.storing.store import CorruptArtifact, Store, default_root
@@ -186,7 +186,7 @@ def gc(options: argparse.Namespace) -> int:
     if busy(store):
         raise UsageError("a run is computing with this store just now; nothing was removed")
     with bar("removing", len(going)) as advance:
-        sweep(store, list(going), stray, advance)
+        remove_all(store, list(going), stray, advance)
     print(f"removed: {total}")
     return 0
 

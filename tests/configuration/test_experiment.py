@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mu.configuration.choices import choices, options_of, summary, unknown
+from mu.configuration.choices import choices, first_comment, options_of, unknown
 from mu.configuration.experiment import load_experiment
 from mu.configuration.requests import TRIED, tried_method
 from mu.configuration.rows import listed_rows
@@ -159,7 +159,7 @@ def test_every_computer_is_known(path, tmp_path):
 def test_every_file_says_what_it_is(group):
     assert choices(group)
     for name, path in choices(group).items():
-        assert summary(path), name
+        assert first_comment(path), name
 
 
 # Words.

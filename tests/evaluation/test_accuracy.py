@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import (
     Accuracy,
     ForgottenClassAccuracy,
@@ -88,7 +89,7 @@ def test_titles_and_kinds() -> None:
     assert (UnlearningAccuracy().title, UnlearningAccuracy().kind) == ("UA", "forgetting")
     assert (TestAccuracy().title, TestAccuracy().kind) == ("TA", "utility")
     assert Accuracy("forget", title="FA train").title == "FA train"
-    with pytest.raises(ValueError, match="no part"):
+    with pytest.raises(UsageError, match="no part"):
         Accuracy("train")
-    with pytest.raises(ValueError, match="kind"):
+    with pytest.raises(UsageError, match="kind"):
         Accuracy("test", kind="other")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from mu.errors import UsageError
 from mu.evaluation.continual import ClassesForgotten, ClassesNamed, HMean, h_mean
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
@@ -66,5 +67,5 @@ def test_h_of_numbers_that_are_none() -> None:
 
 
 def test_another_time_is_refused() -> None:
-    with pytest.raises(ValueError, match="when='then'"):
+    with pytest.raises(UsageError, match="when='then'"):
         ClassesForgotten(when="then")

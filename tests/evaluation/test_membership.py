@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from mu.evaluation.attacks.features import (
     FEATURES,
     attack_features,
-    cross_entropy,
+    log_losses,
     unseen_alike,
 )
 from mu.evaluation.attacks.ranking_attack import LossAUC, loss_auc
@@ -103,7 +103,7 @@ def test_bad_words_and_empty_sides(sets) -> None:
 
 def test_loss_auc_against_scikit_learn(sets) -> None:
     _, test, forget = sets
-    losses = [cross_entropy(*pair) for pair in (test, forget)]
+    losses = [log_losses(*pair) for pair in (test, forget)]
     p = np.exp(forget[0]) / np.exp(forget[0]).sum(1, keepdims=True)
     assert losses[1].mean() == pytest.approx(log_loss(forget[1], p, labels=range(5)), rel=1e-5)
     labels = np.repeat([1, 0], [len(losses[0]), len(losses[1])])

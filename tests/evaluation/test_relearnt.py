@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from mu.errors import UsageError
 from mu.evaluation.relearnt import HeadRelearnt, relearnt
 from mu.evaluation.signals import Signals, Split
 
@@ -77,7 +78,7 @@ def test_scales_of_features_do_not_matter() -> None:
 
 @pytest.mark.parametrize("wrong", [{"shots": 0}, {"penalty": 0.0}, {"when": "later"}])
 def test_options_that_make_no_sense(wrong: dict) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
         HeadRelearnt(**wrong)
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import UnlearningAccuracy
 from mu.evaluation.distance import KLToOracle, kl
 from mu.evaluation.score import OwnScore, Peers, panel_values
@@ -63,5 +64,5 @@ def test_a_diverged_model_is_refused_and_a_masked_class_is_not(make, split) -> N
 
 
 def test_population_scores_are_refused(make, split) -> None:
-    with pytest.raises(ValueError, match="population"):
+    with pytest.raises(UsageError, match="population"):
         panel_values({"many": Population()}, make(), split, Peers())

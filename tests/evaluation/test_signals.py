@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mu.errors import UsageError
 from mu.evaluation.signals import Signals, Split, class_scores, log_softmax
 
 
@@ -67,7 +68,7 @@ def test_split_reads_lists_and_names_its_parts() -> None:
     split = Split([1, 2], [], [3], [], [4])  # type: ignore[arg-type]
     assert split.before.dtype == np.int64
     np.testing.assert_array_equal(split.part("forget"), [1, 2])
-    with pytest.raises(ValueError, match="no part 'train'"):
+    with pytest.raises(UsageError, match="no part 'train'"):
         split.part("train")
 
 

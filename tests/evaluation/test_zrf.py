@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 
+from mu.errors import UsageError
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals
 from mu.evaluation.zrf import ZRF, zrf
@@ -54,5 +55,5 @@ def test_the_score_averages_over_untrained_networks(make, split) -> None:
 def test_variants_say_their_range() -> None:
     assert ZRF().range == (0.0, 1.0)
     assert ZRF(variant="historical").range == (None, 1.0)
-    with pytest.raises(ValueError, match="variant='old'"):
+    with pytest.raises(UsageError, match="variant='old'"):
         ZRF(variant="old")

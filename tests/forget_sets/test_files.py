@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mu.data.base import TensorData
 from mu.errors import UsageError
-from mu.forget_sets.files import Request, export, read_ids, write_ids
+from mu.forget_sets.files import Request, read_ids, write_ids, write_selection
 from mu.forget_sets.ids import IdSet
 from mu.forget_sets.random import RandomSet
 from mu.forget_sets.request import selection
@@ -68,7 +68,7 @@ def test_an_exported_selection_is_the_same_request_again(tmp_path):
     data = DATA["table"]
     request = select(RandomSet(share=0.3), data, {}, seed=4)
     stored = selection(data, request, {})
-    path = export(stored, data.fingerprint(), tmp_path / "forget_sets" / "random_0.txt")
+    path = write_selection(stored, data.fingerprint(), tmp_path / "forget_sets" / "random_0.txt")
     again = select(IdSet(path=str(path)), data, {}, seed=9)
     assert again.digest() == request.digest() == stored.facts["forget_digest"]
     assert selection(data, again, {}).facts == stored.facts
@@ -78,7 +78,7 @@ def test_an_export_keeps_the_kind_and_replaces_an_older_file(tmp_path):
     data, path = DATA["links"], tmp_path / "set.txt"
     for seed in (0, 1):
         request = select(RandomSet(kind="edges", count=4), data, {}, seed=seed)
-        export(selection(data, request, {}), data.fingerprint(), path)
+        write_selection(selection(data, request, {}), data.fingerprint(), path)
         assert select(IdSet(path=str(path)), data, {}, seed=0).digest() == request.digest()
     assert [file.name for file in tmp_path.iterdir()] == ["set.txt"]
 

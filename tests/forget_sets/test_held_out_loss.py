@@ -5,7 +5,7 @@ import pytest
 from forget_sets.problems import links, model, table
 
 from mu.errors import UsageError
-from mu.forget_sets.held_out_loss import HeldOutLossSet, held_out
+from mu.forget_sets.held_out_loss import HeldOutLossSet, held_out_losses
 from mu.forget_sets.partition import fold
 from mu.forget_sets.select import select
 
@@ -29,7 +29,7 @@ def test_only_models_that_never_saw_a_sample_are_asked():
     assert select(HeldOutLossSet(count=1, folds=3), DATA, {}, 0, models).ids.tolist() == [21]
     highest = HeldOutLossSet("highest", count=1, folds=3)
     assert select(highest, DATA, {}, 0, models).ids.tolist() == [7]
-    np.testing.assert_allclose(held_out(np.array([7, 21, 23]), models), [9.0, 0.1, 1.0])
+    np.testing.assert_allclose(held_out_losses(np.array([7, 21, 23]), models), [9.0, 0.1, 1.0])
 
 
 def test_edges_too():

@@ -33,9 +33,9 @@ def test_the_estimate_is_a_difference_of_means(draw, models, n):
 
 def test_a_sample_that_is_always_or_never_in_has_no_estimate():
     for inside in ([[True], [True]], [[False], [False]]):
-        with pytest.raises(ValueError, match="all models or of none"):
+        with pytest.raises(UsageError, match="all models or of none"):
             memorisation(np.ones((2, 1)), np.array(inside))
-    with pytest.raises(ValueError, match="inside is"):
+    with pytest.raises(UsageError, match="inside is"):
         memorisation(np.ones((2, 2)), np.ones((2, 1), bool))
 
 

@@ -6,6 +6,7 @@ from gs_lora_case import below, tensor, value
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mu.errors import UsageError
 from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_group_ratio
 
 BLOCKS, LAYERS, MATRICES = range(3), ("fc1", "fc2"), ("A", "B")
@@ -68,7 +69,7 @@ def test_algebra(seed: int, factor: float, threshold: float) -> None:
 
 
 def test_a_negative_threshold_is_refused() -> None:
-    with pytest.raises(ValueError, match="threshold=-1"):
+    with pytest.raises(UsageError, match="threshold=-1"):
         proximal_step([[torch.ones(1)]], -1)
 
 

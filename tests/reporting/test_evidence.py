@@ -29,7 +29,7 @@ def texts(picture: str) -> list[str]:
 
 def test_old_cards_have_no_evidence(results: Results) -> None:
     section, style = first(results), looks(read(results))
-    for draw in (classes.classes, trajectory.trajectory, trajectory.losses):
+    for draw in (classes.classes, trajectory.trajectory, trajectory.loss_curves):
         assert draw(section, style) == ""
     assert destinations(section) == matrices(section) == []
 
@@ -61,7 +61,7 @@ def test_trajectory_has_a_line_per_method_that_trains_and_the_targets(results: R
     assert "ssd" not in found
     for part in ("forgotten", "retained", "validation"):
         assert f"accuracy, {part} data" in found
-    assert "loss, forgotten data" in texts(trajectory.losses(section, looks(read(results))))
+    assert "loss, forgotten data" in texts(trajectory.loss_curves(section, looks(read(results))))
 
 
 def test_curves_skip_what_is_no_number(results: Results) -> None:
@@ -113,7 +113,7 @@ def test_a_class_that_all_pairs_forgot_is_a_column_of_its_own(results: Results) 
 def test_of_many_classes_the_farthest_are_drawn_and_that_is_said(results: Results) -> None:
     section = first(enrich(results, classes=100))
     columns = classes.columns(section)
-    drawn = classes.chosen(columns)
+    drawn = classes.drawn_columns(columns)
     left_out = [column for column in columns if column not in drawn]
     assert len(drawn) == 11
     assert drawn == sorted(drawn, key=columns.index)
@@ -187,7 +187,7 @@ def test_of_many_classes_those_like_the_oracle_are_not_drawn(results: Results) -
             for label in stay:
                 card["details"]["per_class"]["test"][label] = 0.5
     section = first(results)
-    drawn = classes.chosen(classes.columns(section))
+    drawn = classes.drawn_columns(classes.columns(section))
     assert [column.title for column in drawn] == [classes.EACH, "thing 7", "thing 9"]
     assert "Of 100 classes the 2 with the largest gap" in classes.caption(section)
 
@@ -229,7 +229,7 @@ def test_losses_over_decades_have_plain_numbers(results: Results) -> None:
     for card in enrich(results)["cards"]:
         if (found := card.get("trajectory")) and not card["error"]:
             found["forget_loss"] = [10.0 ** (place - 2) for place in range(len(found["epoch"]))]
-    found = texts(trajectory.losses(first(results), looks(read(results))))
+    found = texts(trajectory.loss_curves(first(results), looks(read(results))))
     assert "1e6" in found
     assert not any("$" in text for text in found)
 

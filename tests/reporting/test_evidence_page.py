@@ -16,7 +16,7 @@ from rich.console import Console
 from mu.reporting.latex import latex_table
 from mu.reporting.layout import sections
 from mu.reporting.page import html_page
-from mu.reporting.scores import ACROSS, tables
+from mu.reporting.scores import ACROSS, score_tables
 from mu.reporting.setting import settings
 from mu.reporting.table import markdown_table
 from mu.reporting.terminal import terminal_table
@@ -35,7 +35,7 @@ def rich_results(results: Results) -> Results:
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages without figures, for what does not show in them."""
-    monkeypatch.setattr("mu.reporting.page.pictures", lambda *_: ({}, True))
+    monkeypatch.setattr("mu.reporting.page.figures_of", lambda *_: ({}, True))
 
 
 def terminal(results: Results) -> str:
@@ -74,7 +74,7 @@ def test_galleries_go_before_figures_and_the_page_says_so(
     key = sections(read(rich_results))[0].key
     kinds = ("forest", "utility", "tradeoff", "classes", "trajectory", "losses", "roc")
     drawn = {f"{kind}-{key}": f"<svg>{kind}</svg>" for kind in kinds}
-    monkeypatch.setattr("mu.reporting.page.pictures", lambda *_: (drawn, True))
+    monkeypatch.setattr("mu.reporting.page.figures_of", lambda *_: (drawn, True))
     whole = html_page(read(rich_results))
     assert whole.count("<svg") == 7
     monkeypatch.setattr("mu.reporting.page.PAGE_LIMIT", len(whole.encode()) - 100)
@@ -135,7 +135,7 @@ def test_many_scores_are_grouped_and_all_there(rich_results: Results) -> None:
         rows = [r for r in rich_results["rows"] if r["metric"] == "ua"]
         rich_results["rows"] += [{**row, "metric": name} for row in rows]
     section = sections(read(rich_results))[0]
-    found = tables(section)
+    found = score_tables(section)
     titles = [t for table in (*found.shown, *found.folded, *found.cost) for t in table.titles]
     assert sorted(titles) == sorted(map(section.title, section.metrics))
     assert all(len(t.titles) <= ACROSS for t in (*found.shown, *found.folded, *found.cost))

@@ -3,7 +3,7 @@
 import pytest
 from records import card
 
-from mu.reporting.search_notes import search_notes, searches, verdict
+from mu.reporting.search_notes import search_notes, search_verdict, searches
 
 
 def found(value, one_pass, pair=0, **more):
@@ -48,7 +48,7 @@ def test_the_note_names_what_the_search_has_to_beat():
 )
 def test_verdicts(values, said):
     cards = [found(a, b, pair) for pair, (a, b) in enumerate(values)]
-    assert said in verdict(searches(cards))
+    assert said in search_verdict(searches(cards))
 
 
 def test_pairs_whose_first_set_was_returned_are_counted():

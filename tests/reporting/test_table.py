@@ -9,7 +9,7 @@ import pytest
 from records import read
 
 from mu.reporting.layout import sections
-from mu.reporting.scores import tables
+from mu.reporting.scores import score_tables
 from mu.reporting.table import csv_text, markdown_table
 from mu.results.results import json_text
 from mu.results.rows import COLUMNS
@@ -79,6 +79,6 @@ def test_intervals_are_cut_where_they_are_shown_and_nowhere_else(results: Result
     assert "0.900 [0.674, 1.000]" in markdown_table(read(results))
     assert "0.9,0.67412,1.12588," in csv_text(read(results))
     assert "1.12588" in json_text(read(results))
-    shown = tables(sections(read(results))[0]).shown[0]
+    shown = score_tables(sections(read(results))[0]).shown[0]
     cells = dict(shown.rows)["ssd"]
     assert (shown.titles[0], cells[0].main, cells[0].sub) == ("UA", "0.900", "[0.674, 1.000]")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from mu.errors import UsageError
 from mu.results.estimate import Estimate
 from mu.results.intervals import estimate, gap_estimate, holm
 
@@ -33,7 +34,7 @@ def test_few_values() -> None:
     assert mean == 0.4 and math.isnan(low) and math.isnan(high)
     assert interval([0.5, math.nan, 0.5, math.inf]) == (0.5, 0.5, 0.5)
     assert estimate([0.5, math.nan, 0.7]).n == 2
-    with pytest.raises(ValueError, match="level"):
+    with pytest.raises(UsageError, match="level"):
         interval([1.0, 2.0], 95)
 
 
@@ -56,7 +57,7 @@ def test_gap_is_paired() -> None:
 def test_pairs_without_oracle_are_dropped() -> None:
     found = gap_estimate([0.5, 0.6, 0.7], [[0.5], [], [math.nan, 0.6]])
     assert found.n == 2 and found.mean == pytest.approx(0.05)
-    with pytest.raises(ValueError, match="pairs"):
+    with pytest.raises(UsageError, match="pairs"):
         gap_estimate([0.5], [])
 
 
@@ -79,7 +80,7 @@ def test_equivalence_is_two_one_sided_tests() -> None:
         assert estimate(gaps).within(margin) == (max(below, above) < 0.05)
     assert estimate([0.0, 0.0]).within(0.01) and not estimate([0.0]).within(0.01)
     assert not estimate([]).within(0.01)
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(UsageError, match="positive"):
         estimate(gaps).within(0.0)
 
 

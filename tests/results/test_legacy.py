@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mu.results.comparisons import _gap, _level
-from mu.results.legacy import FACTS, complete, original
+from mu.results.legacy import FACTS, original, with_facts
 from mu.results.results import json_text, read_results
 
 KEPT = sorted((Path(__file__).parents[2] / "experiments").glob("*/results.json"))
@@ -25,12 +25,12 @@ def test_kept_results_get_every_fact_and_give_none_back(path: Path) -> None:
 
 def test_a_score_that_nobody_knows_may_have_read_test_data() -> None:
     kept = {"gone": {"scores": {"ua": {"title": "UA", "kind": "forgetting"}}}}
-    facts = complete(kept)["gone"]["scores"]["ua"]
+    facts = with_facts(kept)["gone"]["scores"]["ua"]
     assert (facts["family"], facts["public"]) == ("forgetting", "score/ua")
     assert "test" in facts["reads"]
-    assert original(complete(kept)) == kept
+    assert original(with_facts(kept)) == kept
 
 
 def test_what_says_everything_is_left_as_it_is() -> None:
     new = {"tuning": {"scores": {"ua": {"title": "UA", "family": "attack"}}}}
-    assert complete(new) == original(new) == new
+    assert with_facts(new) == original(new) == new

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mu.configuration.choices import choices, read_yaml
+from mu.errors import UsageError
 from mu.evaluation.accuracy import TestAccuracy
 from mu.evaluation.membership import SVCMIA
 from mu.evaluation.score import Family, OwnScore, PartScore, Peers
@@ -146,9 +147,9 @@ def test_a_score_that_says_too_little_cannot_be_made() -> None:
         Silent()
     with pytest.raises(TypeError, match=r"Unread.*reads"):
         Unread()
-    with pytest.raises(ValueError, match="'attacks' is not one of forgetting"):
+    with pytest.raises(UsageError, match="'attacks' is not one of forgetting"):
         Wrong()
-    with pytest.raises(ValueError, match="'tests', which is no part"):
+    with pytest.raises(UsageError, match="'tests', which is no part"):
         Elsewhere()
 
 

@@ -219,7 +219,7 @@ from pathlib import Path
 import mu.running.jobs
 from mu.storing.store import Store
 
-mu.running.jobs.prepare = lambda job: None  # importing torch would take longer than the step
+mu.running.jobs.set_threads = lambda job: None  # importing torch would take longer than the step
 job = mu.running.jobs.Job("fit", "k1", "slow:step", {"log": sys.argv[2]})
 mu.running.jobs.execute(Store(Path(sys.argv[1])), job)
 """

@@ -24,7 +24,7 @@ from mu.results.judged import objective, over_forgetting, ranks  # noqa: E402
 from mu.results.panel import describe_panel  # noqa: E402
 from mu.results.place import Place  # noqa: E402
 from mu.tracking import rows, track  # noqa: E402
-from mu.tracking.tables import aggregates, cells, gallery  # noqa: E402
+from mu.tracking.tables import aggregates, cells, forgotten_pictures  # noqa: E402
 from mu.tracking.track import TrackError, require  # noqa: E402
 from mu.verbs.track import command  # noqa: E402
 
@@ -459,10 +459,10 @@ def test_no_process_is_left_and_no_torch_loaded(few, tmp_path):
 
 
 def test_the_gallery_skips_cards_without_pictures(results):
-    _, lines = gallery(read(results))
+    _, lines = forgotten_pictures(read(results))
     assert len(lines) == 2  # two methods that did not fail, one picture, pair 0 alone
     del results["cards"][0]["gallery"]
-    assert gallery(read(results))[1] == []
+    assert forgotten_pictures(read(results))[1] == []
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from mu.unlearning.base import Context, DataPart, LoaderPart, apply
 from mu.unlearning.certified_removal import (
     CertifiedRemoval,
     Heads,
-    budget,
     folded,
     head_rows,
     radius_of,
     removal_update,
     residual_bound,
+    residual_budget,
     signs,
     train_head,
 )
@@ -173,7 +173,7 @@ def test_only_the_head_changes_and_it_has_the_logits_of_the_heads():
 def test_a_removal_within_the_budget_is_the_newton_step():
     found, parts = images()
     assert not found.facts["retrained"] and found.facts["removed"] == 1
-    assert 0 < found.facts["bound"] <= found.facts["budget"] == budget(1.0, 1.0, 1e-4)
+    assert 0 < found.facts["bound"] <= found.facts["budget"] == residual_budget(1.0, 1.0, 1e-4)
     heads = Heads.recall(found.memory)
     whole = CertifiedRemoval()
     x, y = rows_of(found, parts, heads.radius)

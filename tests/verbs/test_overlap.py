@@ -8,7 +8,7 @@ from records import card, read
 
 from mu.artifact import Artifact
 from mu.reporting.overlap import overlap_maps, overlap_tables
-from mu.verbs.overlap import agreement, overlaps
+from mu.verbs.overlap import mean_overlap, overlaps
 
 LOSS = {"order": "lowest", "share": 0.5, "count": None, "models": 1}
 
@@ -49,7 +49,7 @@ def test_sequences_are_left_out():
 
 
 def test_one_pair_says_nothing_of_seeds():
-    assert agreement({("a", 0): frozenset({1})}, "a", "a") is None
+    assert mean_overlap({("a", 0): frozenset({1})}, "a", "a") is None
     (found,) = overlaps(*problem({"a": [LOSS]}, {("a", 0): [1]}))
     assert found["values"] == [[None]]
 

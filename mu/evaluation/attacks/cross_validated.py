@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import cross_entropy, sample_rows, unseen_alike
+from mu.evaluation.attacks.features import log_losses, sample_rows, unseen_alike
 from mu.evaluation.attacks.interval import IntervalClassifier
 from mu.evaluation.score import OwnShare, check_known
 from mu.evaluation.signals import Floats, Signals, Split
@@ -43,7 +43,7 @@ def loss_cross_validation(
         (splits,) accuracies on the held-out tenth; 0.5 on average where the sides are alike.
 
     Raises:
-        ValueError: For an unknown form, or a side too small to hold any of it out.
+        ValueError: An unknown form, or a side too small to hold any of it out.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedShuffleSplit
@@ -101,7 +101,7 @@ class LossCV(OwnShare):
             return float("nan")
         generator = np.random.default_rng(self.seed)
         own, others = (
-            cross_entropy(*signals.at(ids[sample_rows(len(ids), size, generator)]))
+            log_losses(*signals.at(ids[sample_rows(len(ids), size, generator)]))
             for ids in (split.forget, unseen)
         )
         options = self.form, self.splits, self.seed, self.clip

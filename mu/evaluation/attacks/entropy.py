@@ -25,7 +25,7 @@ def entropy_mia(retain: Pair, test: Pair, forget: Pair) -> float:
         A share in [0, 1]; nan when D_f is empty.
 
     Raises:
-        ValueError: If D_r or D_t is empty.
+        ValueError: D_r or D_t is empty.
 
     Example:
         >>> sure, torn = ([[9.0, 0.0]] * 9, [0] * 9), ([[0.1, 0.0]] * 9, [0] * 9)

@@ -24,11 +24,11 @@ def _labels(labels: ArrayLike, rows: int) -> Ids:
     return array.astype(np.int64, copy=False)
 
 
-def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> Floats:
+def log_losses(logits: ArrayLike, labels: ArrayLike) -> Floats:
     """-ln p_y per row, (n,), in nats.
 
     Raises:
-        ValueError: If the labels are not n integers.
+        ValueError: The labels are not n integers.
     """
     log_p = log_softmax(logits)
     result: Floats = -log_p[np.arange(len(log_p)), _labels(labels, len(log_p))]
@@ -46,7 +46,7 @@ def attack_features(
     -Σ_{c among the labels of this call} (1 - p_c) ln p_c - Σ_{other c} p_c ln p_c.
 
     Raises:
-        ValueError: For an unknown feature or variant, or labels that are not n integers.
+        ValueError: An unknown feature or variant, or labels that are not n integers.
     """
     check_known("features", features, FEATURES)
     check_known("variant", variant, VARIANTS)

@@ -19,7 +19,7 @@ def mi_ratio(before: ArrayLike, after: ArrayLike, variant: str = "paper") -> flo
             reciprocals of each other.
 
     Raises:
-        ValueError: For an unknown variant, or lengths that differ.
+        ValueError: An unknown variant, or lengths that differ.
 
     Example:
         >>> mi_ratio([0.8, 0.6], [0.4, 0.6]), mi_ratio([0.8, 0.6], [0.4, 0.6], "logged")

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mu.evaluation.attacks.features import Pair, attack_features, cross_entropy, unseen_alike
+from mu.evaluation.attacks.features import Pair, attack_features, log_losses, unseen_alike
 from mu.evaluation.ranking import auc
 from mu.evaluation.score import OwnShare, check_known
 from mu.evaluation.signals import Signals, Split
@@ -33,7 +33,7 @@ def loss_auc(forget: Pair, test: Pair) -> float:
     """
     if not len(np.asarray(forget[1])) or not len(np.asarray(test[1])):
         return float("nan")
-    return auc(cross_entropy(*test), cross_entropy(*forget))
+    return auc(log_losses(*test), log_losses(*forget))
 
 
 def feature_auc(forget: Pair, test: Pair, features: str = "entropy") -> float:
@@ -52,7 +52,7 @@ def feature_auc(forget: Pair, test: Pair, features: str = "entropy") -> float:
         A value in [0, 1]; nan when a side is empty.
 
     Raises:
-        ValueError: For an unknown feature.
+        ValueError: An unknown feature.
     """
     check_known("features", features, AUC_FEATURES)
     if not len(np.asarray(forget[1])) or not len(np.asarray(test[1])):

@@ -21,7 +21,7 @@ def best_threshold(members: ArrayLike, others: ArrayLike) -> float:
     samples does not matter.
 
     Raises:
-        ValueError: If a side is empty.
+        ValueError: A side is empty.
 
     Example:
         >>> best_threshold([0.9, 0.8, 0.3], [0.5, 0.2])
@@ -73,7 +73,7 @@ def threshold_mia(retain: Pair, test: Pair, forget: Pair, features: str = "m_ent
         A share in [0, 1]; nan when D_f is empty.
 
     Raises:
-        ValueError: If D_r or D_t is empty, or for an unknown feature.
+        ValueError: D_r or D_t is empty, or the feature is unknown.
     """
     check_known("features", features, THRESHOLD_FEATURES)
     sign = -1.0 if features.endswith("entropy") else 1.0

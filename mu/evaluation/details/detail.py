@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import accuracy_on, forgotten_classes, of_classes
-from mu.evaluation.attacks.features import cross_entropy, unseen_alike
+from mu.evaluation.attacks.features import log_losses, unseen_alike
 from mu.evaluation.build import instantiated
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Floats, Ids, Signals, Split, as_ids, class_scores, log_softmax
@@ -25,7 +26,8 @@ def sample_ids(forget: ArrayLike, count: int = 12) -> Ids:
     The draw depends on the set of ids alone.
 
     Raises:
-        ValueError: If the ids are no flat list of integers, or `count` is below 1.
+        UsageError: ``count`` is below 1.
+        ValueError: The ids are no flat list of integers.
 
     Example:
         >>> sample_ids([7, 3, 5])
@@ -34,7 +36,7 @@ def sample_ids(forget: ArrayLike, count: int = 12) -> Ids:
         4
     """
     if count < 1:
-        raise ValueError(f"count={count} must be at least 1")
+        raise UsageError(f"count={count} must be at least 1")
     ids = np.unique(as_ids(list(forget) if isinstance(forget, range) else forget, "forget"))
     if len(ids) <= count:
         return ids
@@ -168,7 +170,7 @@ class ROC(OwnDetail):
 
     def of(self, signals: Signals, split: Split) -> Found:
         sides = split.forget, unseen_alike(signals, split, "forget")
-        own, unseen = (np.sort(cross_entropy(*signals.at(ids))) for ids in sides)
+        own, unseen = (np.sort(log_losses(*signals.at(ids))) for ids in sides)
         if not len(unseen) or not len(own):
             return None
         rates = np.geomspace(max(1e-3, 1.0 / len(unseen)), 1.0, self.points)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mu.evaluation.attacks.features import cross_entropy
+from mu.evaluation.attacks.features import log_losses
 from mu.evaluation.details.detail import Found, OwnDetail
 from mu.evaluation.details.histograms import binned_shares
 from mu.evaluation.signals import Signals, Split
@@ -31,7 +31,7 @@ class LossHistograms(OwnDetail):
     def of(self, signals: Signals, split: Split) -> Found:
         found = {}
         for name in ("forget", "retain", "test"):
-            losses = cross_entropy(*signals.at(split.part(name)))
+            losses = log_losses(*signals.at(split.part(name)))
             with np.errstate(divide="ignore"):
                 found[name] = np.clip(np.log10(losses), self.low, self.high)
         return binned_shares(found, np.linspace(self.low, self.high, self.bins + 1))

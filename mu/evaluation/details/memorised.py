@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mu.evaluation.attacks.features import cross_entropy
+from mu.evaluation.attacks.features import log_losses
 from mu.evaluation.details.detail import ALONE, Detail, Found
 from mu.evaluation.details.histograms import binned_shares
 from mu.evaluation.score import Peers
@@ -43,5 +43,5 @@ class MemorisationHistograms(Detail):
 
 def likelihood(signals: Signals, ids: Ids) -> Floats:
     """(n,) probability of the true class."""
-    found: Floats = np.exp(-cross_entropy(*signals.at(ids)))
+    found: Floats = np.exp(-log_losses(*signals.at(ids)))
     return found

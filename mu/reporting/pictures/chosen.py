@@ -19,15 +19,15 @@ MAIN: dict[str, Draw] = {
     "tradeoff": figures.tradeoff,
 }
 MORE: dict[str, Draw] = {
-    "search": search_picture.search,
+    "search": search_picture.search_history,
     "classes": classes.classes,
-    "layers": layers.layers,
+    "layers": layers.selected_layers,
     "trajectory": trajectory.trajectory,
-    "losses": trajectory.losses,
+    "losses": trajectory.loss_curves,
     "roc": roc.roc,
     "histograms": spread.histograms,
     "loss_histograms": spread.loss_histograms,
-    "memorisation": spread.memorisation,
+    "memorisation": spread.memorised,
     "embedding": graph_pictures.embedding,
 }
 KINDS = (*MAIN, *MORE)
@@ -67,14 +67,14 @@ CAPTIONS = {
 }
 
 
-def pictures(
-    results: Results, parts: Sequence[Section], visible: Sequence[Section]
+def figures_of(
+    results: Results, sections: Sequence[Section], visible: Sequence[Section]
 ) -> tuple[dict[str, str], bool]:
     """The figures of a page until the budget is spent: the main ones of every section first.
 
     Args:
         results: What ``results.json`` holds.
-        parts: All its sections.
+        sections: All its sections.
         visible: Those that get figures.
 
     Returns:
@@ -82,7 +82,7 @@ def pictures(
     """
     style = looks(results)
     drawn: dict[str, str] = {}
-    for group in sequences(list(parts)).values():
+    for group in sequences(list(sections)).values():
         drawn[f"sequence-{group[0].key}"] = figures.sequence(group, style)
     for kinds in (MAIN, MORE):
         for section in visible:

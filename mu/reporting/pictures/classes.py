@@ -62,7 +62,7 @@ def columns(section: Section) -> list[Column]:
     return first + [Column(details.class_name(c), False, kept[c]) for c in sorted(kept)]
 
 
-def chosen(found: Sequence[Column]) -> list[Column]:
+def drawn_columns(found: Sequence[Column]) -> list[Column]:
     """The columns that are drawn: all, or of many the ones farthest from the oracle, in order."""
     kept: list[Column] = []
     for forgotten in (True, False):
@@ -78,7 +78,7 @@ def caption(section: Section) -> str:
     """What the picture shows, in words; which classes, where it does not show all."""
     found = columns(section)
     kept = [column for column in found if not column.forgotten]
-    drawn = sum(not column.forgotten for column in chosen(found))
+    drawn = sum(not column.forgotten for column in drawn_columns(found))
     text = "Test accuracy per class, mean over the pairs; stems run to the oracle (a pair's first)."
     if any(column.forgotten for column in found):
         text += " A class counts where it is kept; shaded: classes forgotten entirely."
@@ -91,7 +91,7 @@ def caption(section: Section) -> str:
 
 def classes(section: Section, looks: Looks) -> str:
     """A column per class: the oracle as a line, methods as markers with a stem to that line."""
-    found = chosen(columns(section))
+    found = drawn_columns(columns(section))
     if not found:
         return ""
     groups = [[c for c in found if c.forgotten], [c for c in found if not c.forgotten]]

@@ -9,7 +9,7 @@ from mu.reporting.pictures.canvas import Span, drawing, figure, panels, place_la
 from mu.reporting.pictures.look import BAND, GREY, INK, Look, Looks, short
 from mu.reporting.section import Section
 from mu.results.card import Facts
-from mu.results.format import Limits, finite, number, printable, share, shown_interval
+from mu.results.format import Limits, finite, number, percent, printable, shown_interval
 from mu.results.rows import Row
 from mu.results.words import ORACLE, RANDOM
 
@@ -163,7 +163,7 @@ def tradeoff(section: Section, looks: Looks) -> str:
         for method, across, up in spots:
             cost = section.number(method, "cost/passes")
             _spot(axes, across, up, looks[method], 30 + 220 * min(cost or 0, 1))
-            texts.append(short(method) + ("" if cost is None else f" ({share(cost)})"))
+            texts.append(short(method) + ("" if cost is None else f" ({percent(cost)})"))
         axes.set_xlabel(f"forgetting: gap in {section.title(pair[0])}, 0 = oracle")
         axes.set_ylabel(f"utility: gap in {section.title(pair[1])}, 0 = oracle")
         axes.margins(0.2)
@@ -188,11 +188,11 @@ def tradeoff_scores(section: Section) -> tuple[str, str] | None:
     return (forgetting[0], useful[-1]) if forgetting and useful else None
 
 
-def sequence(parts: Sequence[Section], looks: Looks) -> str:
+def sequence(sections: Sequence[Section], looks: Looks) -> str:
     """A line per method over the steps of a sequence: forgetting, utility and cost so far.
 
     Args:
-        parts: The sections of one sequence, in order.
+        sections: The sections of one sequence, in order.
         looks: Look of each method.
 
     Returns:
@@ -200,11 +200,11 @@ def sequence(parts: Sequence[Section], looks: Looks) -> str:
         last utility score of the headline, and for the passes of all requests so far, where the
         oracle's line is retraining at every request; empty where there is none.
     """
-    names = list(dict.fromkeys(metric for section in parts for metric in section.metrics))
-    metrics = [metric for metric in names if _earlier(parts[-1].scores.get(metric, {}))]
-    current = [m for m in parts[-1].headline if parts[-1].kind(m) == "forgetting"]
+    names = list(dict.fromkeys(metric for section in sections for metric in section.metrics))
+    metrics = [metric for metric in names if _earlier(sections[-1].scores.get(metric, {}))]
+    current = [m for m in sections[-1].headline if sections[-1].kind(m) == "forgetting"]
     metrics += [metric for metric in current if metric not in metrics][:1]
-    useful = [m for m in parts[-1].headline if parts[-1].kind(m) == "utility"]
+    useful = [m for m in sections[-1].headline if sections[-1].kind(m) == "utility"]
     metrics += [metric for metric in useful[-1:] if metric not in metrics]
     if not metrics:
         return ""
@@ -212,19 +212,20 @@ def sequence(parts: Sequence[Section], looks: Looks) -> str:
     from matplotlib.ticker import MaxNLocator
 
     with drawing():
-        drawn = figure(WIDTH, max(3.4, 0.8 + 0.21 * len(parts[-1].methods)))
+        drawn = figure(WIDTH, max(3.4, 0.8 + 0.21 * len(sections[-1].methods)))
         grid = panels(drawn, len(metrics), len(metrics))
         for axes, metric in zip(grid, metrics, strict=True):
-            for method in parts[-1].methods:
-                _line(axes, parts, method, metric, looks)
-            axes.set_title(parts[-1].title(metric), fontsize=10, fontweight="bold")
+            for method in sections[-1].methods:
+                _line(axes, sections, method, metric, looks)
+            axes.set_title(sections[-1].title(metric), fontsize=10, fontweight="bold")
             axes.set_xlabel("step")
             axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
-            axes.set_xlim(0.5, parts[-1].step + 1.5)
+            axes.set_xlim(0.5, sections[-1].step + 1.5)
         handles, texts = grid[-1].get_legend_handles_labels()
         drawn.legend(handles, texts, loc="outside right upper", frameon=False)
-        label = f"{printable(parts[0].request)}: scores over the steps of the sequence, per method"
-        return svg(drawn, f"sequence-{parts[0].key}", label)
+        request = printable(sections[0].request)
+        label = f"{request}: scores over the steps of the sequence, per method"
+        return svg(drawn, f"sequence-{sections[0].key}", label)
 
 
 def _earlier(facts: Facts) -> bool:
@@ -233,8 +234,10 @@ def _earlier(facts: Facts) -> bool:
     return "before" in reads and "forget" not in reads
 
 
-def _line(axes: "Axes", parts: Sequence[Section], method: str, metric: str, looks: Looks) -> None:
-    found = [(s.step + 1, span) for s in parts if (span := _value(s, method, metric))]
+def _line(
+    axes: "Axes", sections: Sequence[Section], method: str, metric: str, looks: Looks
+) -> None:
+    found = [(s.step + 1, span) for s in sections if (span := _value(s, method, metric))]
     if not found:
         return
     steps, spans = zip(*found, strict=True)
@@ -248,7 +251,7 @@ def _line(axes: "Axes", parts: Sequence[Section], method: str, metric: str, look
         linewidth=2 if method == ORACLE else 1.4,
         elinewidth=1,
         capsize=2,
-        label=short(parts[-1].label(method)),
+        label=short(sections[-1].label(method)),
     )
 
 

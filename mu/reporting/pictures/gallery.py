@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mu.reporting.details import Details, pair_title
 from mu.reporting.section import Section
 from mu.results.card import Facts
-from mu.results.format import finite, printable, share
+from mu.results.format import finite, percent, printable
 from mu.results.words import ORACLE, ORIGINAL
 
 PNG = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/]+={0,2}")
@@ -109,11 +109,11 @@ def _answer(details: Details, row: Facts | None, oracle: dict[int, Facts]) -> An
     if row is None:
         return None
     right = row["predicted"] == row["labels"]
-    target = oracle.get(row["ids"])
+    target, said = oracle.get(row["ids"]), row["label_confidence"]
     return Answer(
         details.class_name(row["predicted"]),
-        share(row["confidence"]) if finite(row["confidence"]) is not None else "",
+        percent(row["confidence"]) if finite(row["confidence"]) is not None else "",
         right,
-        "" if right or finite(row["label_confidence"]) is None else share(row["label_confidence"]),
+        "" if right or finite(said) is None else percent(said),
         target is not None and (target["predicted"] == target["labels"]) != right,
     )

@@ -20,7 +20,7 @@ BANDS = 4  # methods up to which bands can be told apart
 LINEAR = 0.1  # per cent below which the axis is linear, so that 0 has a place
 
 
-def shares(section: Section) -> dict[str, list[dict[str, float]]]:
+def selected_shares(section: Section) -> dict[str, list[dict[str, float]]]:
     """Share of each tensor's elements that a method selected, for methods whose cards say so.
 
     Returns:
@@ -36,9 +36,9 @@ def shares(section: Section) -> dict[str, list[dict[str, float]]]:
     return Details(section).by_method(own)
 
 
-def layers(section: Section, looks: Looks) -> str:
+def selected_layers(section: Section, looks: Looks) -> str:
     """A line per method over the tensors: mean over the pairs, with the range as a band."""
-    found = shares(section)
+    found = selected_shares(section)
     if not found:
         return ""
     names = list(dict.fromkeys(name for group in found.values() for one in group for name in one))

@@ -21,7 +21,7 @@ COARSE = 0.2  # lowest rate of false alarms above which a curve is a point or tw
 STYLES = {ORIGINAL: ":", ORACLE: "--"}
 
 
-def curves(section: Section) -> dict[str, list[Curve]]:
+def roc_curves(section: Section) -> dict[str, list[Curve]]:
     """Operating points of the loss attack on each method, one curve per pair.
 
     Pairs with few unseen samples start at a higher rate than others; those with fewer than five
@@ -47,7 +47,7 @@ def roc(section: Section, looks: Looks) -> str:
     Thick lines are means over the pairs, at rates that all of them resolve; thin ones are the
     pairs. A share of 0 lies on the lower edge.
     """
-    found = curves(section)
+    found = roc_curves(section)
     tried = [method for method in found if method not in STYLES]
     if not tried:
         return ""

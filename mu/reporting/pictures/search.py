@@ -6,7 +6,7 @@ from mu.reporting.search_notes import NAMES, mean, searches
 from mu.reporting.section import Section
 
 
-def search(section: Section, looks: Looks) -> str:
+def search_history(section: Section, looks: Looks) -> str:
     """Loss of the forgotten set over the iterations, and how much of the set is still the first."""
     found = [one for one in searches(section.cards) if one.get("history")]
     if not found:

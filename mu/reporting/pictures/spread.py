@@ -48,7 +48,7 @@ def loss_histograms(section: Section, looks: Looks) -> str:
     return _drawn(section, "loss_histograms", SAMPLES, "loss, nats", "share of samples")
 
 
-def memorisation(section: Section, looks: Looks) -> str:
+def memorised(section: Section, looks: Looks) -> str:
     """A panel per model: share of forgotten and test samples by what is memorised of them."""
     across = "probability of the true class, minus that of models that never saw D_f"
     return _drawn(section, "memorisation", KNOWN, across, "share of samples")

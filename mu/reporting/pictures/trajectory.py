@@ -35,7 +35,7 @@ def trajectory(section: Section, looks: Looks) -> str:
     return _draw(section, looks, "trajectory")
 
 
-def losses(section: Section, looks: Looks) -> str:
+def loss_curves(section: Section, looks: Looks) -> str:
     """The same picture of the losses."""
     return _draw(section, looks, "losses")
 

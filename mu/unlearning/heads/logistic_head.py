@@ -19,7 +19,7 @@ SHARP_GAMMA = math.sqrt(3) / 18
 NEWTON_STEPS = 100
 
 
-def objective(w: Tensor, x: Tensor, y: Tensor, lam: float, b: Tensor) -> Tensor:
+def _objective(w: Tensor, x: Tensor, y: Tensor, lam: float, b: Tensor) -> Tensor:
     """L_b(w), a number."""
     losses = torch.nn.functional.softplus(-y * (x @ w))
     return losses.sum() + lam * len(x) / 2 * (w @ w) + b @ w
@@ -70,10 +70,10 @@ def train_head(x: Tensor, y: Tensor, lam: float, b: Tensor, tolerance: float = 1
         if float(slope.norm()) <= tolerance * len(x):
             return w
         step = torch.linalg.solve(hessian(w, x, lam), slope)
-        value, size = objective(w, x, y, lam, b), 1.0
+        value, size = _objective(w, x, y, lam, b), 1.0
         # Near the minimum the value no longer resolves a decrease, and whole steps are right.
         while (
-            size > 1e-4 and objective(w - size * step, x, y, lam, b) > value + 1e-12 * value.abs()
+            size > 1e-4 and _objective(w - size * step, x, y, lam, b) > value + 1e-12 * value.abs()
         ):
             size /= 2
         w = w - size * step
@@ -147,7 +147,7 @@ def residual_bound(
     return gamma * norm * float(step.norm()) * float((x_kept @ step).norm())
 
 
-def budget(sigma: float, epsilon: float, delta: float) -> float:
+def residual_budget(sigma: float, epsilon: float, delta: float) -> float:
     r"""Residual up to which a head with perturbation b ~ N(0, σ²I) is (ε, δ)-certified.
 
     .. math:: \sigma \epsilon / \sqrt{2 \ln(1.5 / \delta)}
@@ -158,7 +158,7 @@ def budget(sigma: float, epsilon: float, delta: float) -> float:
         UsageError: An argument is not positive, or δ is not below 1.
 
     Example:
-        >>> round(budget(sigma=10.0, epsilon=1.0, delta=1e-4), 4)
+        >>> round(residual_budget(sigma=10.0, epsilon=1.0, delta=1e-4), 4)
         2.2803
     """
     positive(sigma=sigma, epsilon=epsilon)

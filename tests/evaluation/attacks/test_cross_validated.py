@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mu.errors import UsageError
 from mu.evaluation.attacks.cross_validated import LossCV, loss_cross_validation
-from mu.evaluation.attacks.features import cross_entropy
+from mu.evaluation.attacks.features import log_losses
 from mu.evaluation.attacks.interval import IntervalClassifier, best_run
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
@@ -17,7 +18,7 @@ from mu.evaluation.signals import Signals, Split
 def test_golden_values(golden) -> None:
     size = int(golden["starting_kit_mia/per_set"])
     forget, unseen = (
-        cross_entropy(golden[f"logits_{s}"], golden[f"labels_{s}"])[:size]
+        log_losses(golden[f"logits_{s}"], golden[f"labels_{s}"])[:size]
         for s in ("forget", "holdout")
     )
     np.testing.assert_allclose(
@@ -78,12 +79,12 @@ def test_the_score_balances_the_sides_and_takes_classes_of_the_forgotten(make, s
     signals = make()
     alike = split.test[signals.targets[split.test] == 2]
     assert len(alike) == len(split.forget)
-    sides = [cross_entropy(*signals.at(ids)) for ids in (split.forget, alike)]
+    sides = [log_losses(*signals.at(ids)) for ids in (split.forget, alike)]
     assert LossCV()(signals, split, Peers()) == loss_cross_validation(*sides).mean()
     fewer = Split(split.forget[:9], [], split.retain, [], split.test)
     assert math.isnan(LossCV()(signals, fewer, Peers()))
     assert math.isnan(LossCV(limit=9)(signals, split, Peers()))
     regression = Signals(np.arange(100), np.zeros((100, 1)), np.zeros(100))
     assert math.isnan(LossCV()(regression, split, Peers()))
-    with pytest.raises(ValueError, match="form='tree'"):
+    with pytest.raises(UsageError, match="form='tree'"):
         LossCV("tree")

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 from scipy.special import log_expit, softmax
 from scipy.stats import entropy
 
+from mu.errors import UsageError
 from mu.evaluation.attacks.entropy import EntropyMIA, entropy_mia
 from mu.evaluation.score import Peers
 from mu.evaluation.signals import Signals, Split
@@ -63,7 +64,7 @@ def test_the_variants_differ_in_the_forgotten_class(make, split) -> None:
     for variant, unseen in (("corrected", kept), ("historical", split.test)):
         expected = entropy_mia(*(signals.at(ids) for ids in (split.retain, unseen, split.forget)))
         assert EntropyMIA(variant)(signals, split, Peers()) == expected
-    with pytest.raises(ValueError, match="variant='old'"):
+    with pytest.raises(UsageError, match="variant='old'"):
         EntropyMIA("old")
 
 

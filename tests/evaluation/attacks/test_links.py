@@ -79,5 +79,5 @@ def test_it_is_nan_where_it_does_not_apply():
 def test_what_cannot_be_meant_is_refused():
     with pytest.raises(ValueError, match="2 probabilities before and 1 after"):
         mi_ratio([0.5, 0.5], [0.5])
-    with pytest.raises(ValueError, match="'code' is not one of paper, logged"):
+    with pytest.raises(ValueError, match="variant='code' is not one of paper, logged"):
         mi_ratio([0.5], [0.5], "code")

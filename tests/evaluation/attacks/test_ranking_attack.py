@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from mu.errors import UsageError
 from mu.evaluation.attacks.features import attack_features, unseen_alike
 from mu.evaluation.attacks.ranking_attack import AUC_FEATURES, FeatureAUC, feature_auc, loss_auc
 from mu.evaluation.score import Peers
@@ -45,6 +46,7 @@ def test_bad_words_and_nan(pairs, split) -> None:
     assert math.isnan(feature_auc(none, pairs[1]))
     assert math.isnan(feature_auc(pairs[0], none))
     assert math.isnan(FeatureAUC()(regression, split, Peers()))
-    for call in (lambda: FeatureAUC("prob"), lambda: feature_auc(*pairs, "prob")):
-        with pytest.raises(ValueError, match="features='prob'"):
-            call()
+    with pytest.raises(UsageError, match="features='prob'"):
+        FeatureAUC("prob")
+    with pytest.raises(ValueError, match="features='prob'"):
+        feature_auc(*pairs, "prob")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import UnlearningAccuracy
 from mu.evaluation.attacks.threshold import (
     THRESHOLD_FEATURES,
@@ -80,7 +81,7 @@ def test_bad_words_and_empty_sides(golden, make, split) -> None:
     none = np.zeros((0, 5)), np.zeros(0, int)
     with pytest.raises(ValueError, match="features='prob'"):
         threshold_mia(retain, test, test, "prob")
-    with pytest.raises(ValueError, match="features='prob'"):
+    with pytest.raises(UsageError, match="features='prob'"):
         ThresholdMIA("prob")
     with pytest.raises(ValueError, match="both sides"):
         threshold_mia(retain, none, test)

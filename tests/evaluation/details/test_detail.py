@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
+from mu.errors import UsageError
 from mu.evaluation.accuracy import Accuracy, ForgottenClassAccuracy, UnlearningAccuracy
-from mu.evaluation.attacks.features import cross_entropy, unseen_alike
+from mu.evaluation.attacks.features import log_losses, unseen_alike
 from mu.evaluation.details.detail import (
     ROC,
     ConfusionMatrix,
@@ -79,7 +80,7 @@ def test_the_curve_is_scikit_learns_where_the_grid_resolves_it(make, split) -> N
     signals = make()
     found = ROC(points=7)(signals, split)
     unseen = unseen_alike(signals, split, "forget")
-    loss = [-cross_entropy(*signals.at(ids)) for ids in (split.forget, unseen)]
+    loss = [-log_losses(*signals.at(ids)) for ids in (split.forget, unseen)]
     truth = np.repeat([1, 0], [len(split.forget), len(unseen)])
     fpr, tpr, _ = roc_curve(truth, np.concatenate(loss), drop_intermediate=False)
     for rate, reached in zip(found["fpr"], found["tpr"], strict=True):
@@ -119,5 +120,5 @@ def test_samples_depend_on_the_set_alone(ids, count, random) -> None:
 def test_every_method_shows_the_same_samples(make, split) -> None:
     first, second = (Samples(count=4)(make(seed), split) for seed in (0, 1))
     assert first["ids"] == second["ids"] == sample_ids(split.forget, 4).tolist()
-    with pytest.raises(ValueError, match="count=0"):
+    with pytest.raises(UsageError, match="count=0"):
         sample_ids([1], 0)

@@ -10,11 +10,11 @@ from records import read
 from mu.reporting.layout import sections
 from mu.reporting.pictures.graphs import embedding
 from mu.reporting.pictures.look import looks
-from mu.reporting.pictures.spread import histograms, loss_histograms, memorisation
+from mu.reporting.pictures.spread import histograms, loss_histograms, memorised
 from mu.reporting.section import Section
 
 Results = dict[str, Any]
-DRAWN = (histograms, loss_histograms, memorisation, embedding)
+DRAWN = (histograms, loss_histograms, memorised, embedding)
 METHODS = {"original", "oracle", "finetune", "gradient_ascent", "ssd"}
 
 

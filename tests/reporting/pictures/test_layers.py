@@ -25,7 +25,7 @@ def selected(results: Results) -> Results:
 
 
 def test_shares_are_those_of_the_cards(selected: Results) -> None:
-    found = layers.shares(sections(read(selected))[0])
+    found = layers.selected_shares(sections(read(selected))[0])
     assert list(found) == ["ssd"]
     assert [one["network.body.0.weight"] for one in found["ssd"]] == pytest.approx(
         [0.02, 0.04, 0.06]
@@ -33,7 +33,7 @@ def test_shares_are_those_of_the_cards(selected: Results) -> None:
 
 
 def test_tensors_are_named_and_zero_has_a_place(selected: Results) -> None:
-    picture = layers.layers(sections(read(selected))[0], looks(read(selected)))
+    picture = layers.selected_layers(sections(read(selected))[0], looks(read(selected)))
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", picture)
     assert {"body.0.weight", "head.weight", "ssd", "0 %", "100 %"} <= set(texts)
 
@@ -42,14 +42,14 @@ def test_tensors_are_named_and_zero_has_a_place(selected: Results) -> None:
 def test_cards_without_shares_have_no_picture(results: Results, facts: object) -> None:
     for card in results["cards"]:
         card["facts"] = facts
-    assert layers.layers(sections(read(results))[0], looks(read(results))) == ""
+    assert layers.selected_layers(sections(read(results))[0], looks(read(results))) == ""
 
 
 def test_of_many_tensors_some_are_named(selected: Results) -> None:
     for card in selected["cards"]:
         if card["method"] == "ssd":
             card["facts"] = {"layers": {f"network.l{n}.weight": n / 100 for n in range(60)}}
-    picture = layers.layers(sections(read(selected))[0], looks(read(selected)))
+    picture = layers.selected_layers(sections(read(selected))[0], looks(read(selected)))
     named = re.findall(r">(l\d+\.weight)<", picture)
     assert named == [f"l{n}.weight" for n in range(0, 60, 3)]
 

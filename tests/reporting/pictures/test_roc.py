@@ -25,7 +25,7 @@ def texts(picture: str) -> list[str]:
 
 
 def test_old_cards_have_none(results: Results) -> None:
-    assert roc.curves(section(results)) == {}
+    assert roc.roc_curves(section(results)) == {}
     assert roc.roc(section(results), looks(read(results))) == ""
 
 
@@ -52,7 +52,7 @@ def test_axes_are_logarithmic_with_plain_numbers(results: Results) -> None:
 
 
 def test_pairs_may_resolve_different_rates(results: Results) -> None:
-    curves = roc.curves(section(enrich(results)))["oracle"]
+    curves = roc.roc_curves(section(enrich(results)))["oracle"]
     assert [curve[0][0] for curve in curves] == [0.01, 0.0091, 0.0083]
     mean = mean_curve(curves)
     assert mean[0] == pytest.approx((0.01, 0.01), abs=1e-3)
@@ -63,7 +63,7 @@ def test_a_handful_of_unseen_samples_is_no_curve(results: Results) -> None:
     for card in enrich(results)["cards"]:
         if not card["error"] and card["pair"]:
             card["details"]["roc"] = {"fpr": [0.5, 1.0], "tpr": [1.0, 1.0]}
-    curves = roc.curves(section(results))
+    curves = roc.roc_curves(section(results))
     assert {len(group) for group in curves.values()} == {1}
 
 

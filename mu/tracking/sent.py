@@ -12,7 +12,7 @@ from mu.results.files import write_text
 IGNORED = ("command",)  # the same cell asked for in other words
 
 
-class Ledger:
+class SentRuns:
     """``wandb/mu-sent.json`` beside the runs: id → digest of the card and where it went.
 
     Args:
