@@ -286,7 +286,7 @@ def test_importing_stays_light() -> None:
     names = (
         "accuracy attacks.features cost attacks.cross_validated derived details.detail distance "
     )
-    names += "attacks.entropy graph attacks.ranking_attack membership population "
+    names += "attacks.entropy graph attacks.ranking_attack membership "
     names += "score scoring signals attacks.threshold zrf"
     modules = [f"mu.evaluation.{name}" for name in names.split()]
     modules += ["mu.results.results", "mu.results.panel", "mu.results.verdicts"]
