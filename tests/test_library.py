@@ -260,7 +260,7 @@ class Sizes(Unlearner):
 
     def solve(self):
         for part in ("forget", "retain"):
-            batches = list(self.looks(part))
+            batches = list(self.forward_batches(part))
             self.facts[part] = sum(len(batch) for batch in batches)
             self.facts["edges"] = batches[0].x.adjacency.values().numel()
 
