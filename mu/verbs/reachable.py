@@ -57,7 +57,7 @@ def words_of_command(results: Results) -> list[str]:
         UsageError: They do not say how they were made.
     """
     try:
-        words = shlex.split(results.command)
+        words = shlex.split(results.command or "")
     except ValueError:
         words = []
     if words[:2] != ["mu", "run"]:
