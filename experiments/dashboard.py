@@ -15,7 +15,7 @@ from typing import Any
 from mu.errors import MuError, UsageError
 from mu.results.judged import scores_of
 from mu.results.results import Results, read_results
-from mu.tracking.rows import AXIS, curve, summary
+from mu.tracking.rows import AXIS, points_of, summary
 
 COSTS = ("cost/passes", "cost/speedup", "cost/seconds")
 METHODS = ["unlearn", "original", "oracle", "evaluate"]  # job types, the report left out
@@ -24,7 +24,7 @@ METHODS = ["unlearn", "original", "oracle", "evaluate"]  # job types, the report
 def views(results: Results) -> list[dict[str, Any]]:
     """Every view: its name, what runs it groups and filters by, and its sections of panels."""
     logged = {key for card in results.cards for key in summary(card, results.scores(card))}
-    drawn = {key for card in results.cards for point in curve(card) for key in point}
+    drawn = {key for card in results.cards for point in points_of(card) for key in point}
     scores = headline(results, logged)
     gaps = [f"gap/{key}" for key in scores if f"gap/{key}" in logged]
     costs = [key for key in COSTS if key in logged]
