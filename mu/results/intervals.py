@@ -13,11 +13,12 @@ from mu.results.estimate import NAN, Estimate
 ROUNDING = 1e-12  # differences below this, relative to values around 1, are rounding
 
 
-def _spread(values: Floats) -> float:
+def deviation(values: ArrayLike) -> float:
     """The standard deviation (n - 1), exactly 0 where values differ by rounding only."""
-    if np.ptp(values) <= ROUNDING * max(1.0, float(np.abs(values).max())):
+    array = np.asarray(values, dtype=np.float64)
+    if np.ptp(array) <= ROUNDING * max(1.0, float(np.abs(array).max())):
         return 0.0
-    return float(np.std(values, ddof=1))
+    return float(np.std(array, ddof=1))
 
 
 def _by(labels: Sequence[Hashable], values: Floats) -> Floats:
@@ -60,8 +61,8 @@ def estimate(
     if n < 2:
         return Estimate(mean, n=n)
     if len(over_sets) == 1 or len(over_seeds) == len(over_sets) == len(cells):
-        return Estimate(mean, _spread(units) / math.sqrt(n), n - 1, n)
-    variance = sum(_spread(side) ** 2 / len(side) for side in (over_seeds, over_sets))
+        return Estimate(mean, deviation(units) / math.sqrt(n), n - 1, n)
+    variance = sum(deviation(side) ** 2 / len(side) for side in (over_seeds, over_sets))
     return Estimate(mean, math.sqrt(variance), n - 1, n)
 
 
@@ -103,7 +104,7 @@ def gap_estimate(
     longest = np.array(max(known, key=len))
     if len(longest) < 2:  # the error of a single shared oracle is unknown, not 0
         return Estimate(found.mean, n=found.n)
-    return found.plus(_spread(longest) ** 2 / len(longest), len(longest) - 1)
+    return found.plus(deviation(longest) ** 2 / len(longest), len(longest) - 1)
 
 
 def holm(pvalues: ArrayLike) -> Floats:

@@ -1,0 +1,219 @@
+"""The rule of verdicts: is a row told from retrained models, and how much of the original is left?
+
+A retrained model is a draw: another seed gives other values. So a row is held against the spread of
+the oracles, pooled with its own, and *like the oracle* means that the pairs rule out that more than
+the share `TAU` of the original's gap is left. For Python users: tables are judged by
+`mu.results.verdicts` so far.
+"""
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mu.results.estimate import NAN, Estimate
+from mu.results.intervals import deviation, estimate
+
+TAU = 0.4  # of the original's gap: what may be left where a row is called like the oracle
+LEVEL = 0.05
+ACCURACY = 0.02  # margin of accuracies, never finer than two samples of a set
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One score of one row, of the original and of the oracles, pair by pair.
+
+    Attributes:
+        row: (n,) values of the row that is judged.
+        original: (n,) values of the model before the request; empty where nobody has it.
+        oracles: Per pair the values of its retrained models, all of other seeds than the row.
+        size: Samples that a share is counted over in one pair; None where the score is no share.
+        distance: Whether it measures a distance to the oracles, so that less is never a fault.
+        references: Whether a row is held against each set of all oracles but one, as RMIA is.
+        seeds: (n,) training seeds; None: all distinct.
+        sets: (n,) forget sets; None: all distinct.
+        shared: Whether all pairs are held against the very same oracles.
+    """
+
+    row: Sequence[float]
+    original: Sequence[float]
+    oracles: Sequence[Sequence[float]]
+    size: int | None = None
+    distance: bool = False
+    references: bool = False
+    seeds: Sequence[Hashable] | None = None
+    sets: Sequence[Hashable] | None = None
+    shared: bool = False
+
+    @property
+    def n(self) -> int:
+        """Number of pairs."""
+        return len(self.row)
+
+    @property
+    def k(self) -> int:
+        """Oracles of a pair, the fewest over the pairs."""
+        return min((len(one) for one in self.oracles), default=0)
+
+    def of_original(self) -> "Measured":
+        """The original, judged as a row."""
+        return replace(self, row=self.original)
+
+
+def contrast(one: Measured, left: float = 0.0) -> Estimate:
+    r"""Mean over pairs of gᵢ - left · gᵢ°, with its error; ``left=0`` is the gap itself.
+
+    g is the row's value minus the mean of the oracles, g° the original's. The error pools the
+    spread over pairs with that of the oracles, which is the noise of retraining:
+
+    .. math::
+        s_p^2 = \frac{(n-1) s^2 + n(k-1) s_o^2}{nk - 1}, \quad
+        e^2 = \frac{\max(s^2, s_p^2)}{n} + f, \quad \nu = nk - 1
+
+    with s² the variance over pairs, s_o² = c · (mean variance of a pair's oracles), c = 1 + 1/k
+    (for scores over references, whose leave-one-out oracles spread wider, times ((k-1)/k)²), and
+    f = 2(1 + 1/k)/N² for a share counted over N samples: as if two more had differed.
+    """
+    if not one.n or not one.k:
+        return Estimate()
+    means = [float(np.mean(values)) for values in one.oracles]
+    base = one.original if left else [0.0] * one.n
+    moved = [v - left * o for v, o in zip(one.row, base, strict=True)]
+    gaps = [x - (1 - left) * q for x, q in zip(moved, means, strict=True)]
+    if one.shared and one.n > 1:
+        return _shared(one, moved, sum(gaps) / one.n, 1 - left)
+    own = estimate(gaps, one.seeds, one.sets)
+    plain = estimate(gaps)
+    within = own.n != one.n  # crossed seeds and sets, or several values of one unit
+    n, k = own.n, one.k
+    if k == 1:
+        return _plus(own, _floor(one, n))
+    noise = _widened(one) * float(np.mean([deviation(values) ** 2 for values in one.oracles]))
+    if n == 1:
+        return Estimate(own.mean, math.sqrt(noise + _floor(one, 1)), k - 1, 1) if k > 2 else own
+    own_variance = n * own.error**2
+    pooled = ((n - 1) * own_variance + n * (k - 1) * noise) / (n * k - 1)
+    error = math.sqrt(max(own_variance, pooled) / n + _floor(one, n))
+    freedom = own.freedom if within and own.error > plain.error else n * k - 1
+    return Estimate(own.mean, error, freedom, n)
+
+
+def _widened(one: Measured) -> float:
+    known = 1 + 1 / one.k
+    return known * ((one.k - 1) / one.k) ** 2 if one.references else known
+
+
+def _floor(one: Measured, n: int) -> float:
+    """f: what equal counts of a share leave uncertain, as a squared error."""
+    if one.size is None:
+        return 0.0
+    return 2 * (1 + 1 / one.k) / (n * one.size) ** 2
+
+
+def _plus(own: Estimate, variance: float) -> Estimate:
+    return replace(own, error=math.sqrt(own.error**2 + variance)) if own.n > 1 else own
+
+
+def _shared(one: Measured, moved: Sequence[float], mean: float, weight: float) -> Estimate:
+    """All pairs read the same k oracles: their error does not average out over pairs."""
+    n, k = one.n, one.k
+    if k < 2:
+        return Estimate(mean, n=n)
+    of_rows, of_oracles = deviation(moved) ** 2, deviation(one.oracles[0]) ** 2
+    pooled = ((n - 1) * of_rows + (k - 1) * of_oracles) / (n + k - 2)
+    rows, free = max(of_rows, pooled), n - 1 if of_rows >= pooled else n + k - 2
+    found = Estimate(mean, math.sqrt(rows / n + _floor(one, n)), free, n)
+    return found.plus(weight**2 * of_oracles / k, k - 1)
+
+
+def probability(one: Measured) -> float:
+    """Two-sided p of no gap; 1 for a distance that is not above the oracles' own, nan unknown."""
+    gap = contrast(one)
+    if one.distance and gap.mean <= 0:
+        return 1.0
+    return gap.pvalue()
+
+
+def has_power(one: Measured) -> bool:
+    """Whether these pairs tell the original from the oracles."""
+    p = probability(one.of_original()) if len(one.original) else NAN
+    return bool(p < LEVEL)
+
+
+def within(one: Measured, tau: float = TAU) -> bool:
+    """Whether at most the share ``tau`` of the original's gap is left, on either side.
+
+    The 90 % Fieller interval of gap ÷ original's gap lies inside ±tau. A distance below the
+    oracles' own is no fault.
+    """
+    sign = math.copysign(1.0, contrast(one.of_original()).mean)
+    above = contrast(one, tau)
+    if not _below(above, sign):
+        return False
+    return one.distance or _below(contrast(one, -tau), -sign)
+
+
+def _below(found: Estimate, sign: float) -> bool:
+    """Whether sign · mean is below 0 by a one-sided test at 5 %."""
+    low, high = found.interval(1 - 2 * LEVEL)
+    if math.isnan(low):
+        return False
+    return high < 0 if sign > 0 else low > 0
+
+
+def within_margin(one: Measured, margin: float = ACCURACY) -> bool:
+    """Whether the 90 % interval of the gap lies inside the margin, never finer than two samples."""
+    wide = max(margin, 2 / one.size) if one.size else margin
+    low, high = contrast(one).interval(1 - 2 * LEVEL)
+    return -wide < low and high < wide
+
+
+def share_left(one: Measured) -> float:
+    """Gap ÷ original's gap: 1 is what the original itself has."""
+    whole = contrast(one.of_original()).mean
+    return contrast(one).mean / whole if whole else NAN
+
+
+def bound(one: Measured, largest: float = 10.0) -> float:
+    """The smallest share of the original's gap that `within` allows; inf where none does."""
+    if not within(one, largest):
+        return math.inf
+    low, high = 0.0, largest
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (low, middle) if within(one, middle) else (middle, high)
+    return high
+
+
+def pairs_to_tell(one: Measured) -> int | None:
+    """About how many pairs tell the original from the oracles (power .8); None without a gap."""
+    whole = one.of_original()
+    found = contrast(whole)
+    return _needed(found.mean, _spread_of(whole), one.k, 0.975, 0.8)
+
+
+def pairs_to_recognise(null: Measured, tau: float = TAU) -> int | None:
+    """About how many pairs call a retraining like the oracle, of a row that is one (power .9)."""
+    whole = contrast(null.of_original()).mean
+    found = contrast(null, tau)
+    wide = found.error * math.sqrt(found.n) if found.n > 1 else NAN
+    return _needed(tau * whole, wide, null.k, 0.95, 0.8 if null.distance else 0.9)
+
+
+def _spread_of(one: Measured) -> float:
+    found = contrast(one)
+    return found.error * math.sqrt(found.n) if found.n else NAN
+
+
+def _needed(gap: float, wide: float, k: int, level: float, power: float) -> int | None:
+    """Smallest n ≥ 2 with n ≥ ((t_level + t_power) · spread / gap)² at nk - 1 degrees."""
+    from scipy.special import stdtrit
+
+    if not gap or math.isnan(gap) or math.isnan(wide):
+        return None
+    for n in range(2, 1001):
+        freedom = max(n * k - 1, 1)
+        if n >= ((stdtrit(freedom, level) + stdtrit(freedom, power)) * wide / gap) ** 2:
+            return n
+    return None
