@@ -84,18 +84,17 @@ def contrast(one: Measured, left: float = 0.0) -> Estimate:
     if one.shared and one.n > 1:
         return _shared(one, moved, sum(gaps) / one.n, 1 - left)
     own = estimate(gaps, one.seeds, one.sets)
-    plain = estimate(gaps)
-    within = own.n != one.n  # crossed seeds and sets, or several values of one unit
     n, k = own.n, one.k
     if k == 1:
-        return _plus(own, _floor(one, n))
+        return replace(own, error=math.sqrt(own.error**2 + _floor(one, n)))
     noise = _widened(one) * float(np.mean([deviation(values) ** 2 for values in one.oracles]))
     if n == 1:
         return Estimate(own.mean, math.sqrt(noise + _floor(one, 1)), k - 1, 1) if k > 2 else own
     own_variance = n * own.error**2
     pooled = ((n - 1) * own_variance + n * (k - 1) * noise) / (n * k - 1)
     error = math.sqrt(max(own_variance, pooled) / n + _floor(one, n))
-    freedom = own.freedom if within and own.error > plain.error else n * k - 1
+    # Fewer units than pairs: seeds and sets are crossed, and pairs are no longer independent.
+    freedom = n * k - 1 if n == one.n else own.freedom
     return Estimate(own.mean, error, freedom, n)
 
 
@@ -109,10 +108,6 @@ def _floor(one: Measured, n: int) -> float:
     if one.size is None:
         return 0.0
     return 2 * (1 + 1 / one.k) / (n * one.size) ** 2
-
-
-def _plus(own: Estimate, variance: float) -> Estimate:
-    return replace(own, error=math.sqrt(own.error**2 + variance)) if own.n > 1 else own
 
 
 def _shared(one: Measured, moved: Sequence[float], mean: float, weight: float) -> Estimate:

@@ -4,24 +4,15 @@ import numpy as np
 import pytest
 import torch
 from cases import CASES
+from part_case import IDS, X, Y, parts
 
-from mu.data.base import Batch, TensorData
+from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import as_batch
 from mu.parts.draw import chosen, drawn, torch_order
-from mu.parts.part import DataPart, LoaderPart
+from mu.parts.part import LoaderPart
 from mu.parts.rows import gathered
 from mu.parts.whole_classes import labels_of
-
-X, Y = torch.arange(24.0).view(12, 2), torch.arange(12) % 3
-IDS = np.array([1, 2, 4, 7, 8, 11])
-
-
-def parts():
-    empty = np.array([], np.int64)
-    data = TensorData(X, Y, train=np.arange(12), validation=empty, test=empty)
-    loader = [(X[IDS[:4]], Y[IDS[:4]]), (X[IDS[4:]], Y[IDS[4:]])]
-    return [DataPart(data, IDS, data.without({}).view), LoaderPart((loader,))]
 
 
 def as_loader(part):

@@ -1,25 +1,14 @@
 """Samples read in any order."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from part_case import IDS, X, Y, parts
 
-from mu.data.base import TensorData
 from mu.errors import UsageError
 from mu.parts.part import DataPart, LoaderPart
 from mu.parts.rows import Shuffled, gathered, held, joined, rows_of
-
-X, Y = torch.arange(24.0).view(12, 2), torch.arange(12) % 3
-IDS = np.array([1, 2, 4, 7, 8, 11])
-
-
-def parts():
-    empty = np.array([], np.int64)
-    data = TensorData(X, Y, train=np.arange(12), validation=empty, test=empty)
-    loader = [(X[IDS[:4]], Y[IDS[:4]]), (X[IDS[4:]], Y[IDS[4:]])]
-    return [DataPart(data, IDS, data.without({}).view), LoaderPart((loader,))]
 
 
 @pytest.mark.parametrize("part", parts(), ids=["data", "loader"])
