@@ -6,7 +6,7 @@ from mu.reporting.layout import sections
 from mu.reporting.section import OTHER, Section
 from mu.results.format import MINUS, NOTHING, percent, plus_minus, printable
 from mu.results.results import Results
-from mu.results.words import DIFFERS, LIKE, OPEN, ORACLE, Word
+from mu.results.words import DIFFERS, INSIDE, LIKE, OPEN, ORACLE, Word
 
 ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -26,6 +26,7 @@ ESCAPES = {
     "±": r"$\pm$",
     "≠": r"$\neq$",
     "≈": r"$\approx$",
+    "≃": r"$\simeq$",
     MINUS: r"$-$",
     NOTHING: "--",
     "‖": r"$\Vert$",
@@ -42,10 +43,11 @@ ESCAPES = {
 
 WIDE = 5  # scores in one table; of more, what sums them up goes into a second one below
 SHRINK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
-MARKS: dict[Word, str] = {DIFFERS: "≠", LIKE: "≈", OPEN: "?"}
+MARKS: dict[Word, str] = {DIFFERS: "≠", INSIDE: "≃", LIKE: "≈", OPEN: "?"}
 LEGEND = (
     r"Mean $\pm$ half the 95\,\% interval over the pairs; passes relative to retraining. "
-    r"$^{\neq}$ differs from the oracle, $^{\approx}$ like the oracle, $^{?}$ inconclusive; "
+    r"$^{\neq}$ differs from the oracle, $^{\simeq}$ the same within the margin, "
+    r"$^{\approx}$ like the oracle, $^{?}$ inconclusive; "
     r"no mark: no verdict, or no power to reach one."
 )
 

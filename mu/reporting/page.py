@@ -19,7 +19,7 @@ from mu.reporting.setting import options, settings, versions
 from mu.results import words
 from mu.results.format import printable
 from mu.results.results import Results
-from mu.results.words import DIFFERS, LIKE, NULL, OPEN, REFERENCES
+from mu.results.words import DIFFERS, INSIDE, LIKE, NOT_METHODS, OPEN, UNLINKED
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -38,6 +38,7 @@ SPARED = {
 CLASSES = {
     DIFFERS: "bad",
     "failed": "bad",
+    INSIDE: "open",
     LIKE: "good",
     "nearer": "good",
     "farther": "bad",
@@ -119,8 +120,8 @@ def context(results: Results) -> dict[str, Any]:
 
 
 def _tried(sections: Sequence[Section]) -> list[str]:
-    names = dict.fromkeys(m for s in sections for m in s.methods if m not in REFERENCES)
-    return sorted(names, key=NULL.__ne__)
+    names = dict.fromkeys(m for s in sections for m in s.methods if m not in NOT_METHODS)
+    return sorted(names, key=UNLINKED.__ne__)
 
 
 def _shown(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str, Any]:

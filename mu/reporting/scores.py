@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from math import ceil
 
 from mu.reporting.section import Section
-from mu.results.comparisons import gains, word
+from mu.results.comparisons import gains, idle, word
 from mu.results.estimate import Estimate
 from mu.results.format import gap_interval, interval, number, percent, shown_interval
-from mu.results.words import NULL, ORACLE
+from mu.results.words import ORACLE
 
 ACROSS = 4  # columns of numbers, intervals and gaps that fit the page side by side
 MANY = 14  # scores all shown at once; of more, only the headline
@@ -62,7 +62,7 @@ def score_tables(section: Section) -> Tables:
 
 
 def nearer(section: Section) -> Table | None:
-    """How much nearer to the oracle each method is than unlinking alone; None where nobody asks."""
+    """How much nearer to the oracle each row is than doing nothing; None with too few pairs."""
     found = gains(section.cards, section.headline, section.scores)
     if not found:
         return None
@@ -72,7 +72,8 @@ def nearer(section: Section) -> Table | None:
         (method, [difference(own.get(metric), words) for metric in metrics])
         for method, own in found.items()
     ]
-    caption = f"Nearer to the oracle than {NULL}: its distance minus the method's, pair by pair"
+    base = idle(section.cards)
+    caption = f"Nearer to the oracle than {base}: its distance minus the row's, pair by pair"
     return Table(caption, [section.title(metric) for metric in metrics], rows)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mu.reporting.harder import harder_grids
 from mu.reporting.layout import sections, shared_notes
+from mu.reporting.legend import VERDICTS
 from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.section import OTHER, Section
 from mu.results.format import NOTHING, gap_interval, mean_interval, percent, printable
@@ -19,7 +20,7 @@ LEGEND = (
     "Values: mean [95 % interval over the pairs, shown as far as the score reaches, from 0 to 1 "
     "for a proportion; uncut in results.csv]. Gap: value minus the mean of the oracles, "
     "paired, with its 95 % interval. The target of every forgetting score is the oracle's value: "
-    "beyond it is as bad as short of it. Passes: over samples, relative to retraining."
+    f"beyond it is as bad as short of it. Passes: over samples, relative to retraining. {VERDICTS}"
 )
 
 

@@ -9,17 +9,18 @@ from rich.console import Group
 from rich.text import Text
 
 from mu.reporting.layout import sections, shared_notes, shown
+from mu.reporting.legend import VERDICTS
 from mu.reporting.section import Section
 from mu.results.format import percent, plural, plus_minus, printable
 from mu.results.results import Results
-from mu.results.words import DIFFERS, LIKE, OPEN, ORACLE, REFERENCES
+from mu.results.words import DIFFERS, INSIDE, LIKE, OPEN, ORACLE, REFERENCES
 
 LEGEND = (
     "± half the 95 % interval over the pairs. The target of every forgetting score is the "
     "oracle's value: beyond it is as bad as short of it. passes: over samples, relative to "
-    "retraining. A gap is the value minus the oracle's."
+    f"retraining. A gap is the value minus the oracle's. {VERDICTS}"
 )
-STYLES = {"failed": "bold red", DIFFERS: "red", LIKE: "green", OPEN: "yellow"}
+STYLES = {"failed": "bold red", DIFFERS: "red", INSIDE: "yellow", LIKE: "green", OPEN: "yellow"}
 LABEL_WIDTH = 21
 BETWEEN = 2
 

@@ -1,5 +1,6 @@
 """The card: the small JSON result of one row, from which every table and page is made."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
@@ -55,6 +56,7 @@ class Card:
         defaults, tuned: Whether its options are the method's, or found by a search for options.
         values: Value of each score; None, or nan before it is written, where there is none.
         oracle: Values of the oracles, leave-one-out where the row is theirs, by score.
+        sizes: Samples that a share is counted over, by score.
         oracle_recipe: Whether oracles were trained as the original was: ``same`` or ``other``.
         details: Vectors that only pages show.
         trajectory: What the probe saw while the method trained.
@@ -94,6 +96,7 @@ class Card:
     tuned: bool = False
     values: Mapping[str, float | None]
     oracle: Mapping[str, Sequence[float | None]]
+    sizes: Mapping[str, int] = field(default_factory=dict)
     oracle_recipe: str = "same"
     details: Facts = field(default_factory=dict)
     trajectory: Facts = field(default_factory=dict)
@@ -146,6 +149,10 @@ class Card:
     def number(self, score: str) -> float | None:
         """The value of a score, None where it is no finite number."""
         return finite(self.values.get(score))
+
+    def infinite(self, score: str) -> bool:
+        """Whether the value of a score is infinite: far from any oracle, and no missing value."""
+        return self.values.get(score) == math.inf
 
     def oracle_values(self, score: str) -> list[float]:
         """The oracles' values of a score that are finite numbers."""

@@ -1,4 +1,4 @@
-"""What is said by comparing rows pair by pair: with the null method, with another set."""
+"""What is said by comparing rows pair by pair: with doing nothing, with another set."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mu.results.card import Card, Facts
 from mu.results.estimate import Estimate
 from mu.results.format import finite
-from mu.results.words import NULL, ORACLE, REFERENCES
+from mu.results.words import ORACLE, ORIGINAL, REFERENCES, UNLINKED
 
 if TYPE_CHECKING:
     from mu.results.results import Results
@@ -37,14 +37,39 @@ def by_pair(cards: Iterable[Card], read: Callable[[Card], float | None]) -> dict
     return {card.pair: value for card in cards if (value := read(card)) is not None}
 
 
+def idle(cards: Iterable[Card]) -> str | None:
+    """The row of doing nothing: that of unlinking alone where it is there, else the original's."""
+    done = {card.method for card in cards if not card.error}
+    return next((name for name in (UNLINKED, ORIGINAL) if name in done), None)
+
+
+def did_nothing(own: Iterable[Card], others: Iterable[Card]) -> bool:
+    """Whether every value of a row is, in every pair, that of the row of doing nothing.
+
+    Costs do not count, nor how far the weights moved: what moves no prediction does nothing.
+
+    Args:
+        own: Cards of the row.
+        others: Cards of the row of doing nothing.
+    """
+    base = {card.pair: _values(card) for card in others if not card.error}
+    pairs = [(_values(card), base.get(card.pair)) for card in own if not card.error]
+    return bool(pairs) and all(mine and mine == theirs for mine, theirs in pairs)
+
+
+def _values(card: Card) -> dict[str, float | None]:
+    left = ("cost/", "weight_distance")
+    return {name: value for name, value in card.values.items() if not name.startswith(left)}
+
+
 def gains(
     cards: Sequence[Card], metrics: Sequence[str], scores: Scores
 ) -> dict[str, dict[str, Estimate]]:
-    """How much nearer to the oracle each method is than the null method, by method and score.
+    """How much nearer to the oracle each row is than the row of doing nothing, by score.
 
     The distance of a score is |value − mean of the oracles| in each pair; of a score that is a
-    distance to the oracles, its value. A gain is the distance of the null method − that of the
-    method: positive is nearer. With fewer than two pairs there is nothing to say.
+    distance to the oracles, its value. A gain is the distance of `idle` − that of the row: positive
+    is nearer. With fewer than two pairs there is nothing to say.
 
     Args:
         cards: Those of one step of one request.
@@ -52,19 +77,20 @@ def gains(
         scores: What the panel says of them.
 
     Returns:
-        Empty where the null method is not among the rows.
+        Empty where no row does nothing.
     """
     done = [card for card in cards if not card.error]
     found: dict[str, dict[str, Estimate]] = {}
-    if not any(card.method == NULL for card in done):
+    base = idle(done)
+    if base is None:
         return found
     for method in dict.fromkeys(card.method for card in done):
-        if method in (*REFERENCES, NULL):
+        if method in (*REFERENCES, base):
             continue
         for metric in metrics:
             better = scores.get(metric, {}).get("better")
-            null, own = (_distances(done, name, metric, better) for name in (NULL, method))
-            gain = paired(null, own)
+            nothing, own = (_distances(done, name, metric, better) for name in (base, method))
+            gain = paired(nothing, own)
             if gain.n > 1:
                 found.setdefault(method, {})[metric] = gain
     return found

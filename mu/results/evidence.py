@@ -3,13 +3,15 @@
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mu.results.card import Card
 from mu.results.estimate import Estimate
-from mu.results.intervals import estimate, gap_estimate
-from mu.results.words import ORACLE, REFERENCES
+from mu.results.intervals import estimate
+from mu.results.rule import Measured, contrast
+from mu.results.words import NOT_METHODS, ORIGINAL
 
 Panel = Mapping[str, Any]
 
@@ -28,24 +30,35 @@ class Group(NamedTuple):
 class Evidence:
     """What the finished cards of one method say about one score.
 
-    Args:
+    Attributes:
+        measured: Its values beside those of the original and the oracles, pair by pair.
         value: Mean over pairs.
         oracle: Mean over the same pairs of the oracles' means; nan without oracles.
-        gap: Paired difference from the oracles.
+        gap: Mean difference from the oracles.
         sets: Distinct forget sets among the pairs used.
+        missing: Pairs in which the oracles have a value and the method has none.
+        infinite: Pairs in which its value is infinite.
     """
 
+    measured: Measured
     value: Estimate
     oracle: float
     gap: Estimate
     sets: int
+    missing: tuple[int, ...] = ()
+    infinite: tuple[int, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to judge."""
+        return bool(self.value.n or self.infinite)
 
     def caveat(self) -> str:
         """What limits the interval, in words; empty when nothing does."""
-        if self.value.n == 1:
-            return "one pair" if self.sets == 1 else "one training seed"
         if self.value.n > 1 and math.isnan(self.gap.error):
             return "no oracle value" if math.isnan(self.gap.mean) else "one shared oracle"
+        if self.value.n == 1:
+            return "one pair" if self.sets == 1 else "one training seed"
         return "conditional on one forget set" if self.sets == 1 else ""
 
 
@@ -60,24 +73,67 @@ def _shared_oracles(cards: Sequence[Card]) -> bool:
     return len(seen) == 1 and len({card.seed for card in cards}) > 1
 
 
-def _evidence(cards: Sequence[Card], name: str, shared: bool, is_oracle: bool) -> Evidence:
-    found = [
-        (value, card.oracle_values(name), card)
-        for card in cards
-        if (value := card.number(name)) is not None
-    ]
+def evidence(
+    cards: Sequence[Card],
+    name: str,
+    originals: Mapping[int, Card],
+    facts: Mapping[str, Any] = MappingProxyType({}),
+    shared: bool = False,
+) -> Evidence:
+    """The evidence on one score of one method.
+
+    Args:
+        cards: Finished ones of the method, a pair each.
+        name: Of the score.
+        originals: Pair → the card of the original.
+        facts: What the panel says of the score.
+        shared: Whether all pairs have the very same oracles.
+    """
+    found = [card for card in cards if card.number(name) is not None]
     # one n for the whole row: where some pairs have oracles, pairs without are left out
-    compared = [row for row in found if row[1]] or found
-    values, oracles = [row[0] for row in compared], [row[1] for row in compared]
-    seeds = [row[2].seed for row in compared]
-    sets = [row[2].forget_digest or f"pair {row[2].pair}" for row in compared]
+    used = [card for card in found if card.oracle_values(name)] or found
+    seeds = [card.seed for card in used]
+    sets = [card.forget_digest or f"pair {card.pair}" for card in used]
+    start = [one.number(name) if (one := originals.get(card.pair)) else None for card in used]
+    oracles = [card.oracle_values(name) for card in used]
+    measured = Measured(
+        row=[card.number(name) or 0.0 for card in used],
+        original=[] if None in start else [value or 0.0 for value in start],
+        oracles=oracles,
+        size=min((n for card in used if (n := size_of(card, name, facts))), default=None),
+        better=facts.get("better", "oracle"),
+        references=bool(facts.get("references")),
+        seeds=seeds,
+        sets=sets,
+        shared=shared,
+    )
+    value = estimate(measured.row, seeds, sets)
+    if measured.size and value.n > 1:
+        floor = 2 / (value.n * measured.size) ** 2
+        value = replace(value, error=math.sqrt(value.error**2 + floor))
     target = [sum(listed) / len(listed) if listed else math.nan for listed in oracles]
     return Evidence(
-        value=estimate(values, seeds, sets),
+        measured=measured,
+        value=value,
         oracle=estimate(target, seeds, sets).mean,
-        gap=Estimate() if is_oracle else gap_estimate(values, oracles, shared, seeds, sets),
+        gap=contrast(measured),
         sets=len(set(sets)),
+        missing=tuple(c.pair for c in cards if c not in found and c.oracle_values(name)),
+        infinite=tuple(card.pair for card in cards if card.infinite(name)),
     )
+
+
+def size_of(card: Card, name: str, facts: Mapping[str, Any]) -> int | None:
+    """Samples that a share is counted over, None where the score is none.
+
+    Cards of older versions do not say it; an accuracy on D_f or D_r tells by what it reads.
+    """
+    if name in card.sizes or not facts.get("reads"):
+        return card.sizes.get(name)
+    share = list(facts.get("range") or ()) == [0.0, 1.0] and facts.get("better") == "oracle"
+    if not share or facts.get("family") not in ("forgetting", "utility"):
+        return None
+    return {"forget": card.n_forget, "retain": card.n_retain}.get("".join(facts["reads"]))
 
 
 def _groups(cards: Iterable[Card]) -> dict[Group, dict[str, list[Card]]]:
@@ -94,7 +150,7 @@ def _groups(cards: Iterable[Card]) -> dict[Group, dict[str, list[Card]]]:
         key = Group(*card.place, card.data, model)
         groups.setdefault(key, {}).setdefault(card.method, []).append(card)
     return {
-        key: {name: found[name] for name in [*REFERENCES, *found] if name in found}
+        key: {name: found[name] for name in [*NOT_METHODS, *found] if name in found}
         for key, found in groups.items()
     }
 
@@ -118,9 +174,12 @@ def evidence_tables(
     """Each group with its cards by method (failed ones too) and the evidence of finished ones."""
     for key, methods in _groups(cards).items():
         table = {}
+        originals = {card.pair: card for card in methods.get(ORIGINAL, ()) if not card.error}
         for method, listed in methods.items():
             done = [card for card in listed if not card.error]
-            shared, is_oracle = _shared_oracles(done), method == ORACLE
-            names = _names(done, panel)
-            table[method] = {name: _evidence(done, name, shared, is_oracle) for name in names}
+            shared = _shared_oracles(done)
+            table[method] = {
+                name: evidence(done, name, originals, panel["scores"].get(name, {}), shared)
+                for name in _names(done, panel)
+            }
         yield key, methods, table

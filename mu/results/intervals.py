@@ -6,7 +6,6 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.errors import UsageError
 from mu.evaluation.signals import Floats
 from mu.results.estimate import NAN, Estimate
 
@@ -64,47 +63,6 @@ def estimate(
         return Estimate(mean, deviation(units) / math.sqrt(n), n - 1, n)
     variance = sum(deviation(side) ** 2 / len(side) for side in (over_seeds, over_sets))
     return Estimate(mean, math.sqrt(variance), n - 1, n)
-
-
-def gap_estimate(
-    values: Sequence[float],
-    oracle_values: Sequence[Sequence[float]],
-    shared_oracles: bool = False,
-    seeds: Sequence[Hashable] | None = None,
-    sets: Sequence[Hashable] | None = None,
-) -> Estimate:
-    """The mean over pairs of value - mean of the pair's own oracles.
-
-    Args:
-        values: One per pair.
-        oracle_values: Per pair the values of its k oracles.
-        shared_oracles: All pairs have the same k oracles, whose error then does not average out:
-            their variance ÷ k is added to the squared standard error.
-        seeds: As in `estimate`.
-        sets: As in `estimate`.
-
-    Raises:
-        UsageError: There is not one list of oracle values per value.
-
-    Example:
-        >>> gap_estimate([0.5, 0.75], [[0.25, 0.25], [0.5, 0.5]]).interval()
-        (0.25, 0.25)
-    """
-    if len(values) != len(oracle_values):
-        raise UsageError(f"{len(values)} values, but oracles of {len(oracle_values)} pairs")
-    gaps = []
-    known = [[x for x in oracles if math.isfinite(x)] for oracles in oracle_values]
-    for value, oracles in zip(values, known, strict=True):
-        target = float(np.mean(oracles)) if oracles else NAN
-        rounding = abs(value - target) <= ROUNDING * max(1.0, abs(value))
-        gaps.append(0.0 if rounding else value - target)
-    found = estimate(gaps, seeds, sets)
-    if not shared_oracles or found.n < 2:
-        return found
-    longest = np.array(max(known, key=len))
-    if len(longest) < 2:  # the error of a single shared oracle is unknown, not 0
-        return Estimate(found.mean, n=found.n)
-    return found.plus(deviation(longest) ** 2 / len(longest), len(longest) - 1)
 
 
 def holm(pvalues: ArrayLike) -> Floats:

@@ -7,7 +7,7 @@ from mu.results.card import Card, Facts
 from mu.results.place import Place
 from mu.results.results import Results
 from mu.results.rows import Row
-from mu.results.words import DIFFERS, NO_POWER, ORIGINAL, REFERENCES
+from mu.results.words import DIFFERS, NO_POWER, NOT_METHODS, ORIGINAL
 
 Judged = tuple[Place, str]  # where, and which method
 
@@ -46,7 +46,7 @@ def ranks(results: Results) -> dict[tuple[Judged, str], int]:
     """
     tables: dict[tuple[Place, str], list[tuple[float, Row]]] = {}
     for row in results.rows:
-        if row.method in REFERENCES or row.verdict == NO_POWER:
+        if row.method in NOT_METHODS or row.verdict == NO_POWER:
             continue
         size = row.mean if row.metric.startswith("cost/") else row.gap
         if size is not None:
@@ -89,7 +89,7 @@ def objective(results: Results) -> float | None:
     """
     gaps = []
     for card in results.cards:
-        if card.method in REFERENCES:
+        if card.method in NOT_METHODS:
             continue
         scores = results.scores(card)
         gap = None if card.failure(scores) else cell_gap(card, scores)

@@ -17,7 +17,9 @@ class Row:
         n: Number of pairs.
         oracle: Mean of the oracles' means over the same pairs.
         gap, gap_low, gap_high: Paired difference from the oracles and its 95 % interval.
-        verdict: What the interval of the gap says; empty where nothing is judged.
+        verdict: What is said of the score; empty where nothing is judged. Of headline scores
+            Holm-adjusted over those of the method.
+        left, at_most: Share of the original's gap that is left, and at most can be left.
         block: Number of the block of the experiment.
     """
 
@@ -36,6 +38,8 @@ class Row:
     gap_low: float | None
     gap_high: float | None
     verdict: Word
+    left: float | None = None
+    at_most: float | None = None
     block: int = 0
 
     @property

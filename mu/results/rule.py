@@ -2,8 +2,8 @@
 
 A retrained model is a draw: another seed gives other values. So a row is held against the spread of
 the oracles, pooled with its own, and *like the oracle* means that the pairs rule out that more than
-the share `TAU` of the original's gap is left. For Python users: tables are judged by
-`mu.results.verdicts` so far.
+the share `TAU` of the original's gap is left. These are the formulas for one score; what they say
+together of a row is in `mu.results.verdicts`.
 """
 
 import math
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mu.results.estimate import NAN, Estimate
-from mu.results.intervals import deviation, estimate
+from mu.results.intervals import ROUNDING, deviation, estimate
 
 TAU = 0.4  # of the original's gap: what may be left where a row is called like the oracle
 LEVEL = 0.05
@@ -29,7 +29,8 @@ class Measured:
         original: (n,) values of the model before the request; empty where nobody has it.
         oracles: Per pair the values of its retrained models, all of other seeds than the row.
         size: Samples that a share is counted over in one pair; None where the score is no share.
-        distance: Whether it measures a distance to the oracles, so that less is never a fault.
+        better: ``lower`` for a distance to the oracles, of which less is never a fault, ``higher``
+            for an agreement with them, ``oracle`` where both sides are faults.
         references: Whether a row is held against each set of all oracles but one, as RMIA is.
         seeds: (n,) training seeds; None: all distinct.
         sets: (n,) forget sets; None: all distinct.
@@ -40,7 +41,7 @@ class Measured:
     original: Sequence[float]
     oracles: Sequence[Sequence[float]]
     size: int | None = None
-    distance: bool = False
+    better: str = "oracle"
     references: bool = False
     seeds: Sequence[Hashable] | None = None
     sets: Sequence[Hashable] | None = None
@@ -80,14 +81,14 @@ def contrast(one: Measured, left: float = 0.0) -> Estimate:
     means = [float(np.mean(values)) for values in one.oracles]
     base = one.original if left else [0.0] * one.n
     moved = [v - left * o for v, o in zip(one.row, base, strict=True)]
-    gaps = [x - (1 - left) * q for x, q in zip(moved, means, strict=True)]
+    gaps = [_difference(x, (1 - left) * q) for x, q in zip(moved, means, strict=True)]
     if one.shared and one.n > 1:
         return _shared(one, moved, sum(gaps) / one.n, 1 - left)
     own = estimate(gaps, one.seeds, one.sets)
     n, k = own.n, one.k
     if k == 1:
         return replace(own, error=math.sqrt(own.error**2 + _floor(one, n)))
-    noise = _widened(one) * float(np.mean([deviation(values) ** 2 for values in one.oracles]))
+    noise = noise_of(one)
     if n == 1:
         return Estimate(own.mean, math.sqrt(noise + _floor(one, 1)), k - 1, 1) if k > 2 else own
     own_variance = n * own.error**2
@@ -96,6 +97,17 @@ def contrast(one: Measured, left: float = 0.0) -> Estimate:
     # Fewer units than pairs: seeds and sets are crossed, and pairs are no longer independent.
     freedom = n * k - 1 if n == one.n else own.freedom
     return Estimate(own.mean, error, freedom, n)
+
+
+def _difference(value: float, target: float) -> float:
+    """Value − target, exactly 0 where they differ by rounding only."""
+    rounding = abs(value - target) <= ROUNDING * max(1.0, abs(value))
+    return 0.0 if rounding else value - target
+
+
+def noise_of(one: Measured) -> float:
+    """s_o²: the variance of the gap of a retrained model, by how the oracles of a pair differ."""
+    return _widened(one) * float(np.mean([deviation(values) ** 2 for values in one.oracles]))
 
 
 def _widened(one: Measured) -> float:
@@ -125,9 +137,12 @@ def _shared(one: Measured, moved: Sequence[float], mean: float, weight: float) -
 def probability(one: Measured) -> float:
     """Two-sided p of no gap; 1 for a distance that is not above the oracles' own, nan unknown."""
     gap = contrast(one)
-    if one.distance and gap.mean <= 0:
-        return 1.0
-    return gap.pvalue()
+    return 1.0 if nearer(gap.mean, one.better) else gap.pvalue()
+
+
+def nearer(gap: float, better: str) -> bool:
+    """Whether a gap says no more than that the row is nearer to the oracles than they are."""
+    return gap <= 0 if better == "lower" else gap >= 0 if better == "higher" else False
 
 
 def has_power(one: Measured) -> bool:
@@ -146,7 +161,7 @@ def within(one: Measured, tau: float = TAU) -> bool:
     above = contrast(one, tau)
     if not _below(above, sign):
         return False
-    return one.distance or _below(contrast(one, -tau), -sign)
+    return one.better != "oracle" or _below(contrast(one, -tau), -sign)
 
 
 def _below(found: Estimate, sign: float) -> bool:
@@ -193,7 +208,7 @@ def pairs_to_recognise(null: Measured, tau: float = TAU) -> int | None:
     whole = contrast(null.of_original()).mean
     found = contrast(null, tau)
     wide = found.error * math.sqrt(found.n) if found.n > 1 else NAN
-    return _needed(tau * whole, wide, null.k, 0.95, 0.8 if null.distance else 0.9)
+    return _needed(tau * whole, wide, null.k, 0.95, 0.9 if null.better == "oracle" else 0.8)
 
 
 def _spread_of(one: Measured) -> float:

@@ -85,7 +85,7 @@ def test_shared_oracles_keep_their_error():
 
 def test_a_distance_below_the_oracles_is_no_fault():
     rng = np.random.default_rng(0)
-    below = measured(rng, 5, gap=-2.0, distance=True)
+    below = measured(rng, 5, gap=-2.0, better="lower")
     assert probability(below) == 1.0 and within(below)
     assert not within(measured(rng, 5, gap=-2.0))
 
