@@ -9,7 +9,7 @@ from mu.results.format import number, plural
 from mu.results.intervals import deviation
 from mu.results.judgement import FEWEST, Judged, Judgement
 from mu.results.rule import TAU, Measured, contrast, noise_of, pairs_to_recognise, pairs_to_tell
-from mu.results.words import DIFFERS, INSIDE, LIKE, NO_POWER
+from mu.results.words import DIFFERS, INSIDE, LIKE, NO_POWER, OPEN
 
 
 def reason_of(judged: Judged, panel: Panel, retrained: Judged | None = None) -> str:
@@ -152,7 +152,8 @@ def _caveats(judged: Judged) -> list[str]:
             notes.append(f"{one.title} has no value in {_pairs(one.found.missing)}")
     if found and all(still(one.found.measured) for one in found):
         notes.append("the oracles do not vary")
-    if wild := [one.title for one in found if varied(one.found.measured)]:
+    wild = [one.title for one in found if varied(one.found.measured)]
+    if wild and judged.word in (LIKE, OPEN):  # where it is the reason, or makes it less sure
         notes.append(f"varies at least twice as much as retraining ({', '.join(wild)})")
     return list(dict.fromkeys(note for note in notes if note))
 

@@ -1,6 +1,6 @@
 """From result cards to table rows and verdicts: how far is a method from its oracles, surely?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +67,15 @@ def _failures(cards: Sequence[Card]) -> str:
     return f"{len(failed)} of {len(cards)} cells failed"
 
 
+def _idle(method: str, methods: Mapping[str, Sequence[Card]]) -> str:
+    """That a method predicts as if nothing had been done, where it does."""
+    base = idle(card for cards in methods.values() for card in cards)
+    if base is None or method in (*NOT_METHODS, base):
+        return ""
+    same = did_nothing(methods[method], methods[base])
+    return f"did nothing: it predicts as {base} does" if same else ""
+
+
 def verdicts(rows: Iterable[Row], panel: Panel, cards: Iterable[Card]) -> list[Verdict]:
     """One verdict per block, request, step, data, model and method: see `judge`.
 
@@ -91,10 +100,7 @@ def verdicts(rows: Iterable[Row], panel: Panel, cards: Iterable[Card]) -> list[V
             if method != ORACLE and table[method]:
                 judged = judge(table[method], panel)
                 word, on = judged.word, judged.on
-                base = idle(card for cards in methods.values() for card in cards)
-                idled = method not in (*NOT_METHODS, base) and did_nothing(listed, methods[base])
-                said = [f"did nothing: it predicts as {base} does"] if idled else []
-                said += [reason_of(judged, panel, retrained), failures]
+                said = [_idle(method, methods), reason_of(judged, panel, retrained), failures]
                 reason = "; ".join(part for part in said if part)
             about = group._asdict() | {"method": method}
             result.append(Verdict(**about, verdict=word, reason=reason, on=on))
