@@ -103,17 +103,32 @@ class Results:
 
 def tabulated(results: Results) -> Results:
     """The same results with rows and verdicts computed anew from their cards."""
-    from mu.results.verdicts import aggregate, verdicts  # SciPy, which no cached run needs
+    from mu.results.verdicts import tabulate  # SciPy, which no cached run needs
 
-    rows: list[Row] = []
-    words: list[Verdict] = []
-    for index in sorted({card.block for card in results.cards}):
-        cards = [card for card in results.cards if card.block == index]
-        panel = results.panels[cards[0].panel]
-        own = aggregate(cards, panel)
+    rows, verdicts = list[Row](), list[Verdict]()
+    for cards in _by_request(results.cards):
+        own, words = tabulate(cards, results.panels[panel_of(cards)])
         rows += own
-        words += verdicts(own, panel, cards)
-    return replace(results, rows=rows, verdicts=words)
+        verdicts += words
+    return replace(results, rows=rows, verdicts=verdicts)
+
+
+def _by_request(cards: Sequence[Card]) -> list[list[Card]]:
+    """The cards of each request, block by block."""
+    found: dict[tuple[int, str], list[Card]] = {}
+    for card in sorted(cards, key=lambda card: card.block):
+        found.setdefault((card.block, card.request), []).append(card)
+    return list(found.values())
+
+
+def panel_of(cards: Sequence[Card]) -> str:
+    """Name of the panel of cards of one request: that on which finished ones agree.
+
+    Where a request takes whole classes in some pairs only, they are judged like any samples: by the
+    panel that all have, whose name is the shortest.
+    """
+    names = {card.panel for card in cards if not card.error} or {card.panel for card in cards}
+    return min(names, key=len)
 
 
 def json_text(results: Results) -> str:

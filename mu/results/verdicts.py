@@ -15,24 +15,35 @@ from mu.results.sentences import reason_of
 from mu.results.words import NOT_METHODS, NULL, ORACLE, Word
 
 
-def aggregate(cards: Iterable[Card], panel: Panel) -> list[Row]:
-    """One row per block, request, step, data, model, method and score.
+def tabulate(cards: Iterable[Card], panel: Panel) -> tuple[list[Row], list[Verdict]]:
+    """Rows and verdicts of the cards of one panel.
 
-    Failed cards are skipped; values that are no numbers and pairs without oracles are left out of
-    n. Cards of the same training seed and forget set are averaged before anything else.
+    A row per block, request, step, data, model, method and score; a verdict (see `judge`) on each
+    method. Failed cards are skipped; values that are no numbers and pairs without oracles are left
+    out of n. Cards of the same training seed and forget set are averaged before anything else. The
+    oracle's own row, and methods of which no cell finished, get an empty verdict.
 
     Args:
         cards: The cards of one panel.
         panel: {"scores": {name: {"title", "kind", "better", "range", "headline", "decisive",
             "margin"}}}.
     """
-    rows = []
-    for group, _, table in evidence_tables(cards, panel):
-        for method, scores in table.items():
-            judged = judge(scores, panel)
+    rows, words = list[Row](), list[Verdict]()
+    for group, methods, table in evidence_tables(cards, panel):
+        judged = {method: judge(scores, panel) for method, scores in table.items()}
+        for method, one in judged.items():
             about = group._asdict() | {"method": method}
-            rows += [_row(about | {"metric": n}, f, judged, n) for n, f in scores.items()]
-    return rows
+            rows += [_row(about | {"metric": n}, f, one, n) for n, f in table[method].items()]
+            reason = [_failures(methods[method])]
+            word: Word = ""
+            if method != ORACLE and table[method]:
+                word = one.word
+                said = reason_of(one, panel, judged.get(NULL))
+                reason = [_idle(method, methods), said, *reason]
+            text = "; ".join(part for part in reason if part)
+            on = one.on if word else []
+            words.append(Verdict(**about, verdict=word, reason=text, on=on))
+    return rows, words
 
 
 def _row(about: dict[str, Any], found: Evidence, judged: Judged, name: str) -> Row:
@@ -74,34 +85,3 @@ def _idle(method: str, methods: Mapping[str, Sequence[Card]]) -> str:
         return ""
     same = did_nothing(methods[method], methods[base])
     return f"did nothing: it predicts as {base} does" if same else ""
-
-
-def verdicts(rows: Iterable[Row], panel: Panel, cards: Iterable[Card]) -> list[Verdict]:
-    """One verdict per block, request, step, data, model and method: see `judge`.
-
-    The oracle's own row, and methods of which no cell finished, get an empty verdict.
-
-    Args:
-        rows: `aggregate(cards, panel)`, or a selection: groups that have finished cells
-            but no row are left out.
-        panel: As in `aggregate`.
-        cards: The cards behind the rows (intervals alone do not give p-values).
-    """
-    wanted = {(*row.place, row.data, row.model) for row in rows}
-    result = []
-    for group, methods, table in evidence_tables(cards, panel):
-        if group not in wanted and any(table.values()):
-            continue
-        retrained = judge(table[NULL], panel) if table.get(NULL) else None
-        for method, listed in methods.items():
-            failures = _failures(listed)
-            word: Word = ""
-            reason, on = failures, list[str]()
-            if method != ORACLE and table[method]:
-                judged = judge(table[method], panel)
-                word, on = judged.word, judged.on
-                said = [_idle(method, methods), reason_of(judged, panel, retrained), failures]
-                reason = "; ".join(part for part in said if part)
-            about = group._asdict() | {"method": method}
-            result.append(Verdict(**about, verdict=word, reason=reason, on=on))
-    return result
