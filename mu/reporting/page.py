@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mu.reporting.harder import harder
-from mu.reporting.layout import sections, shared_notes
+from mu.reporting.layout import ordered, sections, shared_notes
 from mu.reporting.layout import shown as abridged
 from mu.reporting.overlap import overlap_maps
 from mu.reporting.pictures import classes
@@ -19,7 +19,7 @@ from mu.reporting.setting import options, settings, versions
 from mu.results import words
 from mu.results.format import printable
 from mu.results.results import Results
-from mu.results.words import DIFFERS, INSIDE, LIKE, NOT_METHODS, OPEN, UNLINKED
+from mu.results.words import DIFFERS, INSIDE, LIKE, OPEN, REFERENCES
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -70,7 +70,7 @@ def html_page(results: Results) -> str:
     environment.filters["short"] = short
     environment.filters["breakable"] = breakable
     environment.filters["tone"] = lambda word: CLASSES.get(word, "none")
-    environment.globals["words"] = words
+    environment.globals |= {"words": words, "verdict_legend": VERDICTS}
     template, shown = environment.get_template("page.html.j2"), context(results)
     spared: dict[str, str] = {}
     page = template.render(shown, spared=spared)
@@ -120,8 +120,7 @@ def context(results: Results) -> dict[str, Any]:
 
 
 def _tried(sections: Sequence[Section]) -> list[str]:
-    names = dict.fromkeys(m for s in sections for m in s.methods if m not in NOT_METHODS)
-    return sorted(names, key=UNLINKED.__ne__)
+    return [m for m in ordered(m for s in sections for m in s.methods) if m not in REFERENCES]
 
 
 def _shown(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str, Any]:

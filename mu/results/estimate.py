@@ -50,22 +50,6 @@ class Estimate:
             return float(self.mean == 0)
         return float(2 * stdtr(self.freedom, -abs(self.mean) / self.error))
 
-    def excludes_zero(self) -> bool | None:
-        """Whether the 95 % interval excludes 0; None where there is no interval."""
-        low, high = self.interval()
-        return None if math.isnan(low) else low > 0 or high < 0
-
-    def within(self, margin: float) -> bool:
-        """Whether two one-sided tests at 5 % put the mean inside ±`margin`.
-
-        Raises:
-            UsageError: ``margin`` is not positive.
-        """
-        if not margin > 0:
-            raise UsageError(f"an equivalence margin must be positive, got {margin}")
-        low, high = self.interval(0.90)
-        return -margin < low and high < margin
-
     def plus(self, variance: float, freedom: float) -> "Estimate":
         """The estimate with an independent error added (Welch-Satterthwaite freedom)."""
         own = self.error**2

@@ -12,23 +12,18 @@ from mu.results.words import DIFFERS, NO_POWER, NOT_METHODS, ORIGINAL
 Judged = tuple[Place, str]  # where, and which method
 
 
-def scores_of(results: Results) -> dict[int, Mapping[str, Facts]]:
-    """The panel's scores of each block."""
-    return {card.block: results.scores(card) for card in results.cards}
-
-
 def over_forgetting(results: Results) -> set[Judged]:
     """Methods beyond the oracle: a verdict *differs* on the far side from the original.
 
     Counted are forgetting scores whose target is the oracles' value and that carry the verdict.
     """
     gaps = {(row.place, row.method, row.metric): row.gap for row in results.rows}
-    scores, found = scores_of(results), set()
+    found = set()
     for verdict in results.verdicts:
         if verdict.verdict != DIFFERS:
             continue
         for score in verdict.on:
-            facts = scores.get(verdict.block, {}).get(score, {})
+            facts = results.scores(verdict).get(score, {})
             if facts.get("kind") != "forgetting" or facts.get("better", "oracle") != "oracle":
                 continue
             own = gaps.get((verdict.place, verdict.method, score))

@@ -8,6 +8,7 @@ from typing import Any
 
 from mu.results.estimate import NAN
 from mu.results.evidence import Evidence, Panel, kind_of
+from mu.results.headline import decisive_of
 from mu.results.intervals import holm
 from mu.results.rule import LEVEL, bound, has_power, probability, share_left, within, within_margin
 from mu.results.words import DIFFERS, INSIDE, LIKE, NO_POWER, OPEN, Word
@@ -44,8 +45,8 @@ class Judgement:
         return str(self.facts.get("kind", ""))
 
     @cached_property
-    def power(self) -> bool:
-        """Whether these pairs tell the original from the oracles."""
+    def power(self) -> bool | None:
+        """Whether these pairs tell the original from the oracles; None where nobody can say."""
         return has_power(self.found.measured)
 
     @cached_property
@@ -59,7 +60,7 @@ class Judgement:
             return False
         if margin is not None and one.better == "oracle" and not within_margin(one, margin):
             return False
-        return margin is not None if self.kind == "utility" else self.power and within(one)
+        return margin is not None if self.kind == "utility" else bool(self.power) and within(one)
 
     @property
     def differs(self) -> bool:
@@ -73,9 +74,7 @@ class Judgement:
             return INSIDE if self.inside else DIFFERS
         if self.inside:
             return LIKE
-        if self.kind == "forgetting" and self.found.measured.original and not self.power:
-            return NO_POWER
-        return OPEN
+        return NO_POWER if self.kind == "forgetting" and self.power is False else OPEN
 
     @cached_property
     def left(self) -> float:
@@ -162,15 +161,4 @@ def judge(scores: Scores, panel: Panel) -> Judged:
         name: Judgement(name, facts[name], found, float(adjusted.get(name, raw[name])))
         for name, found in known.items()
     }
-    return Judged(made, headline, decisive_of(panel))
-
-
-def decisive_of(panel: Panel) -> list[str]:
-    """The decisive scores of a panel; the forgetting ones of its headline where it names none."""
-    named = [name for name, facts in panel["scores"].items() if facts.get("decisive")]
-    forgetting = [
-        name
-        for name, facts in panel["scores"].items()
-        if facts.get("headline") and facts.get("kind") == "forgetting"
-    ]
-    return named or forgetting
+    return Judged(made, headline, decisive_of(panel["scores"]))

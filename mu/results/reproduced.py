@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mu.results.card import Card
-from mu.results.judged import scores_of
 from mu.results.results import Results
 from mu.results.rows import Row
 from mu.results.tolerance import Tolerance
@@ -78,7 +77,6 @@ def compare(old: Results, new: Results, tolerance: Tolerance) -> list[Number]:
     """
     cards = {_cell(card): card for card in new.cards}
     rows = {(*_row(row), row.metric): row for row in old.rows}
-    scores = scores_of(old)
     numbers: list[Number] = []
     elsewhere: set[tuple[Any, ...]] = set()
     for card in old.cards:
@@ -88,7 +86,7 @@ def compare(old: Results, new: Results, tolerance: Tolerance) -> list[Number]:
         for number in _of_card(card, like):
             name = (*_row(card), number.score)
             bits = tolerance.expects_bits(card, like, number.score)
-            margin = scores[card.block].get(number.score, {}).get("margin")
+            margin = old.scores(card).get(number.score, {}).get("margin")
             allowed = 0.0 if bits else tolerance.of_pair(number.score, margin, rows.get(name))
             numbers.append(judged(number, allowed))
             if not bits and number.word != MISSING:
@@ -117,12 +115,11 @@ def _means(
     old: Results, new: Results, tolerance: Tolerance, wanted: set[tuple[Any, ...]]
 ) -> Iterator[Number]:
     found = {(*_row(row), row.metric): row.mean for row in new.rows}
-    scores = scores_of(old)
     for row in old.rows:
         name = (*_row(row), row.metric)
         if name in wanted and name in found:
             number = Number(*_row(row), None, row.metric, row.mean, found[name])
-            margin = scores[row.block].get(row.metric, {}).get("margin")
+            margin = old.scores(row).get(row.metric, {}).get("margin")
             yield judged(number, tolerance.of_mean(row.metric, margin, row))
 
 

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -95,30 +96,22 @@ class Results:
             **{name: value for name, value in last.items() if value is not None},
         }
 
-    def scores(self, card: Card) -> Mapping[str, Facts]:
-        """What the panel of a card says of its scores."""
-        found: Mapping[str, Facts] = self.panels.get(card.panel, {}).get("scores", {})
+    @cached_property
+    def by_request(self) -> dict[tuple[int, str], list[Card]]:
+        """The cards of each block and request, block by block."""
+        found: dict[tuple[int, str], list[Card]] = {}
+        for card in sorted(self.cards, key=lambda card: card.block):
+            found.setdefault((card.block, card.request), []).append(card)
         return found
 
+    @cached_property
+    def _scores(self) -> dict[tuple[int, str], Mapping[str, Facts]]:
+        named = {place: panel_of(cards) for place, cards in self.by_request.items()}
+        return {at: self.panels.get(name, {}).get("scores", {}) for at, name in named.items()}
 
-def tabulated(results: Results) -> Results:
-    """The same results with rows and verdicts computed anew from their cards."""
-    from mu.results.verdicts import tabulate  # SciPy, which no cached run needs
-
-    rows, verdicts = list[Row](), list[Verdict]()
-    for cards in _by_request(results.cards):
-        own, words = tabulate(cards, results.panels[panel_of(cards)])
-        rows += own
-        verdicts += words
-    return replace(results, rows=rows, verdicts=verdicts)
-
-
-def _by_request(cards: Sequence[Card]) -> list[list[Card]]:
-    """The cards of each request, block by block."""
-    found: dict[tuple[int, str], list[Card]] = {}
-    for card in sorted(cards, key=lambda card: card.block):
-        found.setdefault((card.block, card.request), []).append(card)
-    return list(found.values())
+    def scores(self, one: Card | Row | Verdict) -> Mapping[str, Facts]:
+        """What the panel of a record's request says of its scores."""
+        return self._scores.get((one.block, one.request), {})
 
 
 def panel_of(cards: Sequence[Card]) -> str:
@@ -129,6 +122,18 @@ def panel_of(cards: Sequence[Card]) -> str:
     """
     names = {card.panel for card in cards if not card.error} or {card.panel for card in cards}
     return min(names, key=len)
+
+
+def tabulated(results: Results) -> Results:
+    """The same results with rows and verdicts computed anew from their cards."""
+    from mu.results.verdicts import tabulate  # SciPy, which no cached run needs
+
+    rows, verdicts = list[Row](), list[Verdict]()
+    for cards in results.by_request.values():
+        own, words = tabulate(cards, results.panels[panel_of(cards)])
+        rows += own
+        verdicts += words
+    return replace(results, rows=rows, verdicts=verdicts)
 
 
 def json_text(results: Results) -> str:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mu.results.estimate import NAN, Estimate
+from mu.results.headline import TAU
 from mu.results.intervals import ROUNDING, deviation, estimate
 
-TAU = 0.4  # of the original's gap: what may be left where a row is called like the oracle
 LEVEL = 0.05
 ACCURACY = 0.02  # margin of accuracies, never finer than two samples of a set
 
@@ -145,10 +145,10 @@ def nearer(gap: float, better: str) -> bool:
     return gap <= 0 if better == "lower" else gap >= 0 if better == "higher" else False
 
 
-def has_power(one: Measured) -> bool:
-    """Whether these pairs tell the original from the oracles."""
+def has_power(one: Measured) -> bool | None:
+    """Whether these pairs tell the original from the oracles; None where nobody can say."""
     p = probability(one.of_original()) if len(one.original) else NAN
-    return bool(p < LEVEL)
+    return None if math.isnan(p) else p < LEVEL
 
 
 def within(one: Measured, tau: float = TAU) -> bool:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from mu.results.evidence import Panel
 from mu.results.format import number, plural
+from mu.results.headline import TAU
 from mu.results.intervals import deviation
 from mu.results.judgement import FEWEST, Judged, Judgement
-from mu.results.rule import TAU, Measured, contrast, noise_of, pairs_to_recognise, pairs_to_tell
+from mu.results.rule import Measured, contrast, noise_of, pairs_to_recognise, pairs_to_tell
 from mu.results.words import DIFFERS, INSIDE, LIKE, NO_POWER, OPEN
 
 

@@ -180,7 +180,7 @@ def _verdict(method: str, metric: str, gap: tuple[float, float, float]) -> str:
     if method == "oracle" or metric.startswith("cost/"):
         return ""
     if metric == "mi_ratio":
-        return "no power here"
+        return "no power"
     if gap[1] <= 0 <= gap[2]:
         return "like the oracle" if max(-gap[1], gap[2]) < 0.02 else "inconclusive"
     return "differs"
@@ -226,7 +226,7 @@ def make_rows(cards: Iterable[dict]) -> list[dict]:
 
 def make_verdicts(rows: Iterable[dict]) -> list[dict]:
     """One verdict per request, step and method: the worst of its headline scores."""
-    order = ["differs", "inconclusive", "like the oracle", "no power here"]
+    order = ["differs", "inconclusive", "like the oracle", "no power"]
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
         if row["verdict"] and (IMAGES | LINKS).get(row["metric"], {}).get("headline"):

@@ -16,7 +16,8 @@ from mu.results.rows import COLUMNS
 
 Results = dict[str, Any]
 CONTRACT = (
-    "request,step,data,model,method,metric,mean,low,high,n,oracle,gap,gap_low,gap_high,verdict"
+    "request,step,data,model,method,metric,mean,low,high,n,oracle,gap,gap_low,gap_high,verdict,"
+    "left,at_most"
 )
 
 

@@ -1,15 +1,17 @@
-"""Which methods come nearer to the oracle than the null method."""
+"""Which rows come nearer to the oracle than doing nothing."""
 
 from typing import Any
 
 import pytest
+import records
 from records import read
 
 from mu.reporting.layout import sections
 from mu.reporting.page import html_page
 from mu.reporting.scores import nearer
 from mu.reporting.section import Section
-from mu.results.comparisons import gains, paired, word
+from mu.results.card import Card
+from mu.results.comparisons import did_nothing, gains, paired, word
 from mu.results.estimate import Estimate
 
 Results = dict[str, Any]
@@ -25,7 +27,7 @@ def gained(results: Results) -> dict[str, dict[str, Estimate]]:
 
 
 def with_null(results: Results) -> Results:
-    """The row of ``finetune`` becomes the null method; distances are known exactly."""
+    """The row of ``finetune`` becomes unlinking alone; distances are known exactly."""
     text = {"finetune": "utu"}
     for part in ("cards", "rows"):
         for row in results[part]:
@@ -45,9 +47,26 @@ def with_null(results: Results) -> Results:
     return results
 
 
-def test_without_the_null_method_nothing_is_said(results: Results) -> None:
+def test_images_are_compared_with_the_original(results: Results) -> None:
+    assert set(gained(results)) == {"finetune", "ssd", "gradient_ascent"}
+    assert "than original" in nearer(section(results)).caption
+
+
+def test_without_a_row_that_does_nothing_nothing_is_said(results: Results) -> None:
+    results["cards"] = [card for card in results["cards"] if card["method"] != "original"]
     assert gained(results) == {}
     assert nearer(section(results)) is None
+
+
+def test_who_did_nothing_has_every_value_of_the_original() -> None:
+    def of(method: str, pair: int, **values: float) -> Card:
+        return records.card(method=method, pair=pair, values=values)
+
+    original = [of("original", pair, ua=0.1 * pair, weight_distance=0.0) for pair in range(2)]
+    idle = [of("ours", pair, ua=0.1 * pair, weight_distance=3.0) for pair in range(2)]
+    assert did_nothing(idle, original) and not did_nothing([], original)
+    assert not did_nothing([idle[0], of("ours", 1, ua=0.1001)], original)
+    assert not did_nothing([*idle, of("ours", 2, ua=0.2)], original)
 
 
 def test_the_gain_is_the_paired_difference_of_the_distances(results: Results) -> None:

@@ -140,3 +140,29 @@ def test_how_many_pairs():
     assert pairs_to_tell(one) == 2
     assert 3 <= pairs_to_recognise(one) <= 8
     assert pairs_to_tell(Measured([0.0] * 3, [0.0] * 3, [[0.0] * 3] * 3)) is None
+
+
+def test_values_that_differ_by_rounding_are_equal():
+    flat = contrast(Measured([0.3, 0.3], [], [[0.1 + 0.2] * 3, [0.3] * 3]))
+    assert (flat.mean, flat.error, flat.pvalue()) == (0, 0, 1)
+    moved = contrast(Measured([0.4, 0.5], [], [[0.3, 0.3], [0.4, 0.4]]))
+    assert moved.error == 0 and moved.pvalue() == 0
+
+
+def test_the_level_of_a_pair_cancels():
+    one = Measured([0.11, 0.52, 0.89], [], [[0.0, 0.02], [0.4, 0.42], [0.8, 0.78]])
+    gap, low, high = contrast(one).mean, *contrast(one).interval()
+    assert gap == pytest.approx(0.1033333) and 0 < low < high < 0.2
+
+
+def test_an_agreement_is_a_distance_turned_round():
+    rng = np.random.default_rng(3)
+    far = measured(rng, 5, gap=0.6, better="lower")
+    near = Measured(
+        [-v for v in far.row],
+        [-v for v in far.original],
+        [[-v for v in values] for values in far.oracles],
+        better="higher",
+    )
+    assert probability(near) == pytest.approx(probability(far)) and within(near) == within(far)
+    assert bound(near) == pytest.approx(bound(far))

@@ -32,9 +32,10 @@ MORE: dict[str, Draw] = {
 }
 KINDS = (*MAIN, *MORE)
 CAPTIONS = {
-    "forest": "Gap to the oracle with its 95 % interval. 0 is the oracle; the shaded strip is the "
-    "margin of the equivalence test; an arrow and a number: far outside. random_weights is not "
-    "drawn.",
+    "forest": "Gap to the oracle with its 95 % interval. 0 is the oracle; ticks in its line: each "
+    "oracle beside the mean of its pair; null: one more retrained model. So much another seed "
+    "gives. The shaded strip is what may be left of the original's gap, and the "
+    "margin of accuracies; an arrow and a number: far outside. random_weights is not drawn.",
     "utility": "Utility with its 95 % interval; line and strip: the oracle. random_weights is not "
     "drawn.",
     "tradeoff": "Gap in forgetting against gap in utility, with intervals. The nearer to the "

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from mu.reporting.pictures.canvas import Span, drawing, figure, panels, place_labels, svg
 from mu.reporting.pictures.look import BAND, GREY, INK, Look, Looks, short
 from mu.reporting.section import Section
-from mu.results.card import Facts
+from mu.results.card import Card, Facts
 from mu.results.format import Limits, finite, number, percent, printable, shown_interval
+from mu.results.headline import TAU, decisive_of
 from mu.results.rows import Row
-from mu.results.words import ORACLE, RANDOM
+from mu.results.words import ORACLE, ORIGINAL, RANDOM
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +25,9 @@ FAR = 30.0  # times as far as the others, and as a proportion can be: no axis ho
 def forest(section: Section, looks: Looks) -> str:
     """Gap to the oracle with its 95 % interval, per method and headline score; 0 is the oracle.
 
-    A shaded strip is the margin inside which a score counts as like the oracle. ``random_weights``
-    is left out: its gaps in utility would flatten all others.
+    The first line shows every oracle beside the mean of its pair: what another seed gives. A shaded
+    strip is what may be left of the gap of a row that is like the oracle. ``random_weights`` is
+    left out: its gaps in utility would flatten all others.
     """
     methods, metrics = _visible(section), section.headline
     if not metrics or not methods:
@@ -33,16 +35,42 @@ def forest(section: Section, looks: Looks) -> str:
     across = len(metrics) if len(metrics) <= 5 else 4
     down = ceil(len(metrics) / across)
     with drawing():
-        drawn = figure(WIDTH, down * (0.8 + 0.3 * len(methods)))
+        drawn = figure(WIDTH, down * (0.8 + 0.3 * (len(methods) + 1)))
         grid = panels(drawn, len(metrics), across, sharey=True)
         for axes, metric in zip(grid, metrics, strict=True):
-            if margin := finite(section.scores.get(metric, {}).get("margin")):
-                axes.axvspan(-margin, margin, color=BAND, zorder=0)
+            if room := allowed(section, metric):
+                axes.axvspan(-room, room, color=BAND, zorder=0)
             axes.axvline(0, color=INK, linewidth=1, zorder=1)
-            spans = [_gap(section.row(method, metric)) for method in methods]
-            _dots(axes, section, metric, methods, spans, looks, ticks=3)
+            apart = oracles_apart(section.cards, metric)
+            axes.plot(apart, [0] * len(apart), "|", color=INK, markersize=9, alpha=0.6)
+            spans = [None, *(_gap(section.row(method, metric)) for method in methods)]
+            _dots(axes, section, metric, [ORACLE, *methods], spans, looks, ticks=3)
         label = f"{section.name}: gap to the oracle with 95 % interval, per method and score"
         return svg(drawn, f"forest-{section.key}", label)
+
+
+def allowed(section: Section, metric: str) -> float | None:
+    """Half the strip: τ of the original's gap for decisive scores, the margin where there is one.
+
+    None where the score has no bounds of its own.
+    """
+    margin = finite(section.scores.get(metric, {}).get("margin"))
+    bounds = [] if margin is None else [margin]
+    whole = section.number(ORIGINAL, metric, "gap")
+    if metric in decisive_of(section.scores) and whole is not None:
+        bounds.append(TAU * abs(whole))
+    return min(bounds, default=None)
+
+
+def oracles_apart(cards: Sequence[Card], metric: str) -> list[float]:
+    """How far each oracle is from the mean of the oracles of its pair."""
+    found = []
+    for card in cards:
+        values = card.oracle_values(metric)
+        if card.method == ORACLE and len(values) > 1:
+            mean = sum(values) / len(values)
+            found += [value - mean for value in values]
+    return found
 
 
 def utility(section: Section, looks: Looks) -> str:

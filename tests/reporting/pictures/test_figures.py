@@ -19,13 +19,24 @@ def texts(picture: str) -> list[str]:
     return re.findall(r"<text[^>]*>([^<]*)</text>", picture)
 
 
-def test_forest_names_every_method_but_random_weights_and_oracle(results: Results) -> None:
+def test_forest_names_the_oracles_and_every_method_but_random_weights(results: Results) -> None:
     found = texts(figures.forest(sections(read(results))[0], looks(read(results))))
     assert [t for t in found if t in ("original", "finetune", "gradient_ascent", "ssd")] == [
         *("original", "finetune", "gradient_ascent", "ssd"),
     ]
     assert {"UA", "RA", "TA", "MIA"} <= set(found)
-    assert not {"random_weights", "oracle"} & set(found)
+    assert "random_weights" not in found and found.count("oracle") == 1
+
+
+def test_the_strip_is_what_may_be_left_of_the_originals_gap(results: Results) -> None:
+    plain = read(results)
+    section = sections(plain)[0]
+    gap = abs(section.number("original", "ua", "gap") or 0)
+    assert figures.allowed(section, "ua") == min(0.4 * gap, section.scores["ua"]["margin"])
+    assert figures.allowed(section, "ta") == section.scores["ta"]["margin"]
+    assert len(figures.oracles_apart(section.cards, "ua")) == sum(
+        len(card.oracle_values("ua")) for card in section.cards if card.method == "oracle"
+    )
 
 
 def test_utility_shows_utility_scores_and_the_oracle(results: Results) -> None:
