@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from mu.reporting.harder import harder
 from mu.reporting.layout import ordered, sections, shared_notes
 from mu.reporting.layout import shown as abridged
+from mu.reporting.legend import VERDICTS
 from mu.reporting.overlap import overlap_maps
 from mu.reporting.pictures import classes
 from mu.reporting.pictures.chosen import CAPTIONS, KINDS, figures_of
