@@ -49,7 +49,7 @@ def _section(results: Results, place: Place) -> Section:
         cards=cards,
         rows={(row.method, row.metric): row for row in rows},
         verdicts={one.method: one for one in results.verdicts if one.place == place},
-        scores=results.scores(cards[0]) if cards else {},
+        scores=results.panel_of(cards).get("scores", {}) if cards else {},
         classes=tuple(map(printable, classes)),
     )
 

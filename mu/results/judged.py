@@ -13,8 +13,11 @@ Judged = tuple[Place, str]  # where, and which method
 
 
 def scores_of(results: Results) -> dict[int, Mapping[str, Facts]]:
-    """The panel's scores of each block."""
-    return {card.block: results.scores(card) for card in results.cards}
+    """The scores of each block, by all panels that its requests are judged by."""
+    found: dict[int, Mapping[str, Facts]] = {}
+    for card in results.cards:
+        found[card.block] = {**found.get(card.block, {}), **results.scores(card)}
+    return found
 
 
 def over_forgetting(results: Results) -> set[Judged]:

@@ -45,15 +45,14 @@ def original(panels: Panels) -> dict[str, Facts]:
 
 def _panel(name: str) -> Mapping[str, Any]:
     """The scores of a panel as its file describes them now; none without such a file."""
-    from mu.configuration.choices import choices, read_yaml
-    from mu.results.panel import describe_panel  # NumPy and Hydra
+    from mu.configuration.compose import composed
+    from mu.results.panel import describe_panels  # NumPy and Hydra
 
     try:
-        file = choices("evaluation")[name]
-        scores: Mapping[str, Any] = describe_panel(read_yaml(file))["scores"]
-    except (KeyError, UsageError):  # kept results are read whatever became of their panel
+        found = describe_panels(name, composed({"evaluation": name})["evaluation"])
+    except UsageError:  # kept results are read whatever became of their panel
         return {}
-    return scores
+    return {score: facts for one in found.values() for score, facts in one["scores"].items()}
 
 
 def _facts(score: str, facts: Facts, known: Facts | None) -> dict[str, Any]:

@@ -100,6 +100,13 @@ class Results:
         found: Mapping[str, Facts] = self.panels.get(card.panel, {}).get("scores", {})
         return found
 
+    def panel_of(self, cards: Sequence[Card]) -> Facts:
+        """The panel of the cards of one table.
+
+        What a request takes is unknown where its selection failed: the others say it.
+        """
+        return self.panels[next((card for card in cards if not card.error), cards[0]).panel]
+
 
 def tabulated(results: Results) -> Results:
     """The same results with rows and verdicts computed anew from their cards."""
@@ -107,9 +114,11 @@ def tabulated(results: Results) -> Results:
 
     rows: list[Row] = []
     words: list[Verdict] = []
-    for index in sorted({card.block for card in results.cards}):
-        cards = [card for card in results.cards if card.block == index]
-        panel = results.panels[cards[0].panel]
+    tables: dict[tuple[int, str], list[Card]] = {}
+    for card in results.cards:
+        tables.setdefault((card.block, card.request), []).append(card)
+    for _, cards in sorted(tables.items(), key=lambda one: one[0][0]):
+        panel = results.panel_of(cards)
         own = aggregate(cards, panel)
         rows += own
         words += verdicts(own, panel, cards)
