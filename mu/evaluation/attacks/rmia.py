@@ -94,8 +94,8 @@ class RMIA(Score):
         forget, unseen = split.forget, unseen_alike(signals, split, "forget")
         if not len(forget) or not len(unseen):
             return float("nan")
-        log_p = np.stack([log_probabilities(one, forget, unseen) for one in peers.oracles])
-        own, values = log_probabilities(signals, forget, unseen), []
+        log_p = np.stack([log_likelihoods(one, forget, unseen) for one in peers.oracles])
+        own, values = log_likelihoods(signals, forget, unseen), []
         for places in sets:
             sides = np.split(likelihood_ratios(own, log_p[places]), [len(forget)])
             values.append(self.ranked(*sides))
@@ -140,6 +140,6 @@ def reference_sets(oracles: int, left_out: bool) -> list[list[int]]:
     return [[*every[:i], *every[i + 1 :]] for i in every] if oracles > 1 else []
 
 
-def log_probabilities(signals: Signals, *sides: Ids) -> Floats:
+def log_likelihoods(signals: Signals, *sides: Ids) -> Floats:
     """(n,) log-probabilities of the labels of some ids."""
     return -log_losses(*signals.at(np.concatenate(sides)))
