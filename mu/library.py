@@ -4,17 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mu.analytic.key import process_key
 from mu.artifact import Artifact
 from mu.configuration.choices import choices, options_of, read_yaml, unknown
+from mu.configuration.compose import composed
 from mu.data.base import Data, removed_elements
 from mu.errors import UsageError
 from mu.evaluation.score import Score
 from mu.evaluation.signals import Signals, Split
 from mu.forget_sets.files import Request
-from mu.forget_sets.request import check, selection
+from mu.forget_sets.request import check, selection, takes_whole_classes
 from mu.models.base import Learner, Progress, as_batch
 from mu.models.predict import predict
 from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply
@@ -156,6 +158,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Scores of an unlearned model; each should equal the oracles' value, not 0 and not 1.
 
+    Where no sample of any class of D_f is among the retained ones, the scores of such requests are
+    among them, as far as the model ends in a linear layer.
+
     Args:
         net: The unlearned model.
         forget: Yields batches ``(x, y)`` of D_f.
@@ -176,28 +181,28 @@ def evaluate(
             no list of models.
     """
     from mu.evaluation.derived import derived_values, oracle_mean
+    from mu.evaluation.panels import panel_of
     from mu.evaluation.score import Peers, panel_values
-    from mu.evaluation.scoring import build_scores, finite_values
+    from mu.evaluation.scoring import build_scores, known_values, reading_features
 
-    known = choices("evaluation")
-    if panel not in known:
-        raise unknown("evaluation panel", panel, known)
-    config = read_yaml(known[panel])
-    scores: dict[str, Score] = build_scores(config)
     oracles = _several_models("oracles", oracles)
     untrained = _several_models("untrained", untrained)
+    evaluation = composed({"evaluation": panel})["evaluation"]
     batches = [list(forget), list(retain), list(test)]
-    own, split = _signals(net, batches, device)
+    config = panel_of(evaluation, takes_whole_classes(*map(_labels, batches[:2])))
+    scores: dict[str, Score] = build_scores(config)
+    features = bool(reading_features(config["scores"]))
+    own, split = _signals(net, batches, device, features)
     peers = Peers(
-        oracles=[_signals(oracle, batches, device)[0] for oracle in oracles],
+        oracles=[_signals(oracle, batches, device, features)[0] for oracle in oracles],
         original=None if original is None else _signals(original, batches, device)[0],
         untrained=[_signals(one, batches, device)[0] for one in untrained],
     )
     floor = [
-        finite_values(panel_values(scores, one, split, peers.without(i)))
+        known_values(panel_values(scores, one, split, peers.without(i)))
         for i, one in enumerate(peers.oracles)
     ]
-    values = finite_values(panel_values(scores, own, split, peers))
+    values = known_values(panel_values(scores, own, split, peers))
     values |= derived_values(config, values, floor)
     floor = [
         one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]], is_oracle=True)
@@ -264,12 +269,30 @@ def _several_models(name: str, models: object) -> list[nn.Module]:
     return found
 
 
-def _signals(net: nn.Module, batches: list[list[Any]], device: str) -> tuple[Signals, Split]:
-    """Signals of a model on forget, retain and test batches, numbered in that order."""
+def _labels(batches: list[Any]) -> NDArray[Any]:
+    """(n,) targets of some batches."""
+    found = [as_batch(batch).y.cpu().numpy() for batch in batches]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def _signals(
+    net: nn.Module, batches: list[list[Any]], device: str, features: bool = False
+) -> tuple[Signals, Split]:
+    """Signals of a model on forget, retain and test batches, numbered in that order.
+
+    With ``features`` what its head reads is among them, if it has one.
+    """
     learner = net if isinstance(net, Learner) else Learner(net)
-    found = predict(learner, [batch for part in batches for batch in part], device)
+    every = [batch for part in batches for batch in part]
+    try:
+        found = predict(learner, every, device, features=features)
+    except UsageError:
+        if not features:
+            raise
+        found = predict(learner, every, device)
     # Batches of a `Data` have ids of their own; here a sample is known by its place.
-    signals = Signals(np.arange(len(found.index)), found.logits, found.targets)
+    ids = np.arange(len(found.index))
+    signals = Signals(ids, found.logits, found.targets, features=found.features)
     check_labels(signals)
     sizes = [sum(len(as_batch(batch)) for batch in part) for part in batches]
     ends = np.cumsum([0, *sizes])

@@ -134,7 +134,10 @@ class Cell:
         """Cards of all rows; each oracle is scored against the others, all else against all."""
         oracles, score = request.oracles, self.steps.score
         floor = await gather(
-            *(score(request, one, [o for o in oracles if o is not one]) for one in oracles)
+            *(
+                score(request, one, [o for o in oracles if o is not one], left_out=True)
+                for one in oracles
+            )
         )
         found = await gather(*(attempt(score(request, s, oracles)) for s in rows.values()))
         values = [one.values for one in floor]
@@ -172,7 +175,7 @@ async def attempt(work: Awaitable[Result]) -> Result | CellFailed:
 def mean_of_oracles(floor: Sequence[Scored]) -> Scored:
     """Mean of each score over the oracles for which it is a number; details of the first."""
     values = [one.values for one in floor]
-    return Scored({name: oracle_mean(name, values) for name in values[0]}, floor[0].details)
+    return replace(floor[0], values={name: oracle_mean(name, values) for name in values[0]})
 
 
 async def run_cells(cells: Sequence[Cell]) -> list[Card]:

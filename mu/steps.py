@@ -11,6 +11,8 @@ from mu.configuration.experiment import Block
 from mu.configuration.words import placed
 from mu.data.facts import data_files, resolved, without_pretrained
 from mu.errors import CellFailed, UsageError
+from mu.evaluation.panels import panel_name, panel_of
+from mu.evaluation.scoring import reading_features
 from mu.forget_sets.wants import wants
 from mu.running.jobs import Ref
 from mu.running.runner import Runner
@@ -36,10 +38,19 @@ class State:
 
 @dataclass(frozen=True)
 class Scored:
-    """What scoring one state gave: a number for each score, and vectors for the report."""
+    """What scoring one state gave.
+
+    Attributes:
+        values: A number for each score.
+        details: Vectors for the report.
+        sizes: Samples that a share is counted over, by score.
+        warnings: Why scores are missing, for readers.
+    """
 
     values: dict[str, float | None]
     details: dict[str, Any] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -381,12 +392,15 @@ class Steps:
         files = self.run.manifest(state.learner).get("files", {})
         return {"key": state.learner[1], "weights": files.get("tensors.safetensors")}
 
+    def view(self, state: State) -> Any:
+        """Digest of the view that a state is scored on."""
+        return self.run.facts(state.removed[-1])["view"] if state.removed else self.facts["view"]
+
     async def predict(self, state: State) -> Ref:
         """Signals of a state on the whole universe, seen through its own view."""
-        view = self.run.facts(state.removed[-1])["view"] if state.removed else self.facts["view"]
         batch_size = self.config["evaluation"]["batch_size"]
         asked = self.config["evaluation"]
-        kept = {name: True for name in ("embeddings", "features") if asked.get(name)}
+        kept = {"embeddings": True} if asked.get("embeddings") else {}
         return await self.run.step(
             "predict",
             "mu.models.predict:step",
@@ -394,7 +408,7 @@ class Steps:
                 "data": self.data_key,
                 "state": state.learner[1],
                 "model": self.model,
-                "view": view,
+                "view": self.view(state),
                 "batch_size": batch_size,
                 **kept,
             },
@@ -403,27 +417,98 @@ class Steps:
             label=f"predict {self.request}, seed {self.seed}",
         )
 
+    def panel(self, selection: Ref) -> tuple[str, dict[str, Any]]:
+        """Name and configuration of the panel that a request is judged by."""
+        whole = self.run.facts(selection, missing={}).get("whole_classes", False)
+        name, evaluation = self.block.names["evaluation"], self.config["evaluation"]
+        return panel_name(name, evaluation, whole), panel_of(evaluation, whole)
+
     async def score(
-        self, request: Comparison, state: State | CellFailed, oracles: Sequence[State]
+        self,
+        request: Comparison,
+        state: State | CellFailed,
+        oracles: Sequence[State],
+        left_out: bool = False,
     ) -> Scored:
-        """Scores of a state of a request against some of its oracles, and the details shown."""
+        """Scores of a state of a request against some of its oracles, and the details shown.
+
+        Args:
+            request: What is forgotten, and the models it is compared with.
+            state: What is scored.
+            oracles: What it is scored against.
+            left_out: Whether the state is an oracle itself, and these are the others.
+        """
         if isinstance(state, CellFailed):
             raise state
+        _, panel = self.panel(request.selection)
+        reading = reading_features(panel["scores"])
+        of_trunk = {name: one for name, one in panel["scores"].items() if name in reading}
+        plain = {name: one for name, one in panel["scores"].items() if name not in reading}
+        asked = [self.compared(request, state, oracles, panel | {"scores": plain}, left_out)]
+        if of_trunk:
+            asked.append(self.trunk(request.selection, state, of_trunk))
+        # the runner hands every reader the same facts
+        found = [self.run.facts(ref, missing={}) for ref in await gather(*asked)]
+        return Scored(
+            {name: value for one in found for name, value in one.get("values", {}).items()},
+            found[0].get("details", {}),
+            {name: size for one in found for name, size in one.get("sizes", {}).items()},
+            [said for one in found for said in one.get("warnings", [])],
+        )
+
+    async def trunk(self, selection: Ref, state: State, scores: dict[str, Any]) -> Ref:
+        """Scores of what the head of a state reads."""
+        batch_size = self.config["evaluation"]["batch_size"]
+        return await self.run.step(
+            "trunk",
+            "mu.models.trunk:step",
+            key={
+                "data": self.data_key,
+                "state": state.learner[1],
+                "model": self.model,
+                "view": self.view(state),
+                "batch_size": batch_size,
+                "selection": selection[1],
+                "scores": scores,
+            },
+            config=self.given(batch_size=batch_size, evaluation={"scores": scores}),
+            inputs={
+                "state": state.learner,
+                "removed": list(state.removed),
+                "selection": selection,
+                "data": self.data,
+            },
+            label=f"score the trunk {self.request}, seed {self.seed}",
+        )
+
+    async def compared(
+        self,
+        request: Comparison,
+        state: State,
+        oracles: Sequence[State],
+        evaluation: dict[str, Any],
+        left_out: bool,
+    ) -> Ref:
+        """Scores of the signals of a state beside those of other models."""
         original, selection = request.original, request.selection
         states = (state, original, request.untrained, *oracles)
         own, first, random, *others = await gather(*map(self.predict, states))
-        panel = {k: self.config["evaluation"].get(k) for k in ("scores", "details")}
-        ref = await self.run.step(
+        panel = {k: evaluation.get(k) for k in ("scores", "details")}
+        return await self.run.step(
             "score",
             "mu.evaluation.scoring:step",
             key={
                 **panel,
+                "left_out": left_out,
                 "signals": [own[1], first[1], random[1], *(ref[1] for ref in others)],
                 "weights": [state.learner[1], original.learner[1]],
                 "selection": selection[1],
                 "data": self.data_key,
             },
-            config={"evaluation": {k: v for k, v in panel.items() if v is not None}},
+            config={
+                "evaluation": {k: v for k, v in panel.items() if v is not None},
+                "left_out": left_out,
+            },
             inputs={
                 "signals": own,
                 "original": first,
@@ -436,8 +521,6 @@ class Steps:
             },
             label=f"score {self.request}, seed {self.seed}",
         )
-        facts = self.run.facts(ref, missing={})  # the runner hands every reader the same
-        return Scored(dict(facts.get("values", {})), facts.get("details", {}))
 
     async def gallery(self, selection: Ref) -> dict[str, Any]:
         """Pictures of a few forgotten samples; empty where there are none to show."""

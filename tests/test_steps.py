@@ -11,12 +11,15 @@ from mu.steps import Comparison, State, Steps
 
 FACTS = {
     "describe": {"fingerprint": "f", "model_facts": {"n": 3}, "kept": "all", "view": "whole"},
-    "select/a": {"kept": "no a", "view": "without a", "forget_digest": "a"},
+    "select/a": {"kept": "no a", "view": "without a", "forget_digest": "a", "whole_classes": True},
     "select/b": {"kept": "no b", "view": "without b", "forget_digest": "b"},
-    "score": {"values": {"ua": 0.5}, "details": {"samples": [1]}},
+    "score": {"values": {"ua": 0.5}, "details": {"samples": [1]}, "sizes": {"ua": 9}},
+    "trunk": {"values": {"s": 0.8}, "sizes": {}, "warnings": ["no head"]},
     "holdout": {"kept": "a half", "forget_digest": "h"},
 }
 A, B = ("select", "a"), ("select", "b")
+UA = {"_target_": "mu.evaluation.accuracy.UnlearningAccuracy"}
+SILHOUETTE = {"_target_": "mu.evaluation.silhouette.Silhouette"}
 
 
 class Recorder:
@@ -39,7 +42,7 @@ def block(original=None, **changes):
         "model": {"_target_": "x.Model", "n": "???"},
         "recipe": {"epochs": 5, "batch_size": 8, "precision": "32-true", "threads": 1}
         | {"channels_last": False, "augment": None, "checkpoint": None},
-        "evaluation": {"batch_size": 16, "scores": {"ua": {}}, "headline": ["ua"]},
+        "evaluation": {"batch_size": 16, "scores": {"ua": UA}, "headline": ["ua"]},
         "device": "cpu",
     }
     for name, value in changes.items():
@@ -49,7 +52,7 @@ def block(original=None, **changes):
         "m": {"config": {"_target_": "x.M", "alpha": 1}},
         "n": {"config": {"_target_": "x.M", "alpha": 2}},
     }
-    names = {"data": "d", "model": "m", "recipe": "r"}
+    names = {"data": "d", "model": "m", "recipe": "r", "evaluation": "e"}
     return Block(
         config=config,
         methods=methods,
@@ -203,31 +206,36 @@ def test_predictions_are_decided_by_state_and_view():
         asked(predict(removed=[B])),
         asked(predict(), evaluation__batch_size=3),
         asked(predict(), evaluation__embeddings=True),
-        asked(predict(), evaluation__features=True),
     )
-    assert asked(predict(), evaluation__features=False).key == asked(predict()).key
+    assert asked(predict(), evaluation__embeddings=False).key == asked(predict()).key
     twin = FACTS | {"select/b": FACTS["select/b"] | {"view": "without a"}}
     assert asked(predict(removed=[B]), facts=twin).key == asked(predict(removed=[A])).key
 
 
+def score(learner="1", oracles=("2", "3"), untrained="8", selection=A, left_out=False, told=None):
+    """Score a state; what is found goes to the list ``told``."""
+    states = [State(("fit", o), (selection,)) for o in oracles]
+    own, original = State(("fit", learner), (selection,)), State(("fit", "0"))
+
+    async def call(steps):
+        # Predictions are named by their key here, as a store would.
+        async def named(state):
+            return ("predict", f"{state.learner[1]} {state.removed}")
+
+        steps.predict = named
+        random = State(("fit", untrained), (selection,))
+        request = Comparison(0, selection, original, random, states)
+        found = await steps.score(request, own, states, left_out)
+        (told if told is not None else []).append(found)
+
+    return call
+
+
 def test_scores_are_decided_by_signals_selection_and_panel():
-    def score(learner="1", oracles=("2", "3"), untrained="8", selection=A):
-        states = [State(("fit", o), (selection,)) for o in oracles]
-        own, original = State(("fit", learner), (selection,)), State(("fit", "0"))
-
-        async def call(steps):
-            # Predictions are named by their key here, as a store would.
-            async def named(state):
-                return ("predict", f"{state.learner[1]} {state.removed}")
-
-            steps.predict = named
-            random = State(("fit", untrained), (selection,))
-            request = Comparison(0, selection, original, random, states)
-            found = await steps.score(request, own, states)
-            assert (found.values, found.details) == ({"ua": 0.5}, {"samples": [1]})
-
-        return call
-
+    told = []
+    asked(score(told=told))
+    (found,) = told
+    assert (found.values, found.details, found.sizes) == ({"ua": 0.5}, {"samples": [1]}, {"ua": 9})
     assert all_differ(
         asked(score()),
         asked(score("9")),
@@ -236,10 +244,63 @@ def test_scores_are_decided_by_signals_selection_and_panel():
         asked(score(untrained="7")),
         asked(score(), evaluation__details={"per_class": {}}),
         asked(score(selection=B)),
-        asked(score(), evaluation__scores={"ra": {}}),
+        asked(score(left_out=True)),
+        asked(score(), evaluation__scores={"ra": UA}),
     )
+    assert asked(score(left_out=True)).config["left_out"] is True
     # The headline is chosen when tables are made.
     assert asked(score(), evaluation__headline=[]).key == asked(score()).key
+
+
+def of_features(call, **changes):
+    """The steps of a panel with a score that reads features where whole classes leave."""
+    extra = {"scores": {"s": SILHOUETTE}, "headline": ["s"], "decisive": ["s"]}
+    return everything_asked(call, evaluation__of_class=extra, **changes)
+
+
+def test_scores_of_features_are_a_step_of_their_own_where_a_request_asks_for_them():
+    told = []
+    _, trunk, plain = of_features(score(told=told))
+    assert (plain.step, trunk.step) == ("score", "trunk")
+    assert plain.config["evaluation"]["scores"] == {"ua": UA}
+    assert trunk.config["evaluation"]["scores"] == {"s": SILHOUETTE}
+    assert (told[0].values, told[0].warnings) == ({"ua": 0.5, "s": 0.8}, ["no head"])
+    assert told[0].sizes == {"ua": 9}
+    # No class leaves with the other selection.
+    told.clear()
+    steps = of_features(score(selection=B, told=told))
+    assert "trunk" not in {step.step for step in steps} and told[0].values == {"ua": 0.5}
+
+
+def test_scores_of_features_are_decided_by_state_view_selection_and_panel():
+    def trunk(call, **changes):
+        return next(step for step in of_features(call, **changes) if step.step == "trunk")
+
+    first = trunk(score())
+    assert all_differ(
+        first,
+        trunk(score("9")),
+        trunk(score(), evaluation__batch_size=3),
+        trunk(score(), model__width=3),
+        trunk(score(), data__seed=1),
+    )
+    # Neither the other models nor the other scores decide them.
+    assert trunk(score(oracles=("2",), left_out=True)).key == first.key
+    assert trunk(score(), evaluation__scores={"ra": UA}).key == first.key
+
+
+def test_the_panel_follows_from_whether_whole_classes_leave():
+    named = []
+
+    async def call(steps):
+        named.extend(steps.panel(one)[0] for one in (A, B))
+        await steps.describe()
+
+    of_features(call)
+    assert named == ["e, a class", "e"]
+    named.clear()
+    everything_asked(call)
+    assert named == ["e", "e"]
 
 
 def everything_asked(call, **changes):

@@ -1,5 +1,6 @@
 """Accuracies, pooled over samples, with entirely forgotten classes kept apart."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -82,6 +83,9 @@ class Accuracy(PartScore):
         """The accuracy, in [0, 1]; nan for an empty part."""
         return accuracy_on(signals, split.part(self.part))
 
+    def counted(self, signals: Signals, split: Split) -> int:
+        return len(split.part(self.part))
+
 
 class UnlearningAccuracy(OwnShare):
     """1 - accuracy on the forgotten training data; above the oracle is over-forgetting."""
@@ -96,8 +100,26 @@ class UnlearningAccuracy(OwnShare):
         """The error on D_f, in [0, 1]."""
         return 1.0 - accuracy_on(signals, split.forget)
 
+    def counted(self, signals: Signals, split: Split) -> int:
+        return len(split.forget)
 
-class TestAccuracy(OwnShare):
+
+class AccuracyOnSome(OwnShare):
+    """Accuracy on the samples that `asked` names."""
+
+    @abstractmethod
+    def asked(self, signals: Signals, split: Split) -> Ids:
+        """Whom it is taken over."""
+
+    def of(self, signals: Signals, split: Split) -> float:
+        """The accuracy, in [0, 1]; nan for nobody."""
+        return accuracy_on(signals, self.asked(signals, split))
+
+    def counted(self, signals: Signals, split: Split) -> int:
+        return len(self.asked(signals, split))
+
+
+class TestAccuracy(AccuracyOnSome):
     """Accuracy on test samples, entirely forgotten classes left out.
 
     Keeping them in would hide a loss of utility of up to 1/C. It should equal the oracle's value.
@@ -109,13 +131,12 @@ class TestAccuracy(OwnShare):
     __test__: ClassVar[bool] = False
     header = "TA"
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The accuracy, in [0, 1]."""
+    def asked(self, signals: Signals, split: Split) -> Ids:
         gone = forgotten_classes(signals, split)
-        return accuracy_on(signals, of_classes(signals, split, split.test, gone, keep=False))
+        return of_classes(signals, split, split.test, gone, keep=False)
 
 
-class ForgottenClassAccuracy(OwnShare):
+class ForgottenClassAccuracy(AccuracyOnSome):
     """Accuracy on the test samples of the classes that were forgotten entirely."""
 
     family = "forgetting"
@@ -123,7 +144,5 @@ class ForgottenClassAccuracy(OwnShare):
     public = "test/accuracy_forgotten"
     header = "TA forgotten"
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The accuracy, in [0, 1]; nan when no class is gone."""
-        gone = forgotten_classes(signals, split)
-        return accuracy_on(signals, of_classes(signals, split, split.test, gone))
+    def asked(self, signals: Signals, split: Split) -> Ids:
+        return of_classes(signals, split, split.test, forgotten_classes(signals, split))

@@ -6,9 +6,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from mu.evaluation.accuracy import GONE, TestAccuracy, accuracy_on, forgotten_classes, of_classes
-from mu.evaluation.score import PROPORTION, OwnShare, Peers, Score
-from mu.evaluation.signals import Array, Signals, Split
+from mu.evaluation.accuracy import (
+    GONE,
+    AccuracyOnSome,
+    TestAccuracy,
+    forgotten_classes,
+    of_classes,
+)
+from mu.evaluation.score import PROPORTION, Peers, Score
+from mu.evaluation.signals import Array, Ids, Signals, Split
 
 
 def h_mean(retain_acc: float, drop: float) -> float:
@@ -39,7 +45,7 @@ class AccuracyKept(TestAccuracy):
 
 
 @dataclass(frozen=True)
-class ClassesForgotten(OwnShare):
+class ClassesForgotten(AccuracyOnSome):
     """Test accuracy on the classes that left with this request, or with an earlier one.
 
     Args:
@@ -57,14 +63,12 @@ class ClassesForgotten(OwnShare):
         now = np.intersect1d(gone, split.classes(signals, split.forget))
         return now if self.when == "now" else np.setdiff1d(gone, now)
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The accuracy, in [0, 1]; nan when no class left then."""
-        left = self.classes(signals, split)
-        return accuracy_on(signals, of_classes(signals, split, split.test, left))
+    def asked(self, signals: Signals, split: Split) -> Ids:
+        return of_classes(signals, split, split.test, self.classes(signals, split))
 
 
 @dataclass(frozen=True)
-class ClassesNamed(OwnShare):
+class ClassesNamed(AccuracyOnSome):
     """Test accuracy on some classes by their numbers: Acc_m of those that were never replayed."""
 
     family = "utility"
@@ -72,10 +76,9 @@ class ClassesNamed(OwnShare):
     labels: Sequence[int] = ()
     header = "Acc_m"
 
-    def of(self, signals: Signals, split: Split) -> float:
-        """The accuracy, in [0, 1]; nan for no classes."""
+    def asked(self, signals: Signals, split: Split) -> Ids:
         named = np.asarray(self.labels, dtype=int)
-        return accuracy_on(signals, of_classes(signals, split, split.test, named))
+        return of_classes(signals, split, split.test, named)
 
 
 class HMean(Score):

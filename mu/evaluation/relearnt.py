@@ -1,11 +1,11 @@
 """Does what was forgotten come back when the head alone is learnt again?"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from mu.errors import UsageError
-from mu.evaluation.accuracy import of_classes
 from mu.evaluation.continual import ClassesForgotten
 from mu.evaluation.signals import Floats, Ids, Signals, Split
 
@@ -48,8 +48,8 @@ class HeadRelearnt(ClassesForgotten):
     never saw the classes, tells them apart to some degree too: more than its value is knowledge
     that is left in the trunk.
 
-    nan where features were not kept (``features: true`` in the evaluation) or are not finite, and
-    where no class left.
+    nan where there are no features (the network does not end in one linear layer) or they are not
+    finite, and where no class left.
 
     Args:
         when: As in `ClassesForgotten`.
@@ -57,6 +57,7 @@ class HeadRelearnt(ClassesForgotten):
         penalty: See `relearnt`.
     """
 
+    of_features: ClassVar[bool] = True
     shots: int = 10
     penalty: float = 1.0
     header = "Relearnt"
@@ -69,7 +70,7 @@ class HeadRelearnt(ClassesForgotten):
 
     def of(self, signals: Signals, split: Split) -> float:
         """The accuracy, in [0, 1]."""
-        ids = of_classes(signals, split, split.test, self.classes(signals, split))
+        ids = self.asked(signals, split)
         if signals.features is None or not len(ids):
             return float("nan")
         seen = self.drawn(signals, np.concatenate([split.forget, split.before, split.retain]))

@@ -51,16 +51,18 @@ class Peers:
             the model judged.
         original: Of the model before any request; None where nobody has it.
         untrained: Of models of the same kind with random weights, each of its own seed.
+        left_out: Whether the model judged is an oracle itself, left out of `oracles`.
     """
 
     oracles: Sequence[Signals] = ()
     original: Signals | None = None
     untrained: Sequence[Signals] = ()
+    left_out: bool = False
 
     def without(self, place: int) -> "Peers":
         """The peers of oracle number `place`: the others, in their order."""
         others = (*self.oracles[:place], *self.oracles[place + 1 :])
-        return replace(self, oracles=others)
+        return replace(self, oracles=others, left_out=True)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Score(ABC):
     `range` is the smallest and the largest value there can be, None for no limit on that side. An
     interval is cut to it where it is printed or drawn (`shown_interval`), and nowhere else.
     `complement` says that dashboards show 1 - value: a share of errors here, of hits there.
+    `of_features` says that it reads what the head reads, which is computed for such scores alone.
+    `references` says that a model is held against each set of all oracles but one, as an oracle is.
     Every score says its `family` and what it `reads`; without them it cannot be made.
     A score with options of its own is a frozen dataclass; `words` holds those that take one of a
     few words, and these words.
@@ -88,6 +92,8 @@ class Score(ABC):
     complement: ClassVar[bool] = False
     better: ClassVar[str] = "oracle"
     range: ClassVar[tuple[float | None, float | None]] = (None, None)
+    of_features: ClassVar[bool] = False
+    references: ClassVar[bool] = False
     words: ClassVar[Mapping[str, Sequence[str]]] = {}
     title: str = field(default="", kw_only=True)
     kind: str = field(default="", kw_only=True)
@@ -125,6 +131,10 @@ class Score(ABC):
     @property
     def public(self) -> str | None:
         """Its name in W&B, the same in every panel; None for ``score/`` and that of its panel."""
+        return None
+
+    def counted(self, signals: Signals, split: Split) -> int | None:
+        """The number of samples that a share is counted over; None where it is no such share."""
         return None
 
     @abstractmethod
@@ -211,3 +221,22 @@ def panel_values(
             error.add_note(f"while computing the score {name!r}")
             raise
     return values
+
+
+def panel_sizes(
+    scores: Mapping[str, Score], values: Mapping[str, float], signals: Signals, split: Split
+) -> dict[str, int]:
+    """What `Score.counted` says, of those scores of a panel that have a value.
+
+    Args:
+        scores: The panel.
+        values: What `panel_values` found.
+        signals: Of the model judged.
+        split: Who plays which part.
+    """
+    counted = {
+        name: score.counted(signals, split)
+        for name, score in scores.items()
+        if np.isfinite(values[name])
+    }
+    return {name: size for name, size in counted.items() if size is not None}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mu.artifact import Artifact
 from mu.data.base import Data, Ids, Kept
@@ -101,3 +102,20 @@ def selection(data: Data, request: Request, before: Mapping[str, Ids]) -> Artifa
     if len(unasked := data.unasked(removed_with(before, request))):
         arrays["unasked"] = unasked
     return Artifact(facts, arrays)
+
+
+def takes_whole_classes(forgotten: ArrayLike, retained: ArrayLike) -> bool:
+    """Whether no sample of any forgotten class is retained; never so for targets of a regression.
+
+    Args:
+        forgotten: (n,) classes of D_f.
+        retained: (m,) classes of D_r.
+
+    Example:
+        >>> takes_whole_classes([3, 3, 5], [1, 2]), takes_whole_classes([3, 5], [3, 1])
+        (True, False)
+    """
+    gone, kept = np.asarray(forgotten), np.asarray(retained)
+    if gone.ndim != 1 or not np.issubdtype(gone.dtype, np.integer):
+        return False
+    return not np.isin(gone, kept).any()

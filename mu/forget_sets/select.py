@@ -13,7 +13,7 @@ from mu.data.build import build, build_data
 from mu.evaluation.signals import Signals
 from mu.forget_sets.files import Request
 from mu.forget_sets.helper_model import HelperModel
-from mu.forget_sets.request import check, selection
+from mu.forget_sets.request import check, selection, takes_whole_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,13 +115,19 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
 def described(
     data: Data, selector: Selector, request: Request, removed: Sequence[Artifact]
 ) -> Artifact:
-    """The artifact of a selection: the request, what the search for it found, its groups."""
+    """The artifact of a selection: the request, what the search for it found, its groups.
+
+    ``whole_classes`` says whether it takes whole classes, as the request tells them apart.
+    """
     found = selection(data, request, removed_elements(removed))
     if facts := getattr(selector, "facts", None):
         found.facts["search"] = facts | {"warnings": getattr(selector, "warnings", [])}
     groups = groups_of(data, selector, removed)
     if groups is not None:
         found.arrays["groups"] = groups
+    sides = (found.arrays[part] for part in ("forget", "retain"))
+    classes = [data.targets(ids) if groups is None else groups[ids] for ids in sides]
+    found.facts["whole_classes"] = takes_whole_classes(*classes)
     return found
 
 

@@ -32,7 +32,7 @@ def predict(
         batches: Of everything that is asked.
         device: Where to compute.
         progress: Told the number of batches done, and of all.
-        features: Whether to keep what the head reads, too.
+        features: Whether to return what the head reads, too.
 
     Raises:
         UsageError: ``features`` of a network that does not end in one linear layer.
@@ -83,10 +83,8 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     removed = removed_elements(inputs["removed"])
     view: View = data.without(removed).view
     batches = data.loader(data.universe(), view, batch_size=config["batch_size"])
-    found = predict(learner, batches, config["device"], progress, config.get("features", False))
+    found = predict(learner, batches, config["device"], progress)
     arrays = {"index": found.index, "logits": found.logits, "targets": found.targets}
-    if found.features is not None:
-        arrays["features"] = found.features
     if config.get("embeddings") and hasattr(learner.network, "encode"):
         arrays["embeddings"] = embeddings(learner, next(iter(batches)), config["device"])
     return Artifact({"n": len(found.index)}, arrays)

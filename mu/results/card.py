@@ -1,7 +1,7 @@
 """The card: the small JSON result of one row, from which every table and page is made."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
@@ -126,12 +126,14 @@ class Card:
             TypeError: It has a key that no card has, or lacks one that every card has.
         """
         nested = {name: kind(**plain[name]) for name, kind in NESTED.items() if name in plain}
+        nested |= {name: _told(plain[name], _unwritten) for name in NUMBERS if name in plain}
         return cls(**{**plain, **nested}, absent=frozenset(NAMES) - plain.keys() - {"gallery"})
 
     def plain(self) -> dict[str, Any]:
         """The card as it is written: what it lacked when it was read stays out."""
         found = {name: getattr(self, name) for name in NAMES if name not in self.absent}
         found |= {name: asdict(found[name]) for name in NESTED if found.get(name)}
+        found |= {name: _told(found[name], _written) for name in NUMBERS}
         if self.gallery is None:
             found.pop("gallery", None)
         return found
@@ -174,6 +176,7 @@ class Card:
             return printable(self.error)
         for score, facts in (scores or {}).items():
             missing = score in self.values and self.number(score) is None
+            missing = missing and not self.infinite(score)
             if facts.get("headline") and missing and self.oracle_values(score):
                 return f"{facts.get('title') or score} is not a number"
         return ""
@@ -181,3 +184,18 @@ class Card:
 
 NAMES = tuple(one.name for one in fields(Card) if one.name != "absent")
 NESTED = {"keys": Keys, "seeds": Seeds}
+NUMBERS = ("values", "oracle")  # fields whose numbers may be infinite, which strict JSON is not
+INFINITE = {"inf": math.inf, "-inf": -math.inf}  # as they are written
+
+
+def _told(values: Mapping[str, Any], of: Callable[[Any], Any]) -> dict[str, Any]:
+    """The same values, or lists of values, each as `of` says."""
+    return {k: [*map(of, v)] if isinstance(v, (list, tuple)) else of(v) for k, v in values.items()}
+
+
+def _written(value: object) -> object:
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def _unwritten(value: object) -> object:
+    return INFINITE.get(value, value) if isinstance(value, str) else value

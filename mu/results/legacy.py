@@ -1,6 +1,7 @@
 """Panels kept before they said everything about their scores, completed when they are read."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from mu.errors import UsageError
@@ -14,8 +15,9 @@ Panels = Mapping[str, Facts]
 def with_facts(panels: Panels) -> dict[str, Facts]:
     """The same panels, every score with its `FACTS`.
 
-    They come from the panel of that name as it is now. A score it lacks is taken to be plain, and
-    to read every part: no search may look at what may be test data.
+    They come from the panel of that name as it is now, those of a score that has left it from the
+    other panels. A score that none has is taken to be plain, and to read every part: no search may
+    look at what may be test data.
     """
     found = {}
     for name, panel in panels.items():
@@ -23,7 +25,8 @@ def with_facts(panels: Panels) -> dict[str, Facts]:
         if all("family" in facts for facts in scores.values()):
             found[name] = panel
             continue
-        known = _panel(name)
+        own = _panel(name)
+        known = {**_elsewhere(), **own} if own else {}
         full = {s: {**facts, **_facts(s, facts, known.get(s))} for s, facts in scores.items()}
         found[name] = {**panel, "scores": full, MARK: True}
     return found
@@ -43,17 +46,25 @@ def original(panels: Panels) -> dict[str, Facts]:
     return found
 
 
+@cache
+def _elsewhere() -> Mapping[str, Any]:
+    """The scores of all panels there are now."""
+    from mu.configuration.choices import choices
+
+    return {score: facts for name in choices("evaluation") for score, facts in _panel(name).items()}
+
+
+@cache
 def _panel(name: str) -> Mapping[str, Any]:
     """The scores of a panel as its file describes them now; none without such a file."""
-    from mu.configuration.choices import choices, read_yaml
-    from mu.results.panel import describe_panel  # NumPy and Hydra
+    from mu.configuration.compose import composed
+    from mu.results.panel import describe_panels  # NumPy and Hydra
 
     try:
-        file = choices("evaluation")[name]
-        scores: Mapping[str, Any] = describe_panel(read_yaml(file))["scores"]
-    except (KeyError, UsageError):  # kept results are read whatever became of their panel
+        found = describe_panels(name, composed({"evaluation": name})["evaluation"])
+    except UsageError:  # kept results are read whatever became of their panel
         return {}
-    return scores
+    return {score: facts for one in found.values() for score, facts in one["scores"].items()}
 
 
 def _facts(score: str, facts: Facts, known: Facts | None) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mu.errors import UsageError
 from mu.evaluation.build import instantiated
 from mu.evaluation.derived import Derived, build_derived
+from mu.evaluation.panels import panels_of
 from mu.evaluation.score import Score
 from mu.evaluation.scoring import build_scores
 from mu.evaluation.signals import PARTS
@@ -19,20 +21,36 @@ COSTS = {
 }
 
 
+def describe_panels(name: str, evaluation: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """`describe_panel` of every panel that a configuration holds, by what it is called on cards.
+
+    Args:
+        name: Of the configuration.
+        evaluation: The configuration.
+
+    Raises:
+        UsageError: As `describe_panel`.
+    """
+    return {own: describe_panel(panel) for own, panel in panels_of(name, evaluation).items()}
+
+
 def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """Facts of each score of a panel, as plain data.
 
-    They are title, kind, better, range, headline, margin, family, public (its name in W&B),
-    complement and reads, the parts of the split it looks at.
+    They are title, kind, better, range, headline, decisive (whether *like the oracle* rests on it),
+    margin, references, family, public (its name in W&B), complement and reads, the parts of the
+    split it looks at.
 
     Derived scores follow the panel's own. Costs come last, ‖Δθ‖ among them: how far the weights
     moved says nothing about what is forgotten and gets no verdict.
 
     Raises:
-        UsageError: A score, a derived score or a detail cannot be made from its configuration.
+        UsageError: A score, a derived score or a detail cannot be made from its configuration, or
+            headline, decisive or margins name a score that the panel lacks.
     """
     instantiated(evaluation.get("details") or {}, "detail")
-    headline, margins = evaluation.get("headline", []), evaluation.get("margins", {})
+    headline, decisive = (evaluation.get(key) or [] for key in ("headline", "decisive"))
+    margins = evaluation.get("margins") or {}
     scores, derived = build_scores(evaluation), build_derived(evaluation)
     every: dict[str, Score | Derived] = {**scores, **derived}
     reads = {name: score.reads for name, score in scores.items()}
@@ -46,7 +64,9 @@ def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:
             "better": score.better,
             "range": list(score.range),
             "headline": name in headline,
+            "decisive": name in decisive,
             "margin": margins.get(name),
+            "references": getattr(score, "references", False),
             "family": score.family,
             "public": public[name],
             "complement": score.complement,
@@ -54,7 +74,13 @@ def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         }
         for name, score in every.items()
     }
-    return {"scores": panel | {name: _cost(name, title) for name, title in COSTS.items()}}
+    panel |= {name: _cost(name, title) for name, title in COSTS.items()}
+    for key, named in {"headline": headline, "decisive": decisive, "margins": margins}.items():
+        if missing := [name for name in named if name not in panel]:
+            raise UsageError(
+                f"{key} names {missing[0]!r}, which the panel lacks; it has {', '.join(panel)}"
+            )
+    return {"scores": panel}
 
 
 def _public(scores: Mapping[str, Score | Derived]) -> dict[str, str]:
@@ -69,5 +95,5 @@ def _public(scores: Mapping[str, Score | Derived]) -> dict[str, str]:
 def _cost(name: str, title: str) -> dict[str, Any]:
     public = f"score/{name}" if name == "weight_distance" else name
     facts = {"title": title, "kind": "cost", "better": "lower", "headline": False}
-    facts |= {"range": [0.0, None], "margin": None}
+    facts |= {"decisive": False, "range": [0.0, None], "margin": None, "references": False}
     return facts | {"family": "cost", "public": public, "complement": False, "reads": []}

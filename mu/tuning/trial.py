@@ -60,7 +60,7 @@ def trial_row(block: Block, method: str, options: Mapping[str, Any]) -> dict[str
 def tried(options: dict[str, Any], cards: Sequence[Card]) -> Tried:
     """The objective: mean of the average gap over all requests and pairs."""
     errors = [card.error for card in cards if card.error]
-    gaps = [gap for card in cards if (gap := card.values.get("avg_gap")) is not None]
+    gaps = [gap for card in cards if (gap := card.number("avg_gap")) is not None]
     if errors or not gaps or len(gaps) < len(cards):
         return Tried(options, WORST, errors[0] if errors else "no score")
     return Tried(options, sum(gaps) / len(gaps))

@@ -8,7 +8,7 @@ from mu.configuration.words import parse_words
 from mu.data.facts import without_pretrained
 from mu.errors import UsageError
 from mu.pipeline import Cell
-from mu.results.panel import describe_panel
+from mu.results.panel import describe_panels
 from mu.running.runner import Runner
 
 
@@ -25,7 +25,7 @@ def experiment_of(words: list[str]) -> tuple[Experiment, Path]:
     others = [w for w in words if w.partition("=")[0] not in ("experiment", "out")]
     experiment = load_experiment(given["experiment"], others)
     for block in experiment.blocks:  # a wrong score must not come out after the training
-        describe_panel(block.config["evaluation"])
+        describe_panels(block.names["evaluation"], block.config["evaluation"])
     return experiment, Path(given.get("out") or Path("results") / experiment.name)
 
 

@@ -1,6 +1,6 @@
 """``mu list``: what there is to choose from."""
 
-from mu.configuration.choices import choices, first_comment, read_yaml, unknown
+from mu.configuration.choices import choices, first_comment, unknown
 from mu.verbs.parser import Parser
 
 KINDS = {
@@ -42,13 +42,16 @@ def command(words: list[str]) -> int:
 
 def list_metrics() -> int:
     """The scores of each panel, with what they are called in tables."""
-    from mu.results.panel import describe_panel
+    from mu.configuration.compose import composed
+    from mu.results.panel import describe_panels
 
-    for panel, path in choices("evaluation").items():
-        print(f"{panel}: {first_comment(path)}")
-        config = read_yaml(path)
-        for name, facts in describe_panel(config)["scores"].items():
-            star = "*" if facts["headline"] else " "
-            print(f"  {star} {name:<20} {facts['kind']:<11} {facts['title']}")
-    print("* decides the verdict")
+    for choice, path in choices("evaluation").items():
+        config = composed({"evaluation": choice})["evaluation"]
+        for panel, described in describe_panels(choice, config).items():
+            about = first_comment(path) if panel == choice else "a request that takes whole classes"
+            print(f"{panel}: {about}")
+            for name, facts in described["scores"].items():
+                star = "**" if facts["decisive"] else "* " if facts["headline"] else "  "
+                print(f"  {star} {name:<20} {facts['kind']:<11} {facts['title']}")
+    print("* counts in the verdict, ** like the oracle rests on it")
     return 0

@@ -23,9 +23,10 @@ STEPS = [
     "unlearn",
     "predict",
     "score",
+    "trunk",
     "gallery",
 ]
-RARE = ("holdout", "load", "prepare", "gallery")
+RARE = ("holdout", "load", "prepare", "trunk", "gallery")
 
 
 def command(words: list[str]) -> int:

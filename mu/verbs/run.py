@@ -19,7 +19,7 @@ from mu.forget_sets.files import write_selection
 from mu.pipeline import run_cells
 from mu.reporting.progress import Display
 from mu.results.card import Card
-from mu.results.panel import describe_panel
+from mu.results.panel import describe_panels
 from mu.results.results import Results, tabulated
 from mu.results.words import ORIGINAL
 from mu.running.pool import make_pool
@@ -74,8 +74,11 @@ def collect(experiment: Experiment, cards: Sequence[Card], command: str, store: 
         description=experiment.description,
         command=command,
         panels={
-            block.names["evaluation"]: describe_panel(block.config["evaluation"])
+            name: panel
             for block in experiment.blocks
+            for name, panel in describe_panels(
+                block.names["evaluation"], block.config["evaluation"]
+            ).items()
         },
         cards=cards,
         classes=classes_of(store, cards),

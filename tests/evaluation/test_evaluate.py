@@ -1,10 +1,14 @@
 """`mu.evaluate`: derived scores and untrained networks, on networks of one layer."""
 
+import numpy as np
 import pytest
 import torch
 
 import mu
+from mu.evaluation.attacks.rmia import likelihood_ratios
 from mu.evaluation.derived import AvgGap, ToW
+from mu.evaluation.ranking import auc
+from mu.evaluation.silhouette import silhouette
 
 
 @pytest.fixture
@@ -22,7 +26,7 @@ def nets(count: int) -> list[torch.nn.Module]:
 
 def test_derived_scores_of_the_model_and_of_each_oracle_against_the_others(parts) -> None:
     net, *oracles = nets(4)
-    found = mu.evaluate(net, **parts, oracles=oracles)
+    found = mu.evaluate(net, **parts, oracles=oracles, panel="tow")
     each = [mu.evaluate(oracle, **parts) for oracle in oracles]
     assert found["avg_gap"] == AvgGap().judged(found, each) > 0
     assert found["tow"] == ToW()(found, each) < 1
@@ -35,7 +39,8 @@ def test_derived_scores_of_the_model_and_of_each_oracle_against_the_others(parts
 
 def test_one_oracle_has_no_floor(parts) -> None:
     net, oracle = nets(2)
-    found = mu.evaluate(net, **parts, oracles=[oracle])
+    found = mu.evaluate(net, **parts, oracles=[oracle], panel="tow")
+    assert "rmia" not in found
     assert "tow" in found and "oracle/ua" in found
     assert "oracle/tow" not in found and "oracle/kl_forget" not in found
 
@@ -45,3 +50,36 @@ def test_untrained_networks(parts) -> None:
     assert "zrf" not in mu.evaluate(net, **parts)
     assert 0 < mu.evaluate(net, **parts, untrained=untrained)["zrf"] < 1
     assert mu.evaluate(net, **parts, untrained=[net])["zrf"] == 1
+
+
+def test_oracles_are_references_of_the_model_and_of_each_other(parts) -> None:
+    net, *oracles = nets(4)
+    found = mu.evaluate(net, **parts, oracles=oracles)
+    x, y = (torch.cat(both) for both in zip(*parts["forget"], *parts["test"], strict=True))
+
+    def log_p(one):
+        return one(x).double().log_softmax(1)[range(len(y)), y].detach().numpy()
+
+    def value(one, references):
+        ratios = likelihood_ratios(log_p(one), np.stack([log_p(other) for other in references]))
+        return auc(*np.split(ratios, [20]))
+
+    others = [[o for o in oracles if o is not one] for one in oracles]
+    assert found["rmia"] == pytest.approx(np.mean([value(net, some) for some in others]))
+    expected = np.mean([value(one, some) for one, some in zip(oracles, others, strict=True)])
+    assert found["oracle/rmia"] == pytest.approx(expected)
+
+
+def test_a_class_is_judged_by_its_trunk_too(parts) -> None:
+    x, y = parts["forget"][0]
+    parts["forget"] = [(x, torch.full_like(y, 3))]
+    torch.manual_seed(2)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Linear(8, 4))
+    found = mu.evaluate(net, **parts, oracles=[torch.nn.Linear(4, 4)])
+    read = net[0](torch.cat([batch[0] for name in ("forget", "retain") for batch in parts[name]]))
+    classes = np.concatenate([parts[name][0][1] for name in ("forget", "retain")])
+    expected = silhouette(read.detach().numpy(), classes, [3])
+    assert found["silhouette"] == pytest.approx(expected)
+    assert "oracle/silhouette" in found
+    headless = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh())
+    assert "silhouette" not in mu.evaluate(headless, **parts)

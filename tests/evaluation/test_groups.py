@@ -62,3 +62,10 @@ def test_no_trained_class_is_gone_when_a_sub_class_is(vehicles) -> None:
 def test_attackers_learn_from_test_data_without_the_sub_class(vehicles) -> None:
     signals, trained, named = vehicles
     assert score(SVCMIA(), signals, named) != score(SVCMIA(), signals, trained)
+
+
+def test_a_share_is_counted_over_samples_as_the_request_tells_classes_apart(vehicles) -> None:
+    signals, trained, named = vehicles
+    assert ForgottenClassAccuracy().counted(signals, named) == 200
+    assert TestAccuracy().counted(signals, named) == 600
+    assert TestAccuracy().counted(signals, trained) == 800

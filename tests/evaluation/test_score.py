@@ -66,3 +66,12 @@ def test_a_diverged_model_is_refused_and_a_masked_class_is_not(make, split) -> N
 def test_population_scores_are_refused(make, split) -> None:
     with pytest.raises(UsageError, match="population"):
         panel_values({"many": Population()}, make(), split, Peers())
+
+
+def test_peers_of_an_oracle_say_that_it_is_left_out(make) -> None:
+    oracles = [make(seed) for seed in (1, 2, 3)]
+    peers = Peers(oracles, original=make(4))
+    others = peers.without(1)
+    assert list(others.oracles) == [oracles[0], oracles[2]]
+    assert (peers.left_out, others.left_out) == (False, True)
+    assert others.original is peers.original

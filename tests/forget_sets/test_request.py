@@ -12,8 +12,9 @@ from mu.forget_sets.by_class import ClassSet
 from mu.forget_sets.files import Request
 from mu.forget_sets.ids import IdSet
 from mu.forget_sets.random import RandomSet
-from mu.forget_sets.request import check, split
+from mu.forget_sets.request import check, split, takes_whole_classes
 from mu.forget_sets.select import select
+from mu.forget_sets.select import step as select_step
 
 DATA = {"table": table(), "nodes": nodes(), "links": links()}
 KINDS = [(name, kind) for name, data in DATA.items() for kind in sorted(data.kinds)]
@@ -204,3 +205,29 @@ def test_a_budget_leaves_something(share, available):
     else:
         assert 1 <= wanted < available
         assert wanted == max(1, round(share * available))
+
+
+def test_a_request_says_whether_it_takes_whole_classes():
+    data = {"_target_": "mu.data.images.Digits"}
+    nothing = {"removed": [], "signals": [], "holdouts": []}
+
+    def taken(request, earlier=None, data=data):
+        inputs = nothing | ({"removed": [earlier]} if earlier else {})
+        return select_step({"data": data, "request": request, "seed": 0}, inputs, None)
+
+    three = {"_target_": "mu.forget_sets.by_class.ClassSet", "label": 3}
+    part = {"_target_": "mu.forget_sets.random.RandomSet", "share": 0.1}
+    whole, some = taken(three), taken(part)
+    assert (whole.facts["whole_classes"], some.facts["whole_classes"]) == (True, False)
+    assert taken(three, some).facts["whole_classes"], "what is left of the class"
+    ids = np.append(whole.arrays["elements"], whole.arrays["retain"][0]).tolist()
+    both = {"_target_": "mu.forget_sets.ids.IdSet", "ids": ids}
+    assert not taken(both).facts["whole_classes"], "another class stays in part"
+    edges = {"_target_": "mu.forget_sets.random.RandomSet", "kind": "edges", "share": 0.1}
+    links = {"_target_": "mu.data.digits_graph.DigitsLinks"}
+    assert not taken(edges, data=links).facts["whole_classes"]
+
+
+def test_no_class_is_taken_from_a_regression():
+    assert not takes_whole_classes(np.array([0.5]), np.array([0.2]))
+    assert not takes_whole_classes(np.array([[1, 0]]), np.array([[0, 1]]))

@@ -1,5 +1,6 @@
 """A card says what it was given, and nothing that no card has."""
 
+import json
 import math
 from dataclasses import FrozenInstanceError, replace
 
@@ -61,12 +62,25 @@ def test_numbers_are_finite_or_none():
     assert (one.oracle_values("ua"), one.oracle_values("ta")) == ([0.5], [])
     assert one.oracles == 3
     assert one.place == Place(0, "random", 0)
+    assert [one.infinite(name) for name in (*values, "gone")] == [False, True, False, False, False]
+
+
+def test_infinite_values_are_written_in_strict_json_and_read_again():
+    one = records.card(values={"kl": math.inf, "ua": 0.5}, oracle={"kl": [0.1, math.inf, None]})
+    text = json.dumps(one.plain(), allow_nan=False)
+    assert json.loads(text)["values"] == {"kl": "inf", "ua": 0.5}
+    again = Card.read(json.loads(text))
+    assert again.values == one.values and again.oracle == one.oracle
+    assert again.infinite("kl") and again.number("kl") is None
+    assert again.oracle_values("kl") == [0.1]
+    assert again.plain() == one.plain()
 
 
 def test_a_headline_score_that_is_no_number_fails_a_card_where_it_applies():
     one = records.card(values={"ua": None, "kl": None}, oracle={"ua": [0.5], "kl": [0.5]})
     assert one.failure() == "" and one.failure(SCORES) == "UA is not a number"
     assert replace(one, oracle={}).failure(SCORES) == ""
+    assert replace(one, values={"ua": math.inf}).failure(SCORES) == "", "far off, and known"
     broken = replace(one, error="StepFailed: no\nmemory")
     assert broken.failure() == broken.failure(SCORES) == "StepFailed: no memory"
     assert not broken.refused and not one.refused

@@ -1,13 +1,22 @@
 """What a search minimises, for every panel there is."""
 
+import copy
+
 import pytest
 from records import read
 
-from mu.configuration.choices import choices, read_yaml
-from mu.results.judged import objective
-from mu.results.panel import describe_panel
+from mu.configuration.choices import choices
+from mu.configuration.compose import composed
+from mu.results.judged import objective, scores_of
+from mu.results.panel import describe_panels
 
-FILES = choices("evaluation")
+PANELS = {
+    name: facts["scores"]
+    for choice in choices("evaluation")
+    for name, facts in describe_panels(
+        choice, composed({"evaluation": choice})["evaluation"]
+    ).items()
+}
 
 
 def results(scores, values):
@@ -18,9 +27,9 @@ def results(scores, values):
     )
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", PANELS)
 def test_the_objective_is_blind_to_test_data(name) -> None:
-    scores = describe_panel(read_yaml(FILES[name]))["scores"]
+    scores = PANELS[name]
     values = {score: 0.5 for score, facts in scores.items() if facts["kind"] != "cost"}
     tested = [score for score in values if "test" in scores[score]["reads"]]
     before = objective(results(scores, values))
@@ -34,8 +43,15 @@ def test_the_objective_is_blind_to_test_data(name) -> None:
 
 
 def test_a_summary_is_taken_where_no_test_data_are_in_it() -> None:
-    scores = describe_panel(read_yaml(FILES["tuning"]))["scores"]
+    scores = copy.deepcopy(PANELS["tuning"])
     values = {"ua": 0.5, "ra": 0.5, "va": 0.5, "avg_gap": 0.03}
     assert objective(results(scores, values)) == 0.03
     scores["avg_gap"]["reads"] = ["test"]
     assert objective(results(scores, values)) == pytest.approx(0.1)
+
+
+def test_a_block_has_the_scores_of_all_its_panels() -> None:
+    panels = {"p": {"scores": {"ua": {"family": "a"}}}, "q": {"scores": {"s": {"family": "b"}}}}
+    cards = [{"panel": name, "request": name} for name in panels]
+    found = scores_of(read({"panel": panels, "cards": cards}))
+    assert found == {0: {"ua": {"family": "a"}, "s": {"family": "b"}}}

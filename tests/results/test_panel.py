@@ -6,16 +6,22 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from mu.configuration.choices import choices, read_yaml
+from mu.configuration.choices import choices
+from mu.configuration.compose import composed
 from mu.errors import UsageError
 from mu.evaluation.accuracy import TestAccuracy
 from mu.evaluation.membership import SVCMIA
-from mu.evaluation.score import Family, OwnScore, PartScore, Peers
+from mu.evaluation.panels import panels_of
+from mu.evaluation.score import Family, OwnScore, PartScore, Peers, panel_sizes, panel_values
 from mu.evaluation.scoring import build_scores
 from mu.evaluation.signals import PARTS, Signals, Split
-from mu.results.panel import describe_panel
+from mu.results.panel import describe_panel, describe_panels
 
-PANELS = {name: read_yaml(file) for name, file in choices("evaluation").items()}
+PANELS = {
+    name: panel
+    for choice in choices("evaluation")
+    for name, panel in panels_of(choice, composed({"evaluation": choice})["evaluation"]).items()
+}
 NAMES = {  # in W&B, where they stay; every other score is score/<name>
     "ua": "forget/accuracy",
     "before": "before/accuracy",
@@ -26,6 +32,8 @@ NAMES = {  # in W&B, where they stay; every other score is score/<name>
     "mia": "attack/mia",
     "mia_entropy": "attack/mia_entropy",
     "mia_threshold": "attack/mia_threshold",
+    "rmia": "attack/rmia",
+    "rmia_tpr": "attack/rmia_tpr",
     "loss_auc": "attack/auc",
     "entropy_auc": "attack/auc_entropy",
     "loss_cv": "attack/loss_cv",
@@ -167,3 +175,70 @@ def test_a_score_on_a_part_follows_the_part() -> None:
     assert Plain("before").family == "forgetting"
     assert (Plain().public, Named("retain").public) == (None, "retain/plain")
     assert TestAccuracy().public == "test/accuracy"
+
+
+SHARES = {"ra": 140, "ua": 40, "ta": 30, "ta_forgotten": 30, "before": 20, "va": 40}
+SHARES |= {"mia": 40, "mia_entropy": 40, "mia_threshold": 40, "rmia_tpr": 40}
+SHARES |= {"acc_r": 30, "acc_f": 20, "acc_o": 10, "relearnt": 20, "relearnt_f": 20}
+SHARES |= {"relearnt_o": 10}
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_share_says_how_many_it_is_counted_over(panel) -> None:
+    own, parts, peers = scene("links" in panel)
+    scores, split = build_scores(PANELS[panel]), Split(**parts)
+    values = panel_values(scores, own, split, peers)
+    expected = {name: SHARES[name] for name in scores if name in SHARES}
+    if "links" in panel:
+        expected = {name: 40 for name in scores if name == "rmia_tpr"}
+    assert panel_sizes(scores, values, own, split) == expected
+    for name, size in expected.items():
+        if name not in ("rmia_tpr",):  # a mean over sets of references
+            assert values[name] * size == pytest.approx(round(values[name] * size)), name
+    assert panel_sizes(scores, dict.fromkeys(scores, np.nan), own, split) == {}
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_like_the_oracle_rests_on_scores_of_the_headline(panel) -> None:
+    scores = describe_panel(PANELS[panel])["scores"]
+    decisive = [name for name, facts in scores.items() if facts["decisive"]]
+    assert decisive and all(scores[name]["headline"] for name in decisive)
+    assert {scores[name]["kind"] for name in decisive} == {"forgetting"}
+    if panel.startswith("tuning"):
+        assert not any("test" in scores[name]["reads"] for name in decisive)
+
+
+def test_a_request_for_whole_classes_has_a_panel_of_its_own() -> None:
+    config = composed({"evaluation": "classification"})["evaluation"]
+    both = describe_panels("classification", config)
+    assert list(both) == ["classification", "classification, a class"]
+    plain, whole = (one["scores"] for one in both.values())
+
+    def named(scores, fact):
+        return {name for name, facts in scores.items() if facts[fact]}
+
+    assert named(plain, "headline") == {"ua", "ra", "ta", "kl_forget", "rmia"}
+    assert named(plain, "decisive") == {"kl_forget", "rmia"}
+    assert named(whole, "headline") == {"ua", "ra", "ta", "kl_forget", "silhouette"}
+    assert named(whole, "decisive") == {"ua", "kl_forget", "silhouette"}
+    assert named(plain, "references") == {"rmia", "rmia_tpr"}
+    assert set(whole) - set(plain) == {"silhouette", "relearnt"}
+    assert whole["relearnt"]["margin"] == 0.05
+    assert list(describe_panels("x", {"scores": config["scores"]})) == ["x"]
+
+
+@pytest.mark.parametrize("key", ["headline", "decisive", "margins"])
+def test_a_name_that_the_panel_lacks_is_a_usage_error(key) -> None:
+    named = {"us": 0.1} if key == "margins" else ["us"]
+    config = PANELS["tuning"] | {key: named}
+    with pytest.raises(UsageError, match=f"{key} names 'us', which the panel lacks; it has ua, "):
+        describe_panel(config)
+    with pytest.raises(UsageError, match=f"{key} names 'us'"):
+        describe_panels("x", PANELS["tuning"] | {"of_class": {key: named}})
+
+
+def test_tow_is_a_panel_beside_classification() -> None:
+    tow, plain = (describe_panel(PANELS[name])["scores"] for name in ("tow", "classification"))
+    assert [name for name in tow if name not in plain] == ["tow", "tow_mia"]
+    assert {name: facts for name, facts in tow.items() if name in plain} == plain
+    assert (tow["tow"]["better"], tow["tow_mia"]["title"]) == ("higher", "ToW-MIA")

@@ -328,7 +328,8 @@ def damage(folder: Path) -> None:
 
 
 def test_corrupt_artifacts_are_noticed_said_and_computed_again(mu, tiny, tiny_words, tmp_path):
-    steps = ("describe", "select", "fit", "prepare", "unlearn", "predict", "score", "gallery")
+    steps = ("describe", "select", "fit", "prepare", "unlearn", "predict", "score", "trunk")
+    steps += ("gallery",)
     store = tmp_path / "store"
     shutil.copytree(tiny.store, store)
     before = mu("run", *tiny_words, store=store, out=tmp_path / "before")
@@ -371,7 +372,7 @@ def test_a_plan_counts_what_a_run_does(mu, tmp_path):
     assert "wait" not in after.out
     done = planned(after)
     assert all(to_run == 0 for _, to_run in done.values())
-    expensive = ("fit", "prepare", "unlearn", "predict", "score", "gallery")
+    expensive = ("fit", "prepare", "unlearn", "predict", "score", "trunk", "gallery")
     for step in expensive:
         assert done[step][0] == before[step][1], step
     assert run.steps[0] == sum(before[step][1] for step in expensive)

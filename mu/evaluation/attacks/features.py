@@ -111,6 +111,9 @@ class Attack(OwnShare):
             return float("nan")
         return self.judged(*map(signals.at, sides))
 
+    def counted(self, signals: Signals, split: Split) -> int:
+        return len(split.forget)
+
     @abstractmethod
     def judged(self, retain: Pair, test: Pair, forget: Pair) -> float:
         """The share of D_f called member or non-member, from (logits, labels) of each part."""
