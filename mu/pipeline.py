@@ -139,6 +139,8 @@ class Cell:
                 for one in oracles
             )
         )
+        if not all(one.values for one in floor):  # a plan, after a run that was stopped midway
+            floor = [Scored({}) for _ in floor]
         found = await gather(*(attempt(score(request, s, oracles)) for s in rows.values()))
         values = [one.values for one in floor]
         for one in floor:

@@ -39,6 +39,7 @@ FLOORS = (
     ("steps", "__init__"),
     ("card",),
     ("pipeline",),
+    ("calibration",),
     ("reporting", "tuning"),
     ("tracking",),
     ("verbs",),

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from mu.reporting.power import power_note
 from mu.reporting.search_notes import search_notes
 from mu.results.card import REFUSED, Card, Facts
 from mu.results.format import Limits, plural, printable
+from mu.results.power import power_of
 from mu.results.rows import Row, Verdict
 from mu.results.words import ORACLE, REFERENCES
 
@@ -201,6 +203,7 @@ class Section:
             other = ", each with its own numbers" if len(set(texts)) > 1 else ""
             more = f" ({plural(len(texts), 'pair')}{other})" if len(texts) > 1 else ""
             notes.append(f"{printable(name)}: {texts[0]}{more}")
+        notes += [self.power] if self.power else []
         notes += self.exactness + search_notes(self.cards)
         tuned = {card.method for card in self.cards if card.tuned}
         if names := [printable(m) for m in self.methods if m in tuned]:
@@ -215,6 +218,11 @@ class Section:
                 f"this experiment's recipe ({self.fact('recipe')}), so a gap may be the recipe's"
             )
         return notes
+
+    @cached_property
+    def power(self) -> str:
+        """What so many pairs could not show; empty where nothing is to be said."""
+        return power_note(power_of(self.cards, {"scores": self.scores}))
 
     @cached_property
     def set_shared(self) -> bool:

@@ -62,7 +62,7 @@ class Evidence:
         return "conditional on one forget set" if self.sets == 1 else ""
 
 
-def _shared_oracles(cards: Sequence[Card]) -> bool:
+def shared_oracles(cards: Sequence[Card]) -> bool:
     """Whether several pairs were compared with the very same oracles: equal values on all scores.
 
     What an oracle took in seconds does not tell.
@@ -177,7 +177,7 @@ def evidence_tables(
         originals = {card.pair: card for card in methods.get(ORIGINAL, ()) if not card.error}
         for method, listed in methods.items():
             done = [card for card in listed if not card.error]
-            shared = _shared_oracles(done)
+            shared = shared_oracles(done)
             table[method] = {
                 name: evidence(done, name, originals, panel["scores"].get(name, {}), shared)
                 for name in _names(done, panel)

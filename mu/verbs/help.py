@@ -1,4 +1,4 @@
-"""What ``mu run``, ``mu plan`` and ``mu tune`` take, for people; ``--help`` imports no more."""
+"""What the verbs that take an experiment take, for people; ``--help`` imports no more."""
 
 _NAMED = """\
 NAME is one of mu list experiments, or a path to a YAML file of your own.
@@ -43,12 +43,16 @@ Example:
 Exit code: 0, 1 when a row failed, 2 for a wrong word, 130 after Ctrl-C.
 """
 PLAN = f"""\
-usage: mu plan NAME [key=value ...]
+usage: mu plan NAME [pilot=true] [key=value ...]
 
 Says what mu run would do with the same words: steps that are in the store,
 steps to run, the minutes they take; for training that was never timed, a few
-batches are timed now.
+batches are timed now. From the pairs that are in the store it says about how
+many pairs tell the original from retrained models, and how many recognise one.
 {_NAMED}
+Keys of its own:
+  pilot=true          runs the first two pairs, without methods, to say it
+
 {_KEYS}
 Example:
   mu plan quickstart methods=ssd,finetune seeds=2
@@ -71,4 +75,25 @@ Keys of its own:
 Example:
   mu tune baselines_cifar10 scale=small methods=scrub trials=10 write=false
 """
-HELP = {"run": RUN, "plan": PLAN, "tune": TUNE}
+CALIBRATE = f"""\
+usage: mu calibrate NAME|DIR [pairs=3,5,10] [draws=2000] [key=value ...]
+
+Says how often each verdict falls: every row is judged by many random groups of
+a few of its pairs. A retrained model (the row null) should hardly ever differ,
+and be called like the oracle more often the more pairs there are; the original
+never. Runs an experiment as mu run does, or reads the folder of a run; without
+a name it is the experiment null. Writes rates.md and rates.json beside the
+results. Groups of n need 2 n pairs; 30 pairs say something.
+{_NAMED}
+Keys of its own:
+  pairs=3,5,10        sizes of groups
+  draws=2000          random groups of each size
+
+{_KEYS}\
+  out=DIR             where the results go
+
+Examples:
+  mu calibrate null requests=class data=my_data model=my_model
+  mu calibrate results/null
+"""
+HELP = {"run": RUN, "plan": PLAN, "tune": TUNE, "calibrate": CALIBRATE}

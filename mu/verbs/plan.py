@@ -1,14 +1,27 @@
 """``mu plan``: what a run would do and how long it would take, before it starts."""
 
 import asyncio
+import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from statistics import median
+from textwrap import wrap
 
 from rich.console import Console
 
+from mu.configuration.experiment import Experiment
 from mu.configuration.words import spelled_out
+from mu.errors import UsageError
+from mu.pipeline import run_cells
+from mu.reporting.power import FEW, expected
+from mu.reporting.progress import Display
+from mu.results.card import Card
+from mu.results.panel import describe_panel
+from mu.results.power import power_of
 from mu.running.jobs import Job
-from mu.running.pool import check_compute
+from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner, Waiting
 from mu.storing.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of
@@ -26,24 +39,50 @@ STEPS = [
     "trunk",
     "gallery",
 ]
+WIDTH = 80
 RARE = ("holdout", "load", "prepare", "trunk", "gallery")
 
 
 def command(words: list[str]) -> int:
-    """``mu plan``: what is cached, what is to run, what waits for a selection."""
+    """``mu plan``: what is cached, what is to run, what waits, how many pairs are needed.
+
+    Raises:
+        UsageError: A word is wrong.
+    """
+    pilot = [word.partition("=")[2] for word in words if word.startswith("pilot=")]
+    if pilot not in ([], ["true"], ["false"]):
+        raise UsageError(f"pilot={pilot[-1]} must be true or false, once")
+    words = [word for word in words if not word.startswith("pilot=")]
     experiment, _ = experiment_of(spelled_out(words))
     check_compute(experiment.compute)
-    runner = Runner(Store(default_root()), None)
+    store = Store(default_root())
+    failed = run_pilot(experiment, store) if pilot == ["true"] else []
+    runner = Runner(store, None)
     waiting = Counter[str]()
+    done: dict[tuple[int, str], list[Card]] = {}
 
     async def look() -> None:
         for cell in cells_of(experiment, runner):
             try:
-                await cell.cards()
+                cards = await cell.cards()
             except Waiting:
                 waiting[cell.request] += 1
+                continue
+            done.setdefault((cell.steps.index, cell.request), []).extend(cards)
 
     asyncio.run(look())
+    show_steps(experiment, runner)
+    if waiting:
+        print(f"{sum(waiting.values())} cells wait for a selection: {', '.join(waiting)}")
+    for line in power_lines(experiment, done):
+        print(line)
+    for why in failed:
+        print(f"mu: pilot: {why}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def show_steps(experiment: Experiment, runner: Runner) -> None:
+    """The table: what is cached, what is to run, and the minutes."""
     print(f"{'step':<10}{'cached':>8}{'to run':>8}{'minutes':>9}")
     total, marks = 0.0, set()
     for step in STEPS:
@@ -66,9 +105,54 @@ def command(words: list[str]) -> int:
         print()
     if "~" in marks and any(stops_early(job) for job in runner.examples.values()):
         print("training that stops at a plateau is counted with all its epochs")
-    if waiting:
-        print(f"{sum(waiting.values())} cells wait for a selection: {', '.join(waiting)}")
-    return 0
+
+
+def run_pilot(experiment: Experiment, store: Store) -> list[str]:
+    """Run the first two pairs of every request without methods.
+
+    Returns:
+        Why rows failed.
+    """
+    blocks = [
+        replace(block, methods={}, seeds=block.seeds[:FEW], places=block.places[:FEW])
+        for block in experiment.blocks
+    ]
+    small = replace(experiment, blocks=blocks)
+    pool = make_pool(store, experiment.compute)
+    console = Console(stderr=True)
+    with closing(pool), Display(console, experiment.compute["progress"]) as display:
+        cards = asyncio.run(run_cells(cells_of(small, Runner(store, pool, display))))
+    return list(dict.fromkeys(card.error for card in cards if card.error))
+
+
+def power_lines(
+    experiment: Experiment, done: Mapping[tuple[int, str], Sequence[Card]]
+) -> list[str]:
+    """How many pairs each request needs, from the pairs that are finished.
+
+    Args:
+        experiment: What is planned.
+        done: Cards by block and request, without values where steps are missing.
+    """
+    lines, unknown = [], []
+    for index, block in enumerate(experiment.blocks):
+        panel = describe_panel(block.config["evaluation"])
+        for request in block.requests:
+            cards = done.get((index, request), [])
+            last = max((card.step for card in cards if card.values and card.oracle), default=0)
+            power = power_of((card for card in cards if card.step == last), panel)
+            if power is None:
+                unknown.append(request)
+                continue
+            step = f", step {last + 1}" if len(block.requests[request]) > 1 else ""
+            lines.append(f"power: {request}{step}: {expected(power, len(block.seeds))}")
+    if unknown:
+        names = ", ".join(dict.fromkeys(unknown))
+        lines.append(
+            f"power: nothing known of {names}; pilot=true runs two pairs without methods to say "
+            "about how many are needed"
+        )
+    return [part for line in lines for part in wrap(line, WIDTH, subsequent_indent="  ")]
 
 
 def expected_minutes(runner: Runner, step: str) -> tuple[float, str]:

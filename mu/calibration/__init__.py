@@ -1,0 +1,1 @@
+"""Does the instrument work? Rows whose verdict is known, judged as methods are."""
