@@ -8,13 +8,13 @@ from mu.results.format import printable
 from mu.results.place import Place
 from mu.results.results import Results
 from mu.results.rows import Row, Verdict
-from mu.results.words import NULL, REFERENCES
+from mu.results.words import NOT_METHODS, UNLINKED
 
-FIRST = (*REFERENCES, NULL)
+FIRST = (*NOT_METHODS, UNLINKED)
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
-    """Method names, each once: original, random_weights, oracle, utu, then as they come."""
+    """Method names, each once: original, random_weights, oracle, null, utu, then others."""
     found = list(dict.fromkeys(names))
     return (*(n for n in FIRST if n in found), *(n for n in found if n not in FIRST))
 

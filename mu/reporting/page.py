@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mu.reporting.harder import harder
-from mu.reporting.layout import sections, shared_notes
+from mu.reporting.layout import ordered, sections, shared_notes
 from mu.reporting.layout import shown as abridged
 from mu.reporting.overlap import overlap_maps
 from mu.reporting.pictures import classes
@@ -19,7 +19,7 @@ from mu.reporting.setting import options, settings, versions
 from mu.results import words
 from mu.results.format import printable
 from mu.results.results import Results
-from mu.results.words import DIFFERS, LIKE, NULL, OPEN, REFERENCES
+from mu.results.words import DIFFERS, LIKE, OPEN, REFERENCES
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -102,7 +102,7 @@ def context(results: Results) -> dict[str, Any]:
     return {
         "results": results,
         "sections": [_shown(section, drawn, section in visible) for section in found],
-        "methods": _tried(found),
+        "methods": _judged(found),
         "complete": complete,
         "failures": [(s, card) for s in found for card in s.cards if card.error],
         "shared_notes": shared_notes(found),
@@ -118,9 +118,8 @@ def context(results: Results) -> dict[str, Any]:
     }
 
 
-def _tried(sections: Sequence[Section]) -> list[str]:
-    names = dict.fromkeys(m for s in sections for m in s.methods if m not in REFERENCES)
-    return sorted(names, key=NULL.__ne__)
+def _judged(sections: Sequence[Section]) -> tuple[str, ...]:
+    return ordered(m for s in sections for m in s.methods if m not in REFERENCES)
 
 
 def _shown(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from mu.reporting.section import Section
 from mu.results.comparisons import gains, word
 from mu.results.estimate import Estimate
 from mu.results.format import gap_interval, interval, number, percent, shown_interval
-from mu.results.words import NULL, ORACLE
+from mu.results.words import ORACLE, UNLINKED
 
 ACROSS = 4  # columns of numbers, intervals and gaps that fit the page side by side
 MANY = 14  # scores all shown at once; of more, only the headline
@@ -72,7 +72,7 @@ def nearer(section: Section) -> Table | None:
         (method, [difference(own.get(metric), words) for metric in metrics])
         for method, own in found.items()
     ]
-    caption = f"Nearer to the oracle than {NULL}: its distance minus the method's, pair by pair"
+    caption = f"Nearer to the oracle than {UNLINKED}: its distance minus the method's, pair by pair"
     return Table(caption, [section.title(metric) for metric in metrics], rows)
 
 

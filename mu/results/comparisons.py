@@ -1,4 +1,4 @@
-"""What is said by comparing rows pair by pair: with the null method, with another set."""
+"""What is said by comparing rows pair by pair: with unlinking alone, with another set."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mu.results.card import Card, Facts
 from mu.results.estimate import Estimate
 from mu.results.format import finite
-from mu.results.words import NULL, ORACLE, REFERENCES
+from mu.results.words import NOT_METHODS, ORACLE, UNLINKED
 
 if TYPE_CHECKING:
     from mu.results.results import Results
@@ -40,10 +40,10 @@ def by_pair(cards: Iterable[Card], read: Callable[[Card], float | None]) -> dict
 def gains(
     cards: Sequence[Card], metrics: Sequence[str], scores: Scores
 ) -> dict[str, dict[str, Estimate]]:
-    """How much nearer to the oracle each method is than the null method, by method and score.
+    """How much nearer to the oracle each method is than unlinking alone, by method and score.
 
     The distance of a score is |value − mean of the oracles| in each pair; of a score that is a
-    distance to the oracles, its value. A gain is the distance of the null method − that of the
+    distance to the oracles, its value. A gain is the distance of unlinking − that of the
     method: positive is nearer. With fewer than two pairs there is nothing to say.
 
     Args:
@@ -52,18 +52,18 @@ def gains(
         scores: What the panel says of them.
 
     Returns:
-        Empty where the null method is not among the rows.
+        Empty where unlinking is not among the rows.
     """
     done = [card for card in cards if not card.error]
     found: dict[str, dict[str, Estimate]] = {}
-    if not any(card.method == NULL for card in done):
+    if not any(card.method == UNLINKED for card in done):
         return found
     for method in dict.fromkeys(card.method for card in done):
-        if method in (*REFERENCES, NULL):
+        if method in (*NOT_METHODS, UNLINKED):
             continue
         for metric in metrics:
             better = scores.get(metric, {}).get("better")
-            null, own = (_distances(done, name, metric, better) for name in (NULL, method))
+            null, own = (_distances(done, name, metric, better) for name in (UNLINKED, method))
             gain = paired(null, own)
             if gain.n > 1:
                 found.setdefault(method, {})[metric] = gain
@@ -133,7 +133,7 @@ def _contrast(base: str, names: list[str], cards: list[Card], scores: Scores) ->
     level, gap = _level(scores), _gap(scores)
     if level is None or gap is None:
         return None
-    methods = [m for m in dict.fromkeys(c.method for c in cards) if m not in REFERENCES]
+    methods = [m for m in dict.fromkeys(c.method for c in cards) if m not in NOT_METHODS]
 
     def read(card: Card) -> float | None:
         if card.method != ORACLE:

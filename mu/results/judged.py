@@ -7,7 +7,7 @@ from mu.results.card import Card, Facts
 from mu.results.place import Place
 from mu.results.results import Results
 from mu.results.rows import Row
-from mu.results.words import DIFFERS, NO_POWER, ORIGINAL, REFERENCES
+from mu.results.words import DIFFERS, NO_POWER, NOT_METHODS, ORIGINAL
 
 Judged = tuple[Place, str]  # where, and which method
 
@@ -25,7 +25,7 @@ def over_forgetting(results: Results) -> set[Judged]:
     gaps = {(row.place, row.method, row.metric): row.gap for row in results.rows}
     scores, found = scores_of(results), set()
     for verdict in results.verdicts:
-        if verdict.verdict != DIFFERS:
+        if verdict.verdict != DIFFERS or verdict.method in NOT_METHODS:
             continue
         for score in verdict.on:
             facts = scores.get(verdict.block, {}).get(score, {})
@@ -42,11 +42,12 @@ def ranks(results: Results) -> dict[tuple[Judged, str], int]:
     """Rank of each method on each score, 1 for the smallest gap (cost: the smallest value).
 
     Methods whose 95 % interval of the gap overlaps that of the best of their rank share it: what
-    the data do not separate is a tie. Reference rows and scores without power have no rank.
+    the data do not separate is a tie. Reference rows, the null row and scores without power have
+    no rank.
     """
     tables: dict[tuple[Place, str], list[tuple[float, Row]]] = {}
     for row in results.rows:
-        if row.method in REFERENCES or row.verdict == NO_POWER:
+        if row.method in NOT_METHODS or row.verdict == NO_POWER:
             continue
         size = row.mean if row.metric.startswith("cost/") else row.gap
         if size is not None:
@@ -82,14 +83,14 @@ def objective(results: Results) -> float | None:
 
     Of each cell the panel's summary that is lower the nearer (``avg_gap``); without one the mean
     |value − oracles' mean| over the headline scores whose target is the oracles' value. What looks
-    at test data is left out, a summary made of it too. Reference rows do not count.
+    at test data is left out, a summary made of it too. Rows that are no methods do not count.
 
     Returns:
         The mean over all cells; None when one failed (the rest would flatter it) or none counts.
     """
     gaps = []
     for card in results.cards:
-        if card.method in REFERENCES:
+        if card.method in NOT_METHODS:
             continue
         scores = results.scores(card)
         gap = None if card.failure(scores) else cell_gap(card, scores)

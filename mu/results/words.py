@@ -5,8 +5,10 @@ from typing import Literal
 ORIGINAL = "original"
 RANDOM = "random_weights"
 ORACLE = "oracle"
-NULL = "utu"  # the method that does nothing but what the pipeline does anyway
+NULL = "null"  # one more retrained model, judged as a method: how often is exactness missed?
+UNLINKED = "utu"  # the method that does nothing but what the pipeline does anyway
 REFERENCES = (ORIGINAL, RANDOM, ORACLE)  # rows that are not judged, in the order of every table
+NOT_METHODS = (*REFERENCES, NULL)  # rows that nobody asks for: they take no part in a ranking
 
 Word = Literal["differs", "like the oracle", "no power here", "inconclusive", ""]
 DIFFERS: Word = "differs"

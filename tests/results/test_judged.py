@@ -1,10 +1,10 @@
 """What a search minimises, for every panel there is."""
 
 import pytest
-from records import read
+from records import ROW, read
 
 from mu.configuration.choices import choices, read_yaml
-from mu.results.judged import objective
+from mu.results.judged import objective, over_forgetting, ranks
 from mu.results.panel import describe_panel
 
 FILES = choices("evaluation")
@@ -31,6 +31,32 @@ def test_the_objective_is_blind_to_test_data(name) -> None:
     free = [score for score in values if score not in tested]
     after = objective(results(scores, values | dict.fromkeys(free, 0.9)))
     assert before is None or after != before
+
+
+def test_rows_that_are_no_methods_count_nowhere() -> None:
+    place = {"request": "r", "step": 0, "data": "d", "model": "m"}
+    facts = {"kind": "forgetting", "headline": True, "better": "oracle", "reads": ["forget"]}
+    facts |= {"family": "forgetting"}
+    found = read(
+        {
+            "panel": {"p": {"scores": {"ua": facts}}},
+            "cards": [
+                {"method": method, "values": {"ua": value}, "oracle": {"ua": [0.4, 0.4]}}
+                for method, value in (("null", 0.4), ("ssd", 0.1))
+            ],
+            "rows": [
+                ROW | place | {"method": method, "metric": "ua", "gap": gap, "verdict": "differs"}
+                for method, gap in (("original", -0.4), ("null", 0.1), ("ssd", 0.3))
+            ],
+            "verdicts": [
+                place | {"method": method, "verdict": "differs", "reason": "", "on": ["ua"]}
+                for method in ("null", "ssd")
+            ],
+        }
+    )
+    assert objective(found) == pytest.approx(0.3)
+    assert {method for (_, method), _ in ranks(found)} == {"ssd"}
+    assert {method for _, method in over_forgetting(found)} == {"ssd"}
 
 
 def test_a_summary_is_taken_where_no_test_data_are_in_it() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mu.reporting.layout import methods_of
 from mu.results.format import printable
 from mu.results.results import Results
-from mu.results.words import ORACLE, ORIGINAL, RANDOM
+from mu.results.words import NULL, ORACLE, ORIGINAL, RANDOM
 
 # Okabe and Ito's palette for all kinds of colour vision, without the yellow that white swallows.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -32,6 +32,7 @@ def looks(results: Results) -> dict[str, Look]:
         ORIGINAL: Look("#666666", "d"),
         RANDOM: Look("#aaaaaa", "x"),
         ORACLE: Look("#000000", "*"),
+        NULL: Look("#000000", "P"),
     }
     others = [method for method in methods_of(results.cards, results.rows) if method not in fixed]
     # The marker changes with the colour, so that neither print nor sight needs the colour alone.
