@@ -18,7 +18,7 @@ from mu.results.results import Results, read_results
 from mu.tracking.rows import AXIS, points_of, summary
 
 COSTS = ("cost/passes", "cost/speedup", "cost/seconds")
-METHODS = ["unlearn", "original", "oracle", "evaluate"]  # job types, the report left out
+METHODS = ["unlearn", "original", "oracle", "null", "evaluate"]  # job types, the report left out
 
 
 def views(results: Results) -> list[dict[str, Any]]:

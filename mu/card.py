@@ -6,7 +6,7 @@ from typing import Any
 from mu.errors import CellFailed
 from mu.evaluation.cost import cost_values, passes
 from mu.results.card import Card, Keys, Seeds
-from mu.results.words import ORACLE
+from mu.results.words import NULL, ORACLE
 from mu.running.jobs import one_line
 from mu.steps import Comparison, Scored, State, Steps
 
@@ -69,7 +69,7 @@ def make_card(
         details=found.details if found else {},
         trajectory=own.get("trajectory", {}),
         facts=own.get("facts", {}),
-        exactness=exactness(steps, own, request),
+        exactness=exactness(steps, method, own, request),
         warnings=[*own.get("warnings", []), *(found.warnings if found else [])],
         error=one_line(failure) if failure else None,
         method_config=steps.method(method) if method in block.methods else None,
@@ -78,20 +78,24 @@ def make_card(
     )
 
 
-def exactness(steps: Steps, own: Mapping[str, Any], request: Comparison | None) -> str | None:
+def exactness(
+    steps: Steps, method: str, own: Mapping[str, Any], request: Comparison | None
+) -> str | None:
     """Whether the statistics of an analytic head are those of one that never saw what is forgotten.
 
-    That one is the oracle of the model's own seed, which has the same backbone and expansion.
-    ``equal`` and ``unequal`` are said of every bit of them; ``head only`` where oracles have none,
-    since the backbone was trained with the forgotten data; None for a model without such a head.
+    That one is the twin: retrained from the model's own seed, it has the same backbone and
+    expansion. ``equal`` and ``unequal`` are said of every bit of them; ``head only`` where there is
+    none, since the backbone was trained with the forgotten data; None for a model without such a
+    head, and for those retrained from other seeds.
     """
     mine = own.get("facts", {}).get("statistics")
-    if mine is None or request is None or not request.oracles:
+    if mine is None or request is None or not request.oracles or method in (ORACLE, NULL):
         return None
-    oracle = steps.run.facts(request.oracles[0].learner).get("facts", {}).get("statistics")
-    if oracle is None:
+    twin = steps.run.facts(request.twin.learner, missing={}) if request.twin else {}
+    theirs = twin.get("facts", {}).get("statistics")
+    if theirs is None:
         return "head only"
-    return "equal" if mine == oracle else "unequal"
+    return "equal" if mine == theirs else "unequal"
 
 
 def costs(
@@ -105,9 +109,9 @@ def costs(
     retrain = {name: sum(c[name] for c in trainings) / len(trainings) for name in trainings[0]}
     if method == ORACLE:
         spent = retrain
-    elif method in steps.block.methods and state is not None:
+    elif state is not None and (method == NULL or method in steps.block.methods):
         facts = steps.run.facts(state.learner)
-        if facts["facts"].get("elsewhere"):  # nobody counted what it took
+        if facts.get("facts", {}).get("elsewhere"):  # nobody counted what it took
             return dict.fromkeys(cost_values(retrain, retrain))
         spent = facts["cost"]
     else:
@@ -115,7 +119,8 @@ def costs(
     values = cost_values(spent, retrain)
     if len(steps.block.requests[steps.request]) > 1:
         spent_so_far = so_far(steps, state, passes(retrain)) if state else 0.0
-        values["cost/passes_so_far"] = float(number + 1) if method == ORACLE else spent_so_far
+        retrained = method in (ORACLE, NULL)
+        values["cost/passes_so_far"] = float(number + 1) if retrained else spent_so_far
     return {name: v if v == v else None for name, v in values.items()}
 
 

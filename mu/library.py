@@ -153,6 +153,7 @@ def evaluate(
     original: nn.Module | None = None,
     oracles: Sequence[nn.Module] = (),
     untrained: Sequence[nn.Module] = (),
+    twin: nn.Module | None = None,
     panel: str = "classification",
     device: str = "cpu",
 ) -> dict[str, float]:
@@ -169,6 +170,8 @@ def evaluate(
         original: The model before the request.
         oracles: Models retrained without D_f. Scores that need them are absent without them.
         untrained: Models of the same kind with random weights, for scores such as ZRF.
+        twin: The model retrained without D_f from the seed that ``original`` was trained from, for
+            scores such as ToW, which are absent without it. The oracles have other seeds.
         panel: Name of the panel (``mu list metrics``).
         device: "cpu" or "cuda".
 
@@ -180,7 +183,7 @@ def evaluate(
         UsageError: Unknown panel, a label that the model has no class for, or ``oracles`` that are
             no list of models.
     """
-    from mu.evaluation.derived import derived_values, oracle_mean
+    from mu.evaluation.derived import derived_values, oracle_mean, reads_twin
     from mu.evaluation.panels import panel_of
     from mu.evaluation.score import Peers, panel_values
     from mu.evaluation.scoring import build_scores, known_values, reading_features
@@ -202,10 +205,14 @@ def evaluate(
         known_values(panel_values(scores, one, split, peers.without(i)))
         for i, one in enumerate(peers.oracles)
     ]
+    same: dict[str, float | None] | None = None
+    if twin is not None and reads_twin(config):
+        signals = _signals(twin, batches, device, features)[0]
+        same = known_values(panel_values(scores, signals, split, peers))
     values = known_values(panel_values(scores, own, split, peers))
-    values |= derived_values(config, values, floor)
+    values |= derived_values(config, values, floor, twin=same)
     floor = [
-        one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]], is_oracle=True)
+        one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]], True, same)
         for i, one in enumerate(floor)
     ]
     values |= {f"oracle/{name}": oracle_mean(name, floor) for name in values}

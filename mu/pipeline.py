@@ -12,9 +12,9 @@ from typing import TypeVar
 from mu.card import Values, make_card
 from mu.configuration.experiment import Block
 from mu.errors import CellFailed
-from mu.evaluation.derived import derived_values, oracle_mean
+from mu.evaluation.derived import derived_values, oracle_mean, reads_twin
 from mu.results.card import Card
-from mu.results.words import ORACLE, ORIGINAL, RANDOM
+from mu.results.words import NULL, ORACLE, ORIGINAL, RANDOM
 from mu.running.jobs import Ref
 from mu.running.runner import Runner
 from mu.steps import Comparison, Scored, State, Steps
@@ -36,7 +36,7 @@ class Cell:
     def __init__(self, run: Runner, index: int, block: Block, request: str, pair: int) -> None:
         self.block, self.request, self.pair = block, request, pair
         self.steps = Steps(run, block, request, pair, index)
-        self.rows = [ORIGINAL, RANDOM, ORACLE, *block.methods]
+        self.rows = [ORIGINAL, RANDOM, ORACLE, *([NULL] if block.null else []), *block.methods]
         self.number = 0  # of the request that the fold is at
 
     async def cards(self) -> list[Card]:
@@ -67,8 +67,11 @@ class Cell:
             self.number = number
             selection = await do.select(request, removed)
             after = (*removed, selection)
-            fits, results = await gather(
-                self.oracles(after if number in scored else ()),
+            judged = after if number in scored else ()
+            oracles, twin, null, results = await gather(
+                self.retrained(judged, do.oracle_seeds),
+                self.retrained(judged, [do.seed] if self.asks_twin else []),
+                attempt(self.retrained(judged, [do.null_seed] if self.block.null else [])),
                 gather(
                     *(
                         attempt(self.unlearned(m, s, removed, selection, original))
@@ -80,14 +83,22 @@ class Cell:
             removed = after
             if number not in scored:
                 continue
-            random, oracles = State(untrained, after), [State(fit, after) for fit in fits]
-            rows = {ORIGINAL: original, RANDOM: random, **states}
-            yield await self.scored(Comparison(number, selection, original, random, oracles), rows)
+            random = State(untrained, after)
+            rows: dict[str, State | CellFailed] = {ORIGINAL: original, RANDOM: random}
+            if self.block.null:
+                rows[NULL] = null if isinstance(null, CellFailed) else null[0]
+            peers = Comparison(number, selection, original, random, oracles, *twin)
+            yield await self.scored(peers, rows | states)
 
-    async def oracles(self, removed: Sequence[Ref]) -> list[Ref]:
-        """Models retrained without what was removed; none where nothing was."""
-        do = self.steps
-        return list(await gather(*(do.fit(removed, s) for s in do.oracle_seeds if removed)))
+    @property
+    def asks_twin(self) -> bool:
+        """Whether something is held against the retrained model of the original's own seed."""
+        return reads_twin(self.block.config["evaluation"]) or self.steps.analytic
+
+    async def retrained(self, removed: Sequence[Ref], seeds: Sequence[int]) -> list[State]:
+        """A model of each seed, trained without what was removed; none where nothing was."""
+        fits = await gather(*(self.steps.fit(removed, seed) for seed in seeds if removed))
+        return [State(fit, tuple(removed)) for fit in fits]
 
     async def unlearned(
         self,
@@ -133,11 +144,14 @@ class Cell:
     ) -> list[Card]:
         """Cards of all rows; each oracle is scored against the others, all else against all."""
         oracles, score = request.oracles, self.steps.score
-        floor = await gather(
-            *(
-                score(request, one, [o for o in oracles if o is not one], left_out=True)
-                for one in oracles
-            )
+        floor, same = await gather(
+            gather(
+                *(
+                    score(request, one, [o for o in oracles if o is not one], left_out=True)
+                    for one in oracles
+                )
+            ),
+            self.twin_values(request),
         )
         if not all(one.values for one in floor):  # a plan, after a run that was stopped midway
             floor = [Scored({}) for _ in floor]
@@ -145,7 +159,7 @@ class Cell:
         values = [one.values for one in floor]
         for one in floor:
             others = [v for v in values if v is not one.values]
-            one.values.update(self.derived(one, others, is_oracle=True))
+            one.values.update(self.derived(one, others, same, is_oracle=True))
         pictures = await self.steps.gallery(request.selection) if self.pair == 0 else {}
 
         def card(name: str, state: State | CellFailed, one: Scored | CellFailed) -> Card:
@@ -153,17 +167,29 @@ class Cell:
             if isinstance(state, CellFailed) or isinstance(one, CellFailed):
                 return make_card(self.steps, name, request.number, request, failure=failure)
             if name != ORACLE:
-                one.values.update(self.derived(one, values))
+                one.values.update(self.derived(one, values, same))
             made = make_card(self.steps, name, request.number, request, state, one, values)
             return replace(made, gallery=pictures) if pictures and name == ORIGINAL else made
 
         cards = [card(n, s, v) for (n, s), v in zip(rows.items(), found, strict=True)]
         return [*cards, card(ORACLE, oracles[0], mean_of_oracles(floor))]
 
-    def derived(self, found: Scored, oracles: Sequence[Values], is_oracle: bool = False) -> Values:
+    async def twin_values(self, request: Comparison) -> Values | None:
+        """Scores of the twin, where the panel asks for them."""
+        if request.twin is None or not reads_twin(self.block.config["evaluation"]):
+            return None
+        return (await self.steps.score(request, request.twin, request.oracles)).values
+
+    def derived(
+        self,
+        found: Scored,
+        oracles: Sequence[Values],
+        twin: Values | None,
+        is_oracle: bool = False,
+    ) -> Values:
         """Scores made of other scores; none in a plan, where there are no others."""
         panel = self.block.config["evaluation"]
-        return derived_values(panel, found.values, oracles, is_oracle) if found.values else {}
+        return derived_values(panel, found.values, oracles, is_oracle, twin) if found.values else {}
 
 
 async def attempt(work: Awaitable[Result]) -> Result | CellFailed:

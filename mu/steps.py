@@ -1,7 +1,7 @@
 """The steps of one pair: of each, what decides its result (key) and what it is given."""
 
 from asyncio import gather
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +21,7 @@ NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that cha
 RUNTIME = ("precision", "channels_last", "augment", "threads")
 PLAIN_FIT = "mu.training.fit:step"  # a recipe's ``fit`` may name another step
 SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
+RETRAINED = "retrained"  # under ``stored`` of a method: a model that never saw the request
 SELECT, SEARCH = "mu.forget_sets.select:step", "mu.forget_sets.search.step:step"
 
 
@@ -77,6 +78,7 @@ class Comparison:
     original: State
     untrained: State
     oracles: Sequence[State]
+    twin: State | None = None  # retrained from the original's own seed, where something asks
 
 
 class Steps:
@@ -96,12 +98,18 @@ class Steps:
         self.seed, self.config = block.seeds[pair], block.config
         self.data: Ref = ("describe", "")
         self.facts: dict[str, Any] = {}
-        # Oracle 0 has the original's seed, as scores over a same-seed oracle (ToW) need; models
-        # that select have seeds that neither originals nor oracles ever have.
-        self.oracle_seeds = [self.seed, *(self._seed(k) for k in range(1, block.oracles))]
+        # All that is retrained has other seeds than the original, as a method's luck has nothing to
+        # do with an oracle's; models that select have seeds that none of these ever have.
+        self.null_seed = self._seed(0)
+        self.oracle_seeds = [self._seed(k) for k in range(1, block.oracles + 1)]
 
     def _seed(self, k: int) -> int:
         return 10_000 * (self.seed + 1) + k
+
+    @property
+    def analytic(self) -> bool:
+        """Whether models are analytic heads, each on a backbone of its seed trained elsewhere."""
+        return bool((self.config["recipe"].get("fit") or {}).get("backbone"))
 
     async def describe(self) -> None:
         """What the pipeline has to know of the data; called before any other step."""
@@ -142,7 +150,7 @@ class Steps:
         recipe = dict(self.config["recipe"])
         checkpoint = recipe.pop("checkpoint", None)
         model, parents = self.model, {}
-        if (recipe.get("fit") or {}).get("backbone") and epochs is None:
+        if self.analytic and epochs is None:
             fit = dict(recipe["fit"])
             elsewhere = await self.others(fit.pop("backbone"))
             parents["backbone"] = await elsewhere.fit([], seed, role="backbone")
@@ -311,6 +319,23 @@ class Steps:
             label=f"prepare {what['_target_'].rpartition('.')[2]}, seed {self.seed}",
         )
 
+    async def stored(
+        self, method: dict[str, Any], state: State, original: State, removed: Sequence[Ref]
+    ) -> dict[str, Ref]:
+        """What a method is handed beside its data, by name; taken out of its options.
+
+        What is prepared of the original serves it alone, unless the method takes it as stale. The
+        word `RETRAINED` stands for the model of the null row, where the option of that name is not
+        0.
+        """
+        found: dict[str, Awaitable[Ref]] = {}
+        for name, what in method.pop("stored", {}).items():
+            if what == RETRAINED and method[name]:
+                found[name] = self.fit(removed, self.null_seed)
+            elif what != RETRAINED and (state == original or method.get("stale")):
+                found[name] = self.prepare(what, original)
+        return dict(zip(found, await gather(*found.values()), strict=True))
+
     async def unlearn(
         self,
         name: str,
@@ -322,17 +347,13 @@ class Steps:
         """The state after one request, by one method; its view is the retained one."""
         if isinstance(state, CellFailed):
             raise state
-        method = self.method(name)
-        stored = method.pop("stored", {})
-        if state != original and not method.get("stale"):
-            stored = {}
-        prepared = await gather(*(self.prepare(what, original) for what in stored.values()))
+        method, removed = self.method(name), (*before, selection)
+        stored = await self.stored(method, state, original, removed)
         if "weights" in method:
             step = len(before) + 1
             method["weights"] = placed(str(method["weights"]), self.pair, self.request, step)
         trajectory = self.config["evaluation"].get("trajectory")
         recipe = {k: v for k, v in self.config["recipe"].items() if k != "checkpoint"}
-        removed = (*before, selection)
         learner = await self.run.step(
             "unlearn",
             "mu.unlearning.serve:step",
@@ -345,7 +366,7 @@ class Steps:
                 "forget": [self.run.facts(ref)["forget_digest"] for ref in removed],
                 "recipe": {k: recipe.get(k) for k in RUNTIME},
                 "seed": self.seed,
-                "stored": {part: ref[1] for part, ref in zip(stored, prepared, strict=True)},
+                "stored": {part: ref[1] for part, ref in stored.items()},
             },
             config=self.given(
                 method=method,
@@ -358,7 +379,7 @@ class Steps:
                 "state": state.learner,
                 "before": list(before),
                 "selection": selection,
-                "stored": list(prepared),
+                "stored": list(stored.values()),
             },
             label=f"unlearn {self.request} by {name}, seed {self.seed}",
         )

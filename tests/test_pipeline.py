@@ -120,7 +120,7 @@ def without(tiny, tmp_path):
 
 def test_every_row_of_every_request_is_there_once(tiny):
     rows = Counter((card["request"], card["method"]) for card in tiny.cards)
-    fixed = ["original", "random_weights", "oracle"]
+    fixed = ["original", "random_weights", "oracle", "null"]
     expected = [("class", m) for m in [*fixed, "ssd"]]
     expected += [("edges_5", m) for m in [*fixed, "utu", "ssd"]]
     assert rows == Counter(expected)
@@ -178,6 +178,37 @@ def test_a_sequence_says_whether_the_first_request_came_back(mu):
     assert second["n_retain"] + second["n_forget"] == first["n_retain"]
 
 
+def test_the_null_row_is_one_more_retrained_model_judged_as_a_method(tiny):
+    original, oracle, null = (tiny.card(m, request="class") for m in ("original", "oracle", "null"))
+    assert null["learner"] not in {original["learner"], *oracle["keys"]["oracles"]}
+    assert null["oracle"] == oracle["oracle"]
+    assert 0 < null["values"]["kl_forget"] < original["values"]["kl_forget"]
+    assert null["values"]["cost/passes"] == pytest.approx(1)
+    assert (null["method_config"], null["error"]) == (None, None)
+    judged = {v["method"]: v for v in tiny.results["verdicts"] if v["request"] == "class"}
+    assert judged["null"]["reason"] and not judged["oracle"]["reason"]
+    log = (tiny.folder / "requests.jsonl").read_text()
+    assert '"method": "ssd"' in log and '"null"' not in log
+    table = (tiny.folder / "table.md").read_text()
+    assert table.index("| **oracle**") < table.index("| null | ", table.index("| **oracle**"))
+
+
+def test_a_score_of_the_same_seed_is_held_against_a_model_that_is_no_oracle(tiny, mu, tmp_path):
+    card = tiny.card("ssd", request="class")
+    assert len(card["keys"]["oracles"]) == len(card["seeds"]["oracles"]) == 2
+    assert card["seed"] not in card["seeds"]["oracles"]
+    fits = set(learners(tiny.store))
+    named = {f"fit/{key}" for one in tiny.cards for key in one["keys"]["oracles"]}
+    named |= {f"fit/{one['learner']}" for one in tiny.cards}
+    assert len([one for one in fits - named if one.startswith("fit/")]) == 1
+    assert 0 < card["values"]["tow"] < 1
+    words = ("recipe.epochs=1", "seeds=1", "oracles=2", "null=false", "compute.workers=0")
+    asked = ("experiment=quickstart", "requests=class", "methods=ssd", "evaluation=tuning")
+    without = mu("run", *asked, *words, store=tmp_path / "store")
+    assert without.code == 0, without.err
+    assert len(list((tmp_path / "store" / "fit").iterdir())) == 1 + 1 + 2  # nobody asks for it
+
+
 # Views and shared models.
 
 
@@ -197,7 +228,7 @@ def test_withdrawn_features_keep_every_id_and_are_zero_in_training(mu, tmp_path,
     card = found.card("oracle")
     assert card["learner"] != found.card("original")["learner"]
     trained = [(data, ids, view) for data, ids, view in seen if view.removed]
-    assert len(trained) == 2
+    assert len(trained) == 2 + 2  # oracles; the null row and the model of the original's seed
     for data, ids, view in trained:
         assert ids == data.parts["train"].tolist()
         assert list(view.removed) == ["features"]
@@ -261,7 +292,8 @@ def test_how_it_is_computed_changes_no_value(tiny, elsewhere):
 
 def test_the_same_specification_gives_the_same_bits(tiny, elsewhere):
     first, second = learners(tiny.store), learners(elsewhere.store)
-    assert len(second) == 2 * (2 + 2) + 3  # trained for each block; unlearned
+    # original, random weights, oracles and null of each block, the twin of images; unlearned
+    assert len(second) == 2 * (1 + 1 + 2 + 1) + 1 + 3
     for key, tensors in second.items():
         assert tensors.keys() == first[key].keys()
         for name, tensor in tensors.items():
@@ -305,7 +337,7 @@ def test_a_regression_on_a_table_runs_without_touching_mu(mu, tmp_path, monkeypa
         MU_CONFIGS=tmp_path / "configs",
     )
     assert found.code == 0, found.err
-    assert len(found.cards) == 2 * 6
+    assert len(found.cards) == 2 * 7
     for pair in (0, 1):
         cards = {
             method: found.card(method, pair=pair)["values"]

@@ -406,5 +406,27 @@ def test_the_trajectory_is_noted_with_the_unlearning():
 
 def test_oracles_have_seeds_of_their_own():
     first, second = (Steps(Recorder(FACTS), block(), "r", pair) for pair in (0, 1))
-    assert first.oracle_seeds[0] == first.seed == 4
-    assert len({*first.oracle_seeds, *second.oracle_seeds}) == 6
+    own = [[one.seed, one.null_seed, *one.oracle_seeds] for one in (first, second)]
+    assert first.seed == 4 and len(first.oracle_seeds) == 3
+    assert len({seed for seeds in own for seed in seeds}) == 10
+
+
+def test_a_retrained_model_is_handed_over_where_a_method_asks_for_it():
+    def steps_of(weight):
+        async def call(steps):
+            method = {"_target_": "x.B", "retrained": weight, "stored": {"retrained": "retrained"}}
+            steps.block.methods["b"] = {"config": method}
+            await steps.unlearn("b", State(("fit", "1")), [B], A, State(("fit", "0")))
+
+        return everything_asked(call)
+
+    *_, fit, half = steps_of(0.5)
+    steps = Steps(Recorder(FACTS), block(), "r", 0)
+    assert (fit.key["seed"], fit.key["kept"]) == (steps.null_seed, "no a")
+    assert fit.inputs["removed"] == [B, A]
+    assert half.config["stored"] == ["retrained"]
+    assert half.inputs["stored"] == [("fit", half.key["stored"]["retrained"])]
+    whole = steps_of(0.0)
+    assert "fit" not in [step.step for step in whole]
+    assert whole[-1].key["stored"] == {} == dict.fromkeys(whole[-1].config["stored"])
+    assert "stored" not in half.config["method"]

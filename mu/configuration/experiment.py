@@ -13,12 +13,13 @@ from mu.configuration.settings import Settings
 from mu.configuration.variants import variants_of, varied
 from mu.configuration.words import FILTERS, count_of, parse_words, placed, seeds_of, words_of
 from mu.errors import UsageError
+from mu.results.words import NULL
 
 GROUPS = ("data", "model", "recipe", "evaluation", "compute", "track")
 DEFAULT = {"compute": "local", "track": "none"}  # groups that decide no number
 SEQUENCE = ("oracle_at", "sequence")  # how requests in a row are served
 # keys that are no group and no override
-WORDS = (*FILTERS, *SEQUENCE, "out", "original", "scale", "mode")
+WORDS = (*FILTERS, *SEQUENCE, NULL, "out", "original", "scale", "mode")
 ROWS = ("requests", "methods")
 NEEDED = ("data", "model", "recipe", "requests", "methods", "seeds")  # in every block
 
@@ -45,6 +46,7 @@ class Block:
     settings: Settings = field(default_factory=lambda: Settings({}))  # by file or command line
     oracle_at: list[int] | None = None  # steps of a sequence that are scored, from 1; None: all
     sequence: str = "chain"
+    null: bool = True  # whether one more retrained model is judged as a method
 
     def scored_steps(self, request: str) -> set[int]:
         """Places, from 0, of the requests in a row after which everything is scored."""
@@ -157,8 +159,10 @@ def _read(path: Path) -> dict[str, Any]:
     for block in raw["blocks"]:
         if not isinstance(block, dict):
             raise UsageError(f"{path}: a block is a mapping, not {block!r}")
+        if None in block:  # so YAML reads the key null where it has no quotes
+            block[NULL] = block.pop(None)
         for key in block:
-            known = {*GROUPS, *NEEDED, *SEQUENCE, "oracles", "original", "set", "tuning"}
+            known = {*GROUPS, *NEEDED, *SEQUENCE, NULL, "oracles", "original", "set", "tuning"}
             if key not in known:
                 raise unknown(f"key of a block in {path}", str(key), sorted(known))
         for key in NEEDED:
@@ -217,6 +221,7 @@ def _block(
         kinds=kinds,
         oracle_at=steps_of(overrides.get("oracle_at", raw.get("oracle_at"))),
         sequence=sequence_of(overrides.get("sequence", raw.get("sequence", "chain"))),
+        null=null_of(overrides.get(NULL, raw.get(NULL, True))),
     )
 
 
@@ -246,6 +251,17 @@ def sequence_of(given: object) -> str:
             "(from the original, with all that was asked so far)"
         )
     return str(given)
+
+
+def null_of(given: object) -> bool:
+    """Whether the null row is trained and judged.
+
+    Raises:
+        UsageError: Neither true nor false.
+    """
+    if not isinstance(given, bool):
+        raise UsageError(f"null={given} must be true or false")
+    return given
 
 
 def _panel_of(data: str) -> str:

@@ -7,6 +7,7 @@ from mu.configuration.choices import choices, options_of, unknown
 from mu.configuration.compose import BlockChoices, complete
 from mu.configuration.words import words_of
 from mu.errors import UsageError
+from mu.results.words import NOT_METHODS, NULL
 
 Listed = tuple[str, dict[str, Any]]  # method, and the options that the row itself names
 
@@ -15,7 +16,7 @@ def listed_rows(entries: Sequence[Any]) -> dict[str, Listed]:
     """Rows that a block lists: names of methods, or ``{row: {method: name, option: value}}``.
 
     Raises:
-        UsageError: An entry of another form, or a row named twice.
+        UsageError: An entry of another form, a row named twice, or as a reference row is.
 
     Example:
         >>> listed_rows(["ssd", {"ssd_5": {"method": "ssd", "alpha": 5.0}}])
@@ -23,7 +24,8 @@ def listed_rows(entries: Sequence[Any]) -> dict[str, Listed]:
     """
     found: dict[str, Listed] = {}
     for entry in entries:
-        for name, options in (entry if isinstance(entry, dict) else {entry: {}}).items():
+        for word, options in (entry if isinstance(entry, dict) else {entry: {}}).items():
+            name = row_name(word)
             if not isinstance(options, dict) or (options and "method" not in options):
                 raise UsageError(
                     f"methods: {name} must be a name or 'row: {{method: …}}', not {options!r}"
@@ -31,8 +33,20 @@ def listed_rows(entries: Sequence[Any]) -> dict[str, Listed]:
             if name in found:
                 raise UsageError(f"methods: the row {name} is there twice")
             options = dict(options)
-            found[str(name)] = (str(options.pop("method", name)), options)
+            found[name] = (str(options.pop("method", name)), options)
     return found
+
+
+def row_name(word: object) -> str:
+    """The name of a row as it is written; what YAML reads as nothing is the word ``null``.
+
+    Raises:
+        UsageError: Every table has a row of that name already.
+    """
+    name = NULL if word is None else str(word)
+    if name in NOT_METHODS:
+        raise UsageError(f"methods: {name} is a row of every table; give yours another name")
+    return name
 
 
 def chosen_rows(
@@ -52,6 +66,7 @@ def chosen_rows(
     named = {name for rows in siblings for name in rows}
     known, words = choices("method"), words_of(wanted)
     for word in words:
+        row_name(word)
         if word not in known and word not in named:
             raise unknown("method", word, sorted({*known, *named}))
     return {w: own.get(w, (w, {})) for w in words if w in own or w not in named}

@@ -6,8 +6,10 @@ from typing import Any
 
 from mu.configuration.choices import choices, read_yaml, unknown
 from mu.errors import UsageError
+from mu.results.words import NULL
 
-REPLACED = ("data", "model", "recipe", "evaluation", "methods", "seeds", "oracles", "oracle_at")
+CHOSEN = ("data", "model", "recipe", "evaluation", "methods", "seeds", "oracles")
+REPLACED = (*CHOSEN, "oracle_at", NULL)
 
 
 def variants_of(
@@ -43,6 +45,7 @@ def variants_of(
 def _checked(variant: object, where: str) -> dict[str, Any]:
     if not isinstance(variant, dict):
         raise UsageError(f"{where}: a variant is a mapping, not {variant!r}")
+    variant = {NULL if key is None else key: value for key, value in variant.items()}
     for key in variant:
         if key not in (*REPLACED, "set"):
             raise unknown(f"key in {where}", str(key), (*REPLACED, "set"))

@@ -29,11 +29,16 @@ class Derived(ABC):
     For the oracles themselves it is computed leave-one-out, so a method is compared with what one
     oracle scores against the others, not with 0 or 1. It reads what the scores it is made of read.
 
+    Class facts:
+        same_seed: Whether a model is held against the retrained model of its own training seed, and
+            not against the oracles, whose seeds are others.
+
     Args:
         title: Column header, short.
         kind: As for a score.
     """
 
+    same_seed: ClassVar[bool] = False
     family: "ClassVar[Family]" = "summary"
     public: ClassVar[str | None] = None
     complement: ClassVar[bool] = False
@@ -53,21 +58,12 @@ class Derived(ABC):
 
         Args:
             values: Of the model judged.
-            oracles: One mapping per oracle.
+            oracles: One mapping per oracle; of a `same_seed` score that one model's alone.
         """
 
     def judged(self, values: Values, oracles: Sequence[Values]) -> float | None:
-        """The value of a method, by the same statistic as `floor`.
-
-        Args:
-            values: Of the method's model.
-            oracles: Of its oracles; the first has the training seed of the model.
-        """
+        """The value of a method, by the same statistic as that of an oracle against the others."""
         return self(values, oracles)
-
-    def floor(self, values: Values, others: Sequence[Values]) -> float | None:
-        """The value of an oracle against the others: what a method should reach."""
-        return self(values, others)
 
 
 @dataclass(frozen=True)
@@ -116,9 +112,9 @@ class AvgGap(Derived):
 class ToW(Derived):
     """Π over D_f, D_r, D_t of (1 - |score - oracle's score|), in [0, 1] (Zhao et al. 2024, RUM).
 
-    The oracle is the first one: that of the model's own training seed. It should equal what an
-    oracle of another seed reaches against it, not 1. ToW-MIA takes a membership attack instead of
-    the accuracy on D_f: `forget="mia"`.
+    The oracle is the retrained model of the original's own training seed. A method should reach
+    what the oracles of other seeds reach against it, not 1. ToW-MIA takes a membership attack
+    instead of the accuracy on D_f: `forget="mia"`.
 
     Args:
         forget: Name of the score on D_f (UA or accuracy: the factor is the same).
@@ -130,6 +126,7 @@ class ToW(Derived):
         0.25
     """
 
+    same_seed: ClassVar[bool] = True
     better: ClassVar[str] = "higher"
     forget: str = "ua"
     retain: str = "ra"
@@ -148,9 +145,6 @@ class ToW(Derived):
                 return None
             product *= 1.0 - abs(value - target)
         return product
-
-    def floor(self, values: Values, others: Sequence[Values]) -> float | None:
-        return _mean(self(values, [other]) for other in others)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -186,24 +180,42 @@ def derived_values(
     values: Values,
     oracles: Sequence[Values],
     is_oracle: bool = False,
+    twin: Values | None = None,
 ) -> dict[str, float | None]:
     """Every derived score of a panel for one model.
 
     Args:
         evaluation: The panel's configuration.
         values: Score values of the model.
-        oracles: Score values of its oracles, the one of the model's training seed first; for an
-            oracle itself, the others.
+        oracles: Score values of its oracles; for an oracle itself, the others.
         is_oracle: Whether the model is an oracle, held against the others.
+        twin: Score values of the retrained model of the original's training seed; without them
+            scores of the same seed are None.
 
     Raises:
         UsageError: As `build_derived`.
     """
+
+    def value(one: Derived) -> float | None:
+        if one.same_seed:
+            return one(values, [] if twin is None else [twin])
+        return one(values, oracles) if is_oracle else one.judged(values, oracles)
+
+    return {name: value(one) for name, one in _of_panel(evaluation).items()}
+
+
+def reads_twin(evaluation: Mapping[str, Any]) -> bool:
+    """Whether a panel asks for the retrained model of the original's training seed.
+
+    Raises:
+        UsageError: As `build_derived`.
+    """
+    return any(one.same_seed for one in _of_panel(evaluation).values())
+
+
+def _of_panel(evaluation: Mapping[str, Any]) -> dict[str, Derived]:
     own = {"scores": dict.fromkeys(evaluation["scores"]), "derived": evaluation.get("derived")}
-    return {
-        name: one.floor(values, oracles) if is_oracle else one.judged(values, oracles)
-        for name, one in _built(json.dumps(own)).items()
-    }
+    return _built(json.dumps(own))
 
 
 @lru_cache(maxsize=16)

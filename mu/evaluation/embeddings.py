@@ -16,14 +16,15 @@ def procrustes_distance(a: ArrayLike, b: ArrayLike) -> float:
 
     .. math:: \min_Q \|A Q - B\|_F / \|B\|_F
 
-    Inner products, hence link probabilities, do not change under an orthogonal Q.
+    Inner products, hence link probabilities, do not change under an orthogonal Q, nor where zeros
+    are added to the narrower embedding.
 
     Args:
         a: (N, d) embeddings.
-        b: (N, d) embeddings of the same nodes by another model.
+        b: (N, d') embeddings of the same nodes by another model.
 
     Raises:
-        ValueError: The shapes differ.
+        ValueError: They are not of the same number of nodes.
 
     Example:
         >>> a = np.array([[1.0, 0.0], [0.0, 2.0]])
@@ -31,7 +32,7 @@ def procrustes_distance(a: ArrayLike, b: ArrayLike) -> float:
         0.0
     """
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if x.shape != y.shape:
+    if len(x) != len(y):
         raise ValueError(f"embeddings of shapes {x.shape} and {y.shape} cannot be compared")
     overlap = np.linalg.svd(x.T @ y, compute_uv=False).sum()
     squared = (x**2).sum() + (y**2).sum() - 2 * overlap

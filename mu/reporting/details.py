@@ -7,7 +7,7 @@ from typing import TypeVar
 from mu.reporting.section import Section
 from mu.results.card import Card, Facts
 from mu.results.format import finite, printable
-from mu.results.words import ORACLE, ORIGINAL, REFERENCES
+from mu.results.words import NOT_METHODS, ORACLE, ORIGINAL
 
 Forgotten = tuple[int, ...]
 Found = TypeVar("Found")
@@ -34,7 +34,7 @@ class Details:
     @property
     def methods(self) -> list[str]:
         """Rows of pictures: the original, the oracle, then what was tried; no random weights."""
-        tried = [m for m in self.section.methods if m not in REFERENCES]
+        tried = [m for m in self.section.methods if m not in NOT_METHODS]
         return [m for m in (ORIGINAL, ORACLE) if m in self.section.methods] + tried
 
     def card(self, pair: int, method: str) -> Card | None:

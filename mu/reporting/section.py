@@ -12,7 +12,7 @@ from mu.results.card import REFUSED, Card, Facts
 from mu.results.format import Limits, plural, printable
 from mu.results.power import power_of
 from mu.results.rows import Row, Verdict
-from mu.results.words import ORACLE, REFERENCES
+from mu.results.words import NOT_METHODS, ORACLE, REFERENCES
 
 TABLES = {"attack": "attacks", "summary": "distance"}  # families whose table has another name
 OTHER = "oracle (other recipe)"
@@ -180,7 +180,7 @@ class Section:
     @property
     def _tried(self) -> tuple[str, ...]:
         """Methods with a result for any pair."""
-        return tuple(m for m in self.methods if m not in REFERENCES and not self.error(m))
+        return tuple(m for m in self.methods if m not in NOT_METHODS and not self.error(m))
 
     @property
     def notes(self) -> list[str]:

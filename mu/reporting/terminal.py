@@ -13,7 +13,7 @@ from mu.reporting.legend import VERDICTS
 from mu.reporting.section import Section
 from mu.results.format import percent, plural, plus_minus, printable
 from mu.results.results import Results
-from mu.results.words import DIFFERS, INSIDE, LIKE, OPEN, ORACLE, REFERENCES
+from mu.results.words import DIFFERS, INSIDE, LIKE, NOT_METHODS, OPEN, ORACLE
 
 LEGEND = (
     "± half the 95 % interval over the pairs. The target of every forgetting score is the "
@@ -145,7 +145,7 @@ def _drawn(section: Section, grid: Grid, width: int) -> list[Text]:
             said, style = f"{outcome.word}: {outcome.reason}", STYLES.get(outcome.word, "dim")
             lines += _flow(said, width, style, label, label_width + BETWEEN)
             continue
-        style = "bold" if method == ORACLE else "dim" if method in REFERENCES else ""
+        style = "bold" if method == ORACLE else "dim" if method in NOT_METHODS else ""
         if cell_len(name) > label_width:
             lines += _flow(name, width, style)
             name = ""

@@ -159,7 +159,7 @@ def _contrast(base: str, names: list[str], cards: list[Card], scores: Scores) ->
     level, gap = _level(scores), _gap(scores)
     if level is None or gap is None:
         return None
-    methods = [m for m in dict.fromkeys(c.method for c in cards) if m not in REFERENCES]
+    methods = [m for m in dict.fromkeys(c.method for c in cards) if m not in NOT_METHODS]
 
     def read(card: Card) -> float | None:
         if card.method != ORACLE:

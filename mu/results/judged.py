@@ -20,7 +20,7 @@ def over_forgetting(results: Results) -> set[Judged]:
     gaps = {(row.place, row.method, row.metric): row.gap for row in results.rows}
     found = set()
     for verdict in results.verdicts:
-        if verdict.verdict != DIFFERS:
+        if verdict.verdict != DIFFERS or verdict.method in NOT_METHODS:
             continue
         for score in verdict.on:
             facts = results.scores(verdict).get(score, {})
@@ -37,7 +37,8 @@ def ranks(results: Results) -> dict[tuple[Judged, str], int]:
     """Rank of each method on each score, 1 for the smallest gap (cost: the smallest value).
 
     Methods whose 95 % interval of the gap overlaps that of the best of their rank share it: what
-    the data do not separate is a tie. Reference rows and scores without power have no rank.
+    the data do not separate is a tie. Reference rows, the null row and scores without power have
+    no rank.
     """
     tables: dict[tuple[Place, str], list[tuple[float, Row]]] = {}
     for row in results.rows:
@@ -77,7 +78,7 @@ def objective(results: Results) -> float | None:
 
     Of each cell the panel's summary that is lower the nearer (``avg_gap``); without one the mean
     |value − oracles' mean| over the headline scores whose target is the oracles' value. What looks
-    at test data is left out, a summary made of it too. Reference rows do not count.
+    at test data is left out, a summary made of it too. Rows that are no methods do not count.
 
     Returns:
         The mean over all cells; None when one failed (the rest would flatter it) or none counts.

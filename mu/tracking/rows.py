@@ -7,11 +7,11 @@ from typing import Any
 
 from mu.results.card import Card, Facts
 from mu.results.format import finite
-from mu.results.words import ORACLE, ORIGINAL, RANDOM, REFERENCES
+from mu.results.words import NOT_METHODS, NULL, ORACLE, ORIGINAL, RANDOM
 
 Scores = Mapping[str, Facts]
 
-JOB_TYPES = {ORIGINAL: "original", ORACLE: "oracle", RANDOM: "evaluate"}
+JOB_TYPES = {ORIGINAL: "original", ORACLE: "oracle", NULL: "null", RANDOM: "evaluate"}
 IDENTITY = ("data", "model", "recipe", "evaluation", "request", "step", "forget_digest", "method",
             "seed", "pair")  # fmt: skip
 CONFIG = ("data", "model", "recipe", "evaluation", "request", "request_kind", "step", "steps",
@@ -56,7 +56,7 @@ def tags(card: Card, scores: Scores, over: bool) -> list[str]:
     """Method, kind of request and start of the store key; then what deserves attention."""
     about = [card.method, card.request_kind, (card.learner or "")[:12]]
     marks = {
-        "defaults": card.defaults and card.method not in REFERENCES,
+        "defaults": card.defaults and card.method not in NOT_METHODS,
         "over-forgetting": over,
         "failed": card.failure(scores),
     }

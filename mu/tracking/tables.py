@@ -8,7 +8,7 @@ from mu.results.card import Card
 from mu.results.judged import ranks
 from mu.results.results import Results
 from mu.results.rows import COLUMNS
-from mu.results.words import ORACLE, ORIGINAL, REFERENCES
+from mu.results.words import NOT_METHODS, ORACLE, ORIGINAL
 from mu.tracking.rows import run_id, summary
 
 Lines = list[list[Any]]
@@ -82,7 +82,7 @@ def forgotten_pictures(results: Results) -> Table:
             continue
         peers = {one.method: one for one in results.cards if (one.place, one.pair) == here}
         names = class_names(results, card)
-        for method in (m for m in peers if m not in REFERENCES and not peers[m].error):
+        for method in (m for m in peers if m not in NOT_METHODS and not peers[m].error):
             said = [predictions(peers.get(m), names) for m in (ORIGINAL, method, ORACLE)]
             for one, png, label in zip(
                 pictures["ids"], pictures["png"], pictures["labels"], strict=True

@@ -27,7 +27,7 @@ async def run_round(experiment: Experiment, searches: Sequence[Search], runner: 
             }
             if not methods:
                 continue
-            own = replace(block, methods=methods)
+            own = replace(block, methods=methods, null=False)
             pairs = range(len(block.seeds))
             cells += [Cell(runner, index, own, request, pair) for pair in pairs]
     cards = await run_cells(cells)

@@ -93,11 +93,36 @@ def test_tuning_takes_other_seeds_and_forget_sets(blocks):
         (["a", "a"], "twice"),
         ([{"a": 3}], "must be a name or"),
         ([{"a": {"epochs": 3}}], "must be a name or"),
+        (["null"], "null is a row of every table"),
+        ([None], "null is a row of every table"),
+        ([{"oracle": {"method": "ssd"}}], "oracle is a row of every table"),
     ],
 )
 def test_wrong_rows_are_named(entries, message):
     with pytest.raises(UsageError, match=message):
         listed_rows(entries)
+
+
+def test_no_row_is_asked_for_by_the_name_of_a_reference(blocks):
+    with pytest.raises(UsageError, match="null is a row of every table"):
+        blocks("methods=null")
+
+
+def test_the_null_row_can_be_turned_off(blocks, tmp_path):
+    assert blocks().null
+    assert not blocks("null=false").null
+    assert not blocks(null=False).null and blocks("null=true", null=False).null
+    unquoted = tmp_path / "unquoted.yaml"
+    text = yaml.safe_dump({"blocks": [BLOCK], "scales": {"small": {"seeds": 1}}})
+    unquoted.write_text(text.replace("- data:", "- null: false\n  data:"))
+    assert "null: false" in unquoted.read_text()
+    assert not load_experiment(str(unquoted)).blocks[0].null
+    scaled = tmp_path / "scaled.yaml"
+    scaled.write_text(text.replace("small:", "small:\n    null: false"))
+    assert load_experiment(str(scaled)).blocks[0].null
+    assert not load_experiment(str(scaled), ["scale=small"]).blocks[0].null
+    with pytest.raises(UsageError, match="null=some must be true or false"):
+        blocks("null=some")
 
 
 def test_an_option_that_the_method_lacks_is_named(blocks):

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from mu.errors import UsageError
 from mu.evaluation import derived
-from mu.evaluation.derived import AvgGap, ToW, build_derived, derived_values, oracle_mean
+from mu.evaluation.derived import (
+    AvgGap,
+    ToW,
+    build_derived,
+    derived_values,
+    oracle_mean,
+    reads_twin,
+)
 
 NAMES = ("ua", "ra", "ta", "mia")
 values = st.fixed_dictionaries({name: st.floats(0, 1) for name in NAMES})
@@ -46,16 +53,23 @@ def test_a_method_that_is_an_oracle_reaches_the_floor_and_no_more() -> None:
         for model, *oracles in drawn:
             others = [{"ua": value} for value in oracles]
             method.append(gap.judged({"ua": model}, others))
-            floor.append(gap.floor(others[0], others[1:]))
+            floor.append(gap(others[0], others[1:]))
         error = (np.var(method) + np.var(floor)) ** 0.5 / len(drawn) ** 0.5
         assert abs(np.mean(method) - np.mean(floor)) < 4 * error
 
 
-def test_the_floor_of_tow_uses_every_pair_of_oracles() -> None:
-    oracles = [{"ua": v, "ra": 1.0, "ta": 1.0} for v in (0.0, 0.1, 0.4)]
-    found = ToW().floor(oracles[2], oracles[:2])
-    assert found == pytest.approx((0.6 + 0.7) / 2)
-    assert ToW().judged(oracles[2], oracles[:2]) == pytest.approx(0.6), "the oracle of the seed"
+def test_models_and_oracles_are_held_against_the_twin_alone() -> None:
+    first, second, twin = ({**dict.fromkeys(NAMES, 1.0), "ua": v} for v in (0.0, 0.1, 0.4))
+    of_method = derived_values(PANEL, first, [second], twin=twin)
+    of_oracle = derived_values(PANEL, first, [second], is_oracle=True, twin=twin)
+    assert of_method["tow"] == of_oracle["tow"] == pytest.approx(0.6)
+    assert of_method["gap"] == pytest.approx(0.1 / 4), "the twin is no oracle"
+
+
+def test_who_asks_for_the_twin() -> None:
+    assert reads_twin(PANEL)
+    assert not reads_twin(PANEL | {"derived": {"gap": PANEL["derived"]["gap"]}})
+    assert not reads_twin({"scores": PANEL["scores"]})
 
 
 @given(values, values)
@@ -72,11 +86,11 @@ def test_by_hand() -> None:
     assert AvgGap()(model, [first, second]) == pytest.approx((0.5 + 0.4 + 0.3 + 0.3) / 4)
     assert ToW()(model, [first, second]) == pytest.approx(0.6 * 0.5 * 0.6)
     assert ToW(forget="mia")(model, [first, second]) == pytest.approx(0.8 * 0.5 * 0.6)
-    found = derived_values(PANEL, model, [first, second])
+    found = derived_values(PANEL, model, [first, second], twin=second)
     assert found == {
         "gap": AvgGap().judged(model, [first, second]),
-        "tow": ToW()(model, [first, second]),
-        "tow_mia": ToW(forget="mia")(model, [first, second]),
+        "tow": ToW()(model, [second]),
+        "tow_mia": ToW(forget="mia")(model, [second]),
     }
     assert found["gap"] == pytest.approx((AvgGap()(model, [first]) + AvgGap()(model, [second])) / 2)
     accuracy = {**model, "ua": 1 - model["ua"]}
@@ -99,8 +113,9 @@ def test_what_is_missing_gives_none() -> None:
     lacking = {**whole, "ta": None}
     none = {"gap": None, "tow": None, "tow_mia": None}
     assert derived_values(PANEL, whole, []) == none
-    assert derived_values(PANEL, lacking, [whole]) == none
-    assert derived_values(PANEL, whole, [lacking]) == none
+    assert derived_values(PANEL, lacking, [whole], twin=whole) == none
+    assert derived_values(PANEL, whole, [lacking], twin=lacking) == none
+    assert derived_values(PANEL, whole, [whole]) == none | {"gap": 0}
     assert AvgGap()(whole, [lacking, whole]) == 0
     assert AvgGap(of=[])(whole, [whole]) is None
     assert oracle_mean("ta", [lacking, {}]) is None

@@ -28,9 +28,16 @@ def test_the_distance_is_the_smallest_over_rotations(seed, d):
     assert procrustes_distance(turned, a) == pytest.approx(0, abs=1e-6)
 
 
-def test_other_shapes_are_refused():
-    with pytest.raises(ValueError, match=r"\(3, 2\) and \(3, 4\)"):
-        procrustes_distance(np.zeros((3, 2)), np.zeros((3, 4)))
+def test_a_narrower_embedding_counts_as_one_with_zeros():
+    a, b = np.random.default_rng(0).normal(size=(2, 9, 4))
+    padded = np.concatenate([a[:, :2], np.zeros((9, 2))], axis=1)
+    assert procrustes_distance(a[:, :2], b) == pytest.approx(procrustes_distance(padded, b))
+    assert procrustes_distance(b, a[:, :2]) == pytest.approx(procrustes_distance(b, padded))
+
+
+def test_embeddings_of_other_nodes_are_refused():
+    with pytest.raises(ValueError, match=r"\(2, 3\) and \(4, 3\)"):
+        procrustes_distance(np.zeros((2, 3)), np.zeros((4, 3)))
 
 
 def links(z=None) -> Signals:

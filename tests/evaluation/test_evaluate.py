@@ -25,24 +25,25 @@ def nets(count: int) -> list[torch.nn.Module]:
 
 
 def test_derived_scores_of_the_model_and_of_each_oracle_against_the_others(parts) -> None:
-    net, *oracles = nets(4)
-    found = mu.evaluate(net, **parts, oracles=oracles, panel="tow")
+    net, twin, *oracles = nets(5)
+    found = mu.evaluate(net, **parts, oracles=oracles, twin=twin, panel="tow")
     each = [mu.evaluate(oracle, **parts) for oracle in oracles]
     assert found["avg_gap"] == AvgGap().judged(found, each) > 0
-    assert found["tow"] == ToW()(found, each) < 1
+    same = mu.evaluate(twin, **parts)
+    assert found["tow"] == ToW()(found, [same]) < 1
     floor = [AvgGap()(each[i], each[:i] + each[i + 1 :]) for i in range(3)]
     assert found["oracle/avg_gap"] == pytest.approx(sum(floor) / 3)
-    pairs = [ToW()(each[i], [each[j]]) for i, j in ((0, 1), (0, 2), (1, 2))]
-    assert found["oracle/tow"] == pytest.approx(sum(pairs) / 3)
-    assert "avg_gap" not in each[0]
+    assert found["oracle/tow"] == pytest.approx(sum(ToW()(one, [same]) for one in each) / 3)
+    assert "avg_gap" not in each[0] and "tow" not in each[0]
 
 
 def test_one_oracle_has_no_floor(parts) -> None:
     net, oracle = nets(2)
-    found = mu.evaluate(net, **parts, oracles=[oracle], panel="tow")
+    found = mu.evaluate(net, **parts, oracles=[oracle], twin=oracle, panel="tow")
     assert "rmia" not in found
     assert "tow" in found and "oracle/ua" in found
-    assert "oracle/tow" not in found and "oracle/kl_forget" not in found
+    assert found["oracle/tow"] == 1 and "oracle/kl_forget" not in found
+    assert "tow" not in mu.evaluate(net, **parts, oracles=[oracle])
 
 
 def test_untrained_networks(parts) -> None:

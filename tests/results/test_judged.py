@@ -3,11 +3,11 @@
 import copy
 
 import pytest
-from records import read
+from records import ROW, read
 
 from mu.configuration.choices import choices
 from mu.configuration.compose import composed
-from mu.results.judged import objective, scores_of
+from mu.results.judged import objective, over_forgetting, ranks
 from mu.results.panel import describe_panels
 
 PANELS = {
@@ -42,16 +42,35 @@ def test_the_objective_is_blind_to_test_data(name) -> None:
     assert before is None or after != before
 
 
+def test_rows_that_are_no_methods_count_nowhere() -> None:
+    place = {"request": "r", "step": 0, "data": "d", "model": "m"}
+    facts = {"kind": "forgetting", "headline": True, "better": "oracle", "reads": ["forget"]}
+    facts |= {"family": "forgetting"}
+    found = read(
+        {
+            "panel": {"p": {"scores": {"ua": facts}}},
+            "cards": [
+                {"method": method, "values": {"ua": value}, "oracle": {"ua": [0.4, 0.4]}}
+                for method, value in (("null", 0.4), ("ssd", 0.1))
+            ],
+            "rows": [
+                ROW | place | {"method": method, "metric": "ua", "gap": gap, "verdict": "differs"}
+                for method, gap in (("original", -0.4), ("null", 0.1), ("ssd", 0.3))
+            ],
+            "verdicts": [
+                place | {"method": method, "verdict": "differs", "reason": "", "on": ["ua"]}
+                for method in ("null", "ssd")
+            ],
+        }
+    )
+    assert objective(found) == pytest.approx(0.3)
+    assert {method for (_, method), _ in ranks(found)} == {"ssd"}
+    assert {method for _, method in over_forgetting(found)} == {"ssd"}
+
+
 def test_a_summary_is_taken_where_no_test_data_are_in_it() -> None:
     scores = copy.deepcopy(PANELS["tuning"])
     values = {"ua": 0.5, "ra": 0.5, "va": 0.5, "avg_gap": 0.03}
     assert objective(results(scores, values)) == 0.03
     scores["avg_gap"]["reads"] = ["test"]
     assert objective(results(scores, values)) == pytest.approx(0.1)
-
-
-def test_a_block_has_the_scores_of_all_its_panels() -> None:
-    panels = {"p": {"scores": {"ua": {"family": "a"}}}, "q": {"scores": {"s": {"family": "b"}}}}
-    cards = [{"panel": name, "request": name} for name in panels]
-    found = scores_of(read({"panel": panels, "cards": cards}))
-    assert found == {0: {"ua": {"family": "a"}, "s": {"family": "b"}}}

@@ -1,0 +1,141 @@
+"""Networks whose logits are a weighted sum of those of others, each as one network."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mu.data.graphs import GraphInput
+from mu.models.analytic import headless
+from mu.models.graph import GraphNetwork
+from mu.models.output_layer import output_layer
+
+FINE = 1000.0  # noise is read off the logits past this: no class, and no rounding, decides it
+EDGE = 1e-6  # nearer to 0 and 1 a quantile is not taken
+
+
+def noise_of(logits: Tensor) -> Tensor:
+    """Standard normal numbers that follow from the logits alone: the same whenever they are asked.
+
+    The normal quantile of the fractional part of 1000 · logit.
+
+    Args:
+        logits: Any shape.
+
+    Example:
+        >>> [round(e, 3) for e in noise_of(torch.tensor([2.0005, 1.00025])).tolist()]
+        [0.0, -0.674]
+    """
+    part = torch.remainder(FINE * logits.double(), 1.0).clamp(EDGE, 1 - EDGE)
+    found: Tensor = torch.special.ndtri(part).to(logits.dtype)
+    return found
+
+
+class NoisyLinear(nn.Linear):
+    """A linear layer whose outputs are off by noise of a standard deviation.
+
+    Args:
+        in_features: Width of what it reads.
+        out_features: Number of outputs.
+        bias: Whether it has one.
+        noise: The standard deviation.
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool, noise: float) -> None:
+        super().__init__(in_features, out_features, bias)
+        self.noise = noise
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = super().forward(x)
+        return logits + self.noise * noise_of(logits) if self.noise else logits
+
+
+class Mixture(nn.Module):
+    """Trunks side by side under one linear layer that reads them all.
+
+    Args:
+        network: One of the networks; it ends in a linear layer.
+        copies: How many there are.
+        noise: Standard deviation of the noise on the logits.
+    """
+
+    def __init__(self, network: nn.Module, copies: int, noise: float = 0.0) -> None:
+        super().__init__()
+        head, own = output_layer(network), [network]
+        own += [deepcopy(network) for _ in range(copies - 1)]
+        self.trunks = nn.ModuleList(headless(one) for one in own)
+        bias = head.bias is not None
+        self.head = NoisyLinear(copies * head.in_features, head.out_features, bias, noise)
+
+    def features(self, x: Any) -> Tensor:
+        """(n, copies · d) what the trunks say, side by side."""
+        return torch.cat([trunk(x) for trunk in self.trunks], dim=1)
+
+    def forward(self, x: Any) -> Tensor:
+        logits: Tensor = self.head(self.features(x))
+        return logits
+
+
+class LinkMixture(GraphNetwork):
+    """Embeddings side by side, so that inner products are a weighted sum.
+
+    Args:
+        network: One of the networks.
+        weights: Of each network's logits; not negative.
+        noise: Standard deviation of the noise on the logits.
+    """
+
+    depth = 1
+    restricts = False
+
+    def __init__(self, network: GraphNetwork, weights: Sequence[float], noise: float = 0.0) -> None:
+        super().__init__()
+        own = [network, *(deepcopy(network) for _ in weights[1:])]
+        self.networks = nn.ModuleList(own)
+        self.weights, self.noise = list(weights), noise
+
+    def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
+        parts = zip(self.weights, self.networks, strict=True)
+        return torch.cat([w**0.5 * network.encode(x) for w, network in parts], dim=1)  # type: ignore[operator]
+
+    def decode(self, z: Tensor, x: GraphInput) -> Tensor:
+        logits = super().decode(z, x)
+        return logits + self.noise * noise_of(logits) if self.noise else logits
+
+
+@torch.no_grad()
+def mixed(networks: Sequence[nn.Module], weights: Sequence[float], noise: float) -> Mixture:
+    """The network whose logits are the weighted sum of those of others, and noise.
+
+    Args:
+        networks: Of one architecture; each ends in a linear layer. They are not changed.
+        weights: One a network.
+        noise: Standard deviation of the noise.
+    """
+    made = Mixture(deepcopy(networks[0]), len(networks), noise)
+    for trunk, network in zip(made.trunks, networks, strict=True):
+        trunk.load_state_dict(headless(deepcopy(network)).state_dict())
+    heads = [output_layer(network) for network in networks]
+    scaled = [(w, head) for w, head in zip(weights, heads, strict=True)]
+    made.head.weight.copy_(torch.cat([w * head.weight for w, head in scaled], dim=1))
+    if made.head.bias is not None:
+        made.head.bias.copy_(torch.stack([w * head.bias for w, head in scaled]).sum(0))
+    return made
+
+
+def mixed_links(
+    networks: Sequence[GraphNetwork], weights: Sequence[float], noise: float
+) -> LinkMixture:
+    """The link predictor whose logits are the weighted sum of those of others, and noise.
+
+    Args:
+        networks: Of one architecture. They are not changed.
+        weights: One a network, not negative.
+        noise: Standard deviation of the noise.
+    """
+    made = LinkMixture(deepcopy(networks[0]), weights, noise)
+    for own, network in zip(made.networks, networks, strict=True):
+        own.load_state_dict(network.state_dict())
+    return made
