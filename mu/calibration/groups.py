@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from mu.results.headline import TAU
 from mu.results.intervals import ROUNDING
 from mu.results.judgement import FEWEST
-from mu.results.rule import LEVEL, TAU
+from mu.results.rule import LEVEL
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

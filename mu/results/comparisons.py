@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mu.results.card import Card, Facts
 from mu.results.estimate import Estimate
 from mu.results.format import finite
-from mu.results.words import ORACLE, ORIGINAL, REFERENCES, UNLINKED
+from mu.results.words import NOT_METHODS, ORACLE, ORIGINAL, REFERENCES, UNLINKED
 
 if TYPE_CHECKING:
     from mu.results.results import Results

@@ -103,5 +103,5 @@ def _needed(judged: Judged, name: str, null: Evidence | None) -> Needed:
         title=one.title,
         tell=pairs_to_tell(own),
         recognise=None if recognise is None else max(recognise, FEWEST),
-        power=one.power,
+        power=bool(one.power),
     )
