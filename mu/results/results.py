@@ -11,6 +11,7 @@ from typing import Any, Self
 from mu.errors import UsageError
 from mu.results.card import SCHEMA, Card, Facts
 from mu.results.legacy import original, with_facts
+from mu.results.place import Place
 from mu.results.rows import Row, Verdict
 
 FIELDS: dict[str, type] = {
@@ -97,25 +98,25 @@ class Results:
         }
 
     @cached_property
-    def by_request(self) -> dict[tuple[int, str], list[Card]]:
-        """The cards of each block and request, block by block."""
-        found: dict[tuple[int, str], list[Card]] = {}
+    def by_place(self) -> dict[Place, list[Card]]:
+        """The cards of each step of each request, block by block."""
+        found: dict[Place, list[Card]] = {}
         for card in sorted(self.cards, key=lambda card: card.block):
-            found.setdefault((card.block, card.request), []).append(card)
+            found.setdefault(card.place, []).append(card)
         return found
 
     @cached_property
-    def _scores(self) -> dict[tuple[int, str], Mapping[str, Facts]]:
-        named = {place: panel_of(cards) for place, cards in self.by_request.items()}
+    def _scores(self) -> dict[Place, Mapping[str, Facts]]:
+        named = {place: panel_of(cards) for place, cards in self.by_place.items()}
         return {at: self.panels.get(name, {}).get("scores", {}) for at, name in named.items()}
 
     def scores(self, one: Card | Row | Verdict) -> Mapping[str, Facts]:
         """What the panel of a record's request says of its scores."""
-        return self._scores.get((one.block, one.request), {})
+        return self._scores.get(one.place, {})
 
 
 def panel_of(cards: Sequence[Card]) -> str:
-    """Name of the panel of cards of one request: that on which finished ones agree.
+    """Name of the panel of cards of one step: that on which finished ones agree.
 
     Where a request takes whole classes in some pairs only, they are judged like any samples: by the
     panel that all have, whose name is the shortest.
@@ -129,7 +130,7 @@ def tabulated(results: Results) -> Results:
     from mu.results.verdicts import tabulate  # SciPy, which no cached run needs
 
     rows, verdicts = list[Row](), list[Verdict]()
-    for cards in results.by_request.values():
+    for cards in results.by_place.values():
         own, words = tabulate(cards, results.panels[panel_of(cards)])
         rows += own
         verdicts += words
