@@ -25,7 +25,9 @@ def reason_of(judged: Judged, panel: Panel, retrained: Judged | None = None) -> 
     if not judged.headline:
         return "; ".join(["no headline score applies", *_caveats(judged)])
     say = {LIKE: _like, DIFFERS: _differs, INSIDE: _differs, NO_POWER: _no_power}.get(judged.word)
-    said = [say(judged)] if say else _open(judged, panel, retrained)
+    said = [say(judged)] if say else []
+    if judged.word in (INSIDE, OPEN):
+        said += _open(judged, panel, retrained)
     return "; ".join([*said, *_within(judged), *_caveats(judged)])
 
 
@@ -137,7 +139,7 @@ def stand_in(one: Measured) -> Measured | None:
 def _within(judged: Judged) -> list[str]:
     """The scores that differ inside their margins, where the word rests on others."""
     if judged.word == INSIDE:
-        return ["within the margin"]
+        return []
     found = [judged.scores[name] for name in judged.headline]
     titles = [one.title for one in found if one.word == INSIDE]
     verb = "differs" if len(titles) == 1 else "differ"
