@@ -171,18 +171,17 @@ class Decided:
 
     Attributes:
         known: Whether the group has a value.
-        power, inside: As in `mu.results.judgement.Judgement`.
+        blind: Whether it surely cannot tell the original from the oracles.
+        inside: As in `mu.results.judgement.Judgement`.
         infinite: Whether some value is infinite.
         p: Unadjusted.
-        start: Whether the original's values are there, without which power is unknown.
     """
 
     known: Flags
-    power: Flags
+    blind: Flags
     inside: Flags
     infinite: Flags
     p: Floats
-    start: Flags
 
 
 def decided(one: ScoreColumn, groups: Groups) -> Decided:
@@ -190,21 +189,21 @@ def decided(one: ScoreColumn, groups: Groups) -> Decided:
     m = len(groups)
     there, infinite = one.there[groups], np.asarray(one.infinite[groups].any(axis=1))
     count = there.sum(axis=1)
-    power, inside = np.zeros(m, bool), np.zeros(m, bool)
+    blind, inside = np.zeros(m, bool), np.zeros(m, bool)
     p = np.full(m, np.nan)
     for n in np.unique(count[count > 0]):  # groups in which as many pairs count
         which = np.flatnonzero(count == n)
         pairs = groups[which][there[which]].reshape(len(which), n)
-        p[which], power[which], inside[which] = _judged(one, pairs)
-    return Decided((count > 0) | infinite, power, inside & ~infinite, infinite, p, count > 0)
+        p[which], blind[which], inside[which] = _judged(one, pairs)
+    return Decided((count > 0) | infinite, blind, inside & ~infinite, infinite, p)
 
 
 def _judged(one: ScoreColumn, groups: Groups) -> tuple[Floats, Flags, Flags]:
-    """p, power and inside of groups of which all pairs count."""
+    """p, blind and inside of groups of which all pairs count."""
     units, better = one.at(groups), one.better
     gap, whole = (units.contrast(one.gaps(groups, original=o)) for o in (False, True))
     p, p_whole = _probability(gap, better), _probability(whole, better)
-    power = p_whole < LEVEL
+    blind = p_whole >= LEVEL  # nan: nobody knows
     margin, utility = one.facts.get("margin"), one.facts.get("kind") == "utility"
     inside = np.full(len(groups), groups.shape[1] >= FEWEST)
     if margin is not None and better == "oracle":
@@ -212,12 +211,12 @@ def _judged(one: ScoreColumn, groups: Groups) -> tuple[Floats, Flags, Flags]:
         wide = np.maximum(margin, np.where(np.isfinite(units.size), 2 / units.size, 0.0))
         inside &= (-wide < low) & (high < wide)
     if utility:
-        return p, power, inside & (margin is not None)
+        return p, blind, inside & (margin is not None)
     sign = np.copysign(1.0, whole.mean)
-    inside &= power & units.contrast(one.gaps(groups, TAU)).beyond(sign)
+    inside &= (p_whole < LEVEL) & units.contrast(one.gaps(groups, TAU)).beyond(sign)
     if better == "oracle":
         inside &= units.contrast(one.gaps(groups, -TAU)).beyond(-sign)
-    return p, power, inside
+    return p, blind, inside
 
 
 def _probability(gap: Means, better: str) -> Floats:

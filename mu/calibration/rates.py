@@ -16,7 +16,6 @@ import numpy as np
 from mu.calibration.groups import Flags, Floats, Groups
 from mu.calibration.row import WORDS, CalibratedRow, Codes
 from mu.errors import UsageError
-from mu.results.card import Card
 from mu.results.evidence import Group, evidence_tables
 from mu.results.judgement import judge
 from mu.results.results import Results, panel_of
@@ -93,7 +92,7 @@ def rates(
         UsageError: No request has enough pairs.
     """
     found = list[Rate]()
-    for cards in by_request(results.cards):
+    for cards in results.by_request.values():
         panel = results.panels[panel_of(cards)]
         for group, methods, table in evidence_tables(cards, panel):
             originals = {c.pair: c for c in methods.get(ORIGINAL, ()) if not c.error}
@@ -104,20 +103,12 @@ def rates(
                 row = CalibratedRow(done, originals, judge(table[method], panel), panel)
                 found += of_row(row, group, pairs, draws, seed)
     if not found:
-        most = max((len({c.pair for c in one}) for one in by_request(results.cards)), default=0)
+        most = max((len({c.pair for c in one}) for one in results.by_request.values()), default=0)
         raise UsageError(
             f"{most} pairs are too few for groups of {min(pairs)}: "
             f"seeds={FEWEST_GROUPS * min(pairs)} or more are needed, and 30 say something"
         )
     return found
-
-
-def by_request(cards: Sequence[Card]) -> list[list[Card]]:
-    """The cards of each request of each block."""
-    found: dict[tuple[int, str], list[Card]] = {}
-    for card in cards:
-        found.setdefault((card.block, card.request), []).append(card)
-    return list(found.values())
 
 
 def of_row(

@@ -195,9 +195,7 @@ class CalibratedRow:
     def _codes(self, name: str, one: Decided, differs: Flags) -> Codes:
         """The words of `mu.results.judgement.Judgement.word`."""
         forgetting = self.panel["scores"].get(name, {}).get("kind") == "forgetting"
-        found = np.where(
-            forgetting & one.start & ~one.power, WORDS.index(NO_POWER), WORDS.index(OPEN)
-        )
+        found = np.where(forgetting & one.blind, WORDS.index(NO_POWER), WORDS.index(OPEN))
         found = np.where(one.inside, WORDS.index(LIKE), found)
         outside = np.where(one.inside, WORDS.index(INSIDE), WORDS.index(DIFFERS))
         return np.where(one.known, np.where(differs, outside, found), ABSENT).astype(np.int8)

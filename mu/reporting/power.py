@@ -1,14 +1,17 @@
 """How many pairs are needed, in words: before a run and below its tables."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mu.results.format import plural
-from mu.results.power import Needed, Power
+
+if TYPE_CHECKING:
+    from mu.results.power import Needed, Power
 
 FEW = 2  # pairs: a single one does not say how far pairs differ
 
 
-def expected(power: Power, asked: int) -> str:
+def expected(power: "Power", asked: int) -> str:
     """What finished pairs say of a run that is planned.
 
     Args:
@@ -28,7 +31,7 @@ def _without(missing: Sequence[str]) -> list[str]:
     return [f"without {', '.join(missing)} no row can be called like the oracle"]
 
 
-def _tell(power: Power) -> str:
+def _tell(power: "Power") -> str:
     never = [one.title for one in power.scores if one.tell is None]
     if never:
         return f"no number of pairs tells the original from the oracles by {', '.join(never)}"
@@ -38,14 +41,14 @@ def _tell(power: Power) -> str:
     )
 
 
-def _recognise(power: Power) -> str:
+def _recognise(power: "Power") -> str:
     most = power.recognise
     if most is None:
         return "how many recognise a retrain is not known without the row null"
     return f"about {most.recognise} recognise a retrain ({most.title})"
 
 
-def _enough(power: Power, asked: int) -> str:
+def _enough(power: "Power", asked: int) -> str:
     tell, recognise = power.tell, power.recognise
     if tell is None or (tell.tell or 0) > asked:
         return ", too few for either" if tell and recognise else ""
@@ -55,7 +58,7 @@ def _enough(power: Power, asked: int) -> str:
     return ", enough to tell, too few to recognise" if few else ", enough for both"
 
 
-def power_note(power: Power | None) -> str:
+def power_note(power: "Power | None") -> str:
     """What the pairs of a table could not do; empty where they could do all.
 
     Args:
@@ -72,7 +75,7 @@ def power_note(power: Power | None) -> str:
     return f"power: {'; '.join(said)}" if said else ""
 
 
-def _blind(pairs: int, blind: Sequence[Needed]) -> str:
+def _blind(pairs: int, blind: "Sequence[Needed]") -> str:
     names = ", ".join(one.title for one in blind)
     said = f"{plural(pairs, 'pair')} cannot tell the original from the oracles by {names}"
     wanted = [one.tell for one in blind]

@@ -10,7 +10,6 @@ from mu.reporting.power import power_note
 from mu.reporting.search_notes import search_notes
 from mu.results.card import REFUSED, Card, Facts
 from mu.results.format import Limits, plural, printable
-from mu.results.power import power_of
 from mu.results.rows import Row, Verdict
 from mu.results.words import NOT_METHODS, ORACLE, REFERENCES
 
@@ -222,6 +221,8 @@ class Section:
     @cached_property
     def power(self) -> str:
         """What so many pairs could not show; empty where nothing is to be said."""
+        from mu.results.power import power_of  # NumPy, which few pages need
+
         return power_note(power_of(self.cards, {"scores": self.scores}))
 
     @cached_property

@@ -20,13 +20,13 @@ class Needed:
         tell: To tell the original from the oracles; None where no number of pairs does.
         recognise: To call a retrained model like the oracle; None where nobody knows: with one
             pair, or without the null row and a third oracle.
-        power: Whether the pairs that are done tell the original from the oracles.
+        power: Whether the pairs that are done tell the original from the oracles; None: unknown.
     """
 
     title: str
     tell: int | None
     recognise: int | None
-    power: bool
+    power: bool | None
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Power:
     @property
     def blind(self) -> list[Needed]:
         """Scores by which the finished pairs do not tell the original."""
-        return [one for one in self.scores if not one.power]
+        return [one for one in self.scores if one.power is False]
 
 
 def _most(scores: Sequence[Needed], wanted: Sequence[int | None]) -> Needed | None:
