@@ -33,6 +33,7 @@ FLOORS = (
     ("training", "concepts"),
     ("lora",),
     ("unlearning",),
+    ("calibration",),
     ("forget_sets",),
     ("configuration", "storing"),
     ("results", "running", "library"),

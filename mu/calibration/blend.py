@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from mu.calibration.mixture import LinkMixture, Mixture, mixed, mixed_links
+from mu.calibration.mixture import LinkMixture, Mixture, mixed_heads, mixed_links
 from mu.errors import NotApplicable, UsageError
 from mu.models.base import Learner
 from mu.models.graph import GraphNetwork
@@ -65,7 +65,7 @@ class Blend(Unlearner):
             found |= {self.other(): self.retrained}
         parts = {one: weight for one, weight in found.items() if weight}
         self.weights = list(parts.values())
-        make: Any = mixed_links if self.links else mixed
+        make: Any = mixed_links if self.links else mixed_heads
         self.learner.network = make(list(parts), self.weights, self.noise).eval()
         self.facts = {"original": self.original, "retrained": self.retrained, "noise": self.noise}
 

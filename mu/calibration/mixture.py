@@ -106,7 +106,7 @@ class LinkMixture(GraphNetwork):
 
 
 @torch.no_grad()
-def mixed(networks: Sequence[nn.Module], weights: Sequence[float], noise: float) -> Mixture:
+def mixed_heads(networks: Sequence[nn.Module], weights: Sequence[float], noise: float) -> Mixture:
     """The network whose logits are the weighted sum of those of others, and noise.
 
     Args:

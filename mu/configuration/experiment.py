@@ -11,9 +11,8 @@ from mu.configuration.requests import files_of, names_of, requests_of, selector_
 from mu.configuration.rows import chosen_rows, configured, listed_rows
 from mu.configuration.settings import Settings
 from mu.configuration.variants import variants_of, varied
-from mu.configuration.words import FILTERS, count_of, parse_words, placed, seeds_of, words_of
+from mu.configuration.words import FILTERS, NULL, count_of, parse_words, placed, seeds_of, words_of
 from mu.errors import UsageError
-from mu.results.words import NULL
 
 GROUPS = ("data", "model", "recipe", "evaluation", "compute", "track")
 DEFAULT = {"compute": "local", "track": "none"}  # groups that decide no number

@@ -5,10 +5,10 @@ from typing import Any
 
 from mu.configuration.choices import choices, options_of, unknown
 from mu.configuration.compose import BlockChoices, complete
-from mu.configuration.words import words_of
+from mu.configuration.words import NULL, words_of
 from mu.errors import UsageError
-from mu.results.words import NOT_METHODS, NULL
 
+TAKEN = ("original", "random_weights", "oracle", NULL)  # rows of every table, as results name them
 Listed = tuple[str, dict[str, Any]]  # method, and the options that the row itself names
 
 
@@ -44,7 +44,7 @@ def row_name(word: object) -> str:
         UsageError: Every table has a row of that name already.
     """
     name = NULL if word is None else str(word)
-    if name in NOT_METHODS:
+    if name in TAKEN:
         raise UsageError(f"methods: {name} is a row of every table; give yours another name")
     return name
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices, read_yaml, unknown
+from mu.configuration.words import NULL
 from mu.errors import UsageError
-from mu.results.words import NULL
 
 CHOSEN = ("data", "model", "recipe", "evaluation", "methods", "seeds", "oracles")
 REPLACED = (*CHOSEN, "oracle_at", NULL)

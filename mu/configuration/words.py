@@ -15,6 +15,7 @@ NAMES = {
     "dict": "a mapping",
 }
 FILTERS = ("methods", "requests", "seeds", "oracles")
+NULL = "null"  # the key of a block, and the row that it turns off
 PLAIN = ("out", "experiment", "original", "method.weights", "scale", "mode")  # text as it stands
 ALIASES = {"method": "methods", "request": "requests", "seed": "seeds", "weights": "method.weights"}
 LARGEST_SEED = 99_999  # seeds of oracles are 10 000 times larger and must fit 32 bits

@@ -103,7 +103,7 @@ def test_the_function_is_what_runs(monkeypatch) -> None:
     def stub(*_):
         raise RuntimeError("called")
 
-    monkeypatch.setattr(blend, "mixed", stub)
+    monkeypatch.setattr(blend, "mixed_heads", stub)
     case = cases.images()
     with pytest.raises(RuntimeError, match="called"):
         apply(Blend(), case.learner, case.parts(), Context())

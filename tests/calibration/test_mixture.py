@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mu.calibration.mixture import Mixture, mixed, mixed_links, noise_of
+from mu.calibration.mixture import Mixture, mixed_heads, mixed_links, noise_of
 from mu.models.output_layer import output_layer
 from mu.models.vision import SmallCNN
 
@@ -19,7 +19,7 @@ def networks() -> list[nn.Module]:
 def test_the_logits_are_the_weighted_sum_and_the_head_reads_both_trunks() -> None:
     first, second = networks()
     x = torch.rand(5, 1, 8, 8)
-    made = mixed([first, second], [0.25, 0.75], 0.0)
+    made = mixed_heads([first, second], [0.25, 0.75], 0.0)
     assert torch.allclose(made(x), 0.25 * first(x) + 0.75 * second(x), atol=1e-6)
     assert torch.equal(made.features(x), torch.cat([first.features(x), second.features(x)], 1))
     assert output_layer(made) is made.head
@@ -28,7 +28,7 @@ def test_the_logits_are_the_weighted_sum_and_the_head_reads_both_trunks() -> Non
 
 def test_one_network_alone_and_a_head_without_bias() -> None:
     plain = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2, bias=False))
-    made, x = mixed([plain], [2.0], 0.0), torch.rand(6, 3)
+    made, x = mixed_heads([plain], [2.0], 0.0), torch.rand(6, 3)
     assert made.head.bias is None and made.head.in_features == 4
     assert torch.allclose(made(x), 2 * plain(x))
 
@@ -54,7 +54,7 @@ def test_noise_is_standard_normal_and_a_sample_keeps_its_own() -> None:
     whole = torch.tensor([0.0, 1.0, -2.0, 1e-9])
     assert torch.isfinite(noise_of(whole)).all()
     first, x = networks()[0], torch.rand(7, 1, 8, 8)
-    made = mixed([first], [1.0], 0.5)
+    made = mixed_heads([first], [1.0], 0.5)
     assert torch.equal(made(x), made(x))
     parts = torch.cat([made(one) for one in x.split(2)])
     assert torch.allclose(parts, made(x), atol=0.05)
@@ -64,7 +64,7 @@ def test_noise_is_standard_normal_and_a_sample_keeps_its_own() -> None:
 def test_the_networks_are_not_changed() -> None:
     first, second = networks()
     before = {name: tensor.clone() for name, tensor in first.state_dict().items()}
-    made = mixed([first, second], [1.0, 1.0], 0.0)
+    made = mixed_heads([first, second], [1.0, 1.0], 0.0)
     with torch.no_grad():
         for weight in made.parameters():
             weight.zero_()
@@ -73,7 +73,7 @@ def test_the_networks_are_not_changed() -> None:
 
 def test_it_is_rebuilt_from_its_arguments() -> None:
     first, second = networks()
-    made = mixed([first, second], [0.5, 0.5], 0.1)
+    made = mixed_heads([first, second], [0.5, 0.5], 0.1)
     other = Mixture(SmallCNN(1, 4, 8, 4, 8), 2, 0.1).eval()
     other.load_state_dict(made.state_dict())
     x = torch.rand(4, 1, 8, 8)

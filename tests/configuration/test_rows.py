@@ -4,8 +4,9 @@ import pytest
 import yaml
 
 from mu.configuration.experiment import load_experiment
-from mu.configuration.rows import listed_rows
+from mu.configuration.rows import TAKEN, listed_rows
 from mu.errors import UsageError
+from mu.results.words import NOT_METHODS
 
 BLOCK = {
     "data": "digits",
@@ -101,6 +102,10 @@ def test_tuning_takes_other_seeds_and_forget_sets(blocks):
 def test_wrong_rows_are_named(entries, message):
     with pytest.raises(UsageError, match=message):
         listed_rows(entries)
+
+
+def test_the_names_that_are_taken_are_those_of_the_record():
+    assert TAKEN == NOT_METHODS
 
 
 def test_no_row_is_asked_for_by_the_name_of_a_reference(blocks):
