@@ -92,7 +92,7 @@ def rates(
         UsageError: No request has enough pairs.
     """
     found = list[Rate]()
-    for cards in results.by_request.values():
+    for cards in results.by_place.values():
         panel = results.panels[panel_of(cards)]
         for group, methods, table in evidence_tables(cards, panel):
             originals = {c.pair: c for c in methods.get(ORIGINAL, ()) if not c.error}
@@ -103,7 +103,7 @@ def rates(
                 row = CalibratedRow(done, originals, judge(table[method], panel), panel)
                 found += of_row(row, group, pairs, draws, seed)
     if not found:
-        most = max((len({c.pair for c in one}) for one in results.by_request.values()), default=0)
+        most = max((len({c.pair for c in one}) for one in results.by_place.values()), default=0)
         raise UsageError(
             f"{most} pairs are too few for groups of {min(pairs)}: "
             f"seeds={FEWEST_GROUPS * min(pairs)} or more are needed, and 30 say something"
