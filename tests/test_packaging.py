@@ -78,7 +78,7 @@ def test_the_installed_wheel_runs_an_experiment_from_an_empty_folder(installed, 
     assert "report: found/report.html" in said
     results = json.loads((tmp_path / "found" / "results.json").read_text())
     rows = {card["method"] for card in results["cards"]}
-    assert rows == {"original", "random_weights", "oracle", "ssd"}
+    assert rows == {"original", "random_weights", "oracle", "null", "ssd"}
     assert all(card["error"] is None for card in results["cards"])
     assert {path.name for path in tmp_path.iterdir()} == {".mu", "found"}
 

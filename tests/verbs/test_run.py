@@ -275,7 +275,7 @@ def test_a_failing_method_is_a_row_with_its_reason(mu, failing):
     assert "not finite" in found.card("diverge")["error"]
     assert found.card("ssd")["error"] is None
     assert found.card("ssd")["values"]["ra"] is not None
-    assert "2 of 6 rows failed" in found.err
+    assert "2 of 7 rows failed" in found.err
     assert "nothing to divide by" in (found.folder / "table.md").read_text()
     assert "nothing to divide by" in (found.folder / "report.html").read_text()
     assert "Traceback" not in found.err
@@ -293,7 +293,7 @@ def test_a_model_that_cannot_be_trained_fails_every_row(mu, tmp_path):
     found = mu("run", *CLASS, *ONE, "recipe.optimizer.lr=1e30", store=tmp_path / "store")
     assert found.code == 1
     assert {card["method"] for card in found.cards} == {
-        *("original", "random_weights", "oracle", "ssd")
+        *("original", "random_weights", "oracle", "null", "ssd")
     }
     assert all("diverged" in card["error"] for card in found.cards)
 
@@ -363,7 +363,7 @@ def test_a_plan_counts_what_a_run_does(mu, tmp_path):
     words = [*plan, "seeds=1"]
     store = tmp_path / "store"
     before = planned(mu("plan", *words, store=store))
-    assert before["fit"] == (0, 2 + 2 * 2)
+    assert before["fit"] == (0, 2 + 2 * (2 + 1 + 1))  # oracles, null, twin
     assert before["unlearn"] == (0, 2 * 2)
     assert not (store / "fit").exists()
     run = mu("run", *words, store=store)
@@ -377,12 +377,12 @@ def test_a_plan_counts_what_a_run_does(mu, tmp_path):
         assert done[step][0] == before[step][1], step
     assert run.steps[0] == sum(before[step][1] for step in expensive)
     more = planned(mu("plan", *plan, "seeds=2", store=store))
-    assert more["fit"] == (6, 6)
+    assert more["fit"] == (10, 10)
 
 
 def test_a_plan_knows_minutes_once_steps_were_timed(mu, tmp_path, tiny, tiny_words):
     fresh = mu("plan", *tiny_words, store=tmp_path / "store").out
-    assert re.search(r"^fit +0 +4 +~\d+\.\d$", fresh, re.MULTILINE), fresh
+    assert re.search(r"^fit +0 +6 +~\d+\.\d$", fresh, re.MULTILINE), fresh
     assert re.search(r"at least \d+\.\d minutes", fresh)
     assert "?" in fresh
     more = [w for w in tiny_words if not w.startswith("oracles")]
