@@ -261,7 +261,7 @@ def test_equal_sets_share_their_models_however_chosen(mu, tiny, without, tmp_pat
     found = mu("run", f"experiment={path}", *words, store=store)
     assert found.code == 0, found.err
     made = counts(store) - before
-    assert set(made) <= {"select", "score", "gallery", "locks"}
+    assert set(made) <= {"select", "score", "trunk", "gallery", "locks"}
     assert made["select"] == 1
     for method in ("original", "oracle", "ssd"):
         expected = tiny.card(method, request="class")

@@ -93,7 +93,7 @@ Keys of its own:
 {_KEYS}\
   out=DIR             where the results go
 
-Examples:
+Example:
   mu calibrate null requests=class data=my_data model=my_model
   mu calibrate results/null
 """

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from mu.configuration.choices import choices, first_comment, options_of, unknown
+from mu.configuration.compose import composed
 from mu.configuration.experiment import load_experiment
 from mu.configuration.requests import TRIED, tried_method
 from mu.configuration.rows import listed_rows
@@ -15,7 +16,7 @@ from mu.data.build import build
 from mu.data.facts import data_files, data_root, resolved
 from mu.errors import UsageError
 from mu.models.base import Learner, build_learner
-from mu.results.panel import describe_panel
+from mu.results.panel import describe_panels
 from mu.running.pool import LocalPool, make_pool
 from mu.storing.store import Store
 
@@ -102,13 +103,12 @@ def test_every_request_is_built(path):
     assert build(config).kind
 
 
-@pytest.mark.parametrize("path", every("evaluation"))
-def test_every_panel_is_built(path):
-    config = plain(path)
-    panel = describe_panel(config)["scores"]
-    assert set(config["headline"]) <= set(panel)
-    assert set(config["margins"]) <= set(panel)
-    assert {panel[name]["kind"] for name in config["headline"]} == {"forgetting", "utility"}
+@pytest.mark.parametrize("name", choices("evaluation"))
+def test_every_panel_is_built(name):
+    config = composed({"evaluation": name})["evaluation"]
+    for panel in describe_panels(name, config).values():
+        headline = [facts for facts in panel["scores"].values() if facts["headline"]]
+        assert {facts["kind"] for facts in headline} == {"forgetting", "utility"}
 
 
 @pytest.mark.parametrize("path", every("recipe"))

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from mu.__main__ import VERBS
 from mu.configuration.choices import choices
+from mu.configuration.compose import composed
 from mu.configuration.experiment import WORDS, load_experiment
 from mu.configuration.words import spelled_out
+from mu.evaluation.panels import panels_of
 
 QUICK = "experiment=quickstart"
 CLASS = (QUICK, "requests=class", "methods=ssd")
@@ -411,9 +412,14 @@ def test_every_choice_is_listed_with_a_line(mu, what, group, some):
 
 def test_every_metric_is_listed(mu):
     found = mu("list", "metrics")
-    for path in choices("evaluation").values():
-        for name in yaml.safe_load(path.read_text())["scores"]:
-            assert re.search(rf"^  . {name} ", found.out, re.MULTILINE), name
+    for choice in choices("evaluation"):
+        config = composed({"evaluation": choice})["evaluation"]
+        for panel, one in panels_of(choice, config).items():
+            (said,) = re.findall(rf"^{panel}: .*\n((?:  .*\n)+)", found.out, re.MULTILINE)
+            marks = {line[4:].split()[0]: line[2:4].strip() for line in said.splitlines()}
+            assert {*one["scores"], *one.get("derived", {})} < set(marks)
+            assert {name for name, mark in marks.items() if mark} == set(one["headline"])
+            assert {name for name, mark in marks.items() if mark == "**"} == set(one["decisive"])
 
 
 def test_a_choice_of_ones_own_is_listed(mu, failing):
