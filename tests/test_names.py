@@ -40,7 +40,7 @@ FLOORS = (
     ("steps", "__init__"),
     ("card",),
     ("pipeline",),
-    ("calibration",),
+    ("rates",),
     ("reporting", "tuning"),
     ("tracking",),
     ("verbs",),

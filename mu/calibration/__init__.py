@@ -1,1 +1,1 @@
-"""Does the instrument work? Rows whose verdict is known, judged as methods are."""
+"""Models known to be wrong, or half right, on which verdicts are tried: no unlearning methods."""

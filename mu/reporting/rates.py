@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from mu.calibration.aims import Aim, aims_of
-from mu.calibration.rates import Frequency, Rate
-from mu.calibration.row import WORDS
+from mu.rates.aims import Aim, aims_of
+from mu.rates.rates import Frequency, Rate
+from mu.rates.row import WORDS
 from mu.results.format import NOTHING, plural, printable
 from mu.results.words import DIFFERS, LIKE, NULL, Word
 

@@ -137,10 +137,10 @@ def _shared(one: Measured, moved: Sequence[float], mean: float, weight: float) -
 def probability(one: Measured) -> float:
     """Two-sided p of no gap; 1 for a distance that is not above the oracles' own, nan unknown."""
     gap = contrast(one)
-    return 1.0 if nearer(gap.mean, one.better) else gap.pvalue()
+    return 1.0 if no_fault(gap.mean, one.better) else gap.pvalue()
 
 
-def nearer(gap: float, better: str) -> bool:
+def no_fault(gap: float, better: str) -> bool:
     """Whether a gap says no more than that the row is nearer to the oracles than they are."""
     return gap <= 0 if better == "lower" else gap >= 0 if better == "higher" else False
 

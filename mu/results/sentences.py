@@ -31,10 +31,10 @@ def reason_of(judged: Judged, panel: Panel, retrained: Judged | None = None) -> 
     return "; ".join([*said, *_within(judged), *_caveats(judged)])
 
 
-def share(value: float) -> str:
+def percent_of_gap(value: float) -> str:
     """A share of the original's gap, in whole per cent.
 
-    >>> share(0.2351)
+    >>> percent_of_gap(0.2351)
     '24 %'
     """
     return f"{number(100 * value, 0)} %"
@@ -42,7 +42,9 @@ def share(value: float) -> str:
 
 def _like(judged: Judged) -> str:
     worst = max((judged.scores[name] for name in judged.decisive), key=lambda one: one.at_most)
-    most = f"at most {share(worst.at_most)} of the original's gap can be left ({worst.title})"
+    most = (
+        f"at most {percent_of_gap(worst.at_most)} of the original's gap can be left ({worst.title})"
+    )
     return f"{most}; {plural(judged.pairs, 'pair')}"
 
 
@@ -62,7 +64,7 @@ def _distance(one: Judgement, told: bool) -> str:
         return f"infinite in {_pairs(one.found.infinite)}"
     if math.isnan(one.left):
         return number(one.found.gap.mean, sign=True)
-    left = share(one.left) + ("" if told else " of the original's gap left")
+    left = percent_of_gap(one.left) + ("" if told else " of the original's gap left")
     if one.left < 0 and one.found.measured.better == "oracle":
         return f"{left}, beyond the oracle"
     return f"{left}, farther than doing nothing" if farther(one.found.measured) else left
@@ -100,8 +102,9 @@ def _open(judged: Judged, panel: Panel, retrained: Judged | None) -> list[str]:
     wide = [one for one in loose if not one.at_most <= TAU]
     if wide:
         worst = max(wide, key=lambda one: one.at_most)
-        most = f"up to {share(worst.at_most)} of the original's gap may be left ({worst.title})"
-        said.append(most if math.isfinite(worst.at_most) else f"{worst.title} is undecided")
+        most = f"up to {percent_of_gap(worst.at_most)} of the original's gap may be left"
+        known = math.isfinite(worst.at_most)
+        said.append(f"{most} ({worst.title})" if known else f"{worst.title} is undecided")
     kept = [judged.scores[n] for n in judged.headline if judged.scores[n].kind == "utility"]
     kept = [one for one in kept if one.facts.get("margin") is not None and not one.inside]
     margins = [one for one in [*loose, *kept] if one not in wide]
@@ -155,7 +158,7 @@ def _caveats(judged: Judged) -> list[str]:
             notes.append(f"{one.title} has no value in {_pairs(one.found.missing)}")
     if found and all(still(one.found.measured) for one in found):
         notes.append("the oracles do not vary")
-    wild = [one.title for one in found if varied(one.found.measured)]
+    wild = [one.title for one in found if unsteady(one.found.measured)]
     if wild and judged.word in (LIKE, OPEN):  # where it is the reason, or makes it less sure
         notes.append(f"varies at least twice as much as retraining ({', '.join(wild)})")
     return list(dict.fromkeys(note for note in notes if note))
@@ -166,7 +169,7 @@ def still(one: Measured) -> bool:
     return one.k > 1 and all(deviation(values) == 0 for values in one.oracles)
 
 
-def varied(one: Measured) -> bool:
+def unsteady(one: Measured) -> bool:
     """Whether the gaps of a row spread at least twice as far as those of a retrained model."""
     if one.n < FEWEST or one.k < 2 or one.shared:
         return False

@@ -14,7 +14,7 @@ from mu.verbs.cells import experiment_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mu.calibration.rates import Rate
+    from mu.rates.rates import Rate
 
 DEFAULT = "experiment=null"
 OWN = ("draws", "pairs")
@@ -26,8 +26,8 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: A word is wrong, or there are too few pairs.
     """
-    from mu.calibration.aims import EXPERIMENT
-    from mu.calibration.rates import rates
+    from mu.rates.aims import EXPERIMENT
+    from mu.rates.rates import rates
     from mu.reporting.rates import rates_markdown, rates_text
 
     own = {key: text for key, _, text in (w.partition("=") for w in words) if key in OWN}
@@ -61,7 +61,7 @@ def sizes_of(given: str | None) -> list[int]:
     Raises:
         UsageError: Something else than positive numbers.
     """
-    from mu.calibration.rates import PAIRS
+    from mu.rates.rates import PAIRS
 
     if given is None:
         return list(PAIRS)
@@ -77,7 +77,7 @@ def draws_of(given: str | None) -> int:
     Raises:
         UsageError: Not a positive number.
     """
-    from mu.calibration.rates import DRAWS
+    from mu.rates.rates import DRAWS
 
     found = DRAWS if given is None else count_of("draws", given)
     if found < 1:
@@ -95,7 +95,7 @@ def run_first(words: list[str], least: int) -> tuple[int, Path]:
     Raises:
         UsageError: No block has twice as many pairs.
     """
-    from mu.calibration.rates import FEWEST_GROUPS
+    from mu.rates.rates import FEWEST_GROUPS
     from mu.verbs.run import command as run
 
     words = spelled_out(words)

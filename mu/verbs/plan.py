@@ -18,8 +18,9 @@ from mu.pipeline import run_cells
 from mu.reporting.power import FEW, expected
 from mu.reporting.progress import Display
 from mu.results.card import Card
-from mu.results.panel import describe_panel
+from mu.results.panel import describe_panels
 from mu.results.power import power_of
+from mu.results.results import panel_of
 from mu.running.jobs import Job
 from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner, Waiting
@@ -136,11 +137,13 @@ def power_lines(
     """
     lines, unknown = [], []
     for index, block in enumerate(experiment.blocks):
-        panel = describe_panel(block.config["evaluation"])
+        panels = describe_panels(block.names["evaluation"], block.config["evaluation"])
         for request in block.requests:
             cards = done.get((index, request), [])
-            last = max((card.step for card in cards if card.values and card.oracle), default=0)
-            power = power_of((card for card in cards if card.step == last), panel)
+            finished = [card for card in cards if card.values and card.oracle]
+            last = max((card.step for card in finished), default=0)
+            finished = [card for card in finished if card.step == last]
+            power = power_of(finished, panels[panel_of(finished)]) if finished else None
             if power is None:
                 unknown.append(request)
                 continue

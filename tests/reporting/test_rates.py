@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from calibration_case import cards, results
 
-from mu.calibration.rates import Rate, rates
+from mu.rates.rates import Rate, rates
 from mu.reporting.rates import rates_markdown, rates_text
 
 

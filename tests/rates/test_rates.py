@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from calibration_case import cards, results
 
-from mu.calibration.rates import Rate, between, random_groups, rates
 from mu.errors import UsageError
+from mu.rates.rates import Rate, between, random_groups, rates
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from mu.calibration.groups import Flags, Floats, Groups
-from mu.calibration.row import WORDS, CalibratedRow, Codes
 from mu.errors import UsageError
+from mu.rates.groups import Flags, Floats, Groups
+from mu.rates.row import WORDS, CalibratedRow, Codes
 from mu.results.evidence import Group, evidence_tables
 from mu.results.judgement import judge
 from mu.results.results import Results, panel_of

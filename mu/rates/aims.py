@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mu.calibration.rates import Rate
+from mu.rates.rates import Rate
 from mu.results.words import DIFFERS, LIKE, NULL, ORIGINAL, UNLINKED, Word
 
 EXPERIMENT = "null"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from calibration_case import cards, results
 
-from mu.calibration.aims import aims_of
-from mu.calibration.rates import Rate, rates
+from mu.rates.aims import aims_of
+from mu.rates.rates import Rate, rates
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import records
 from calibration_case import PANEL, cards
 
-from mu.calibration.row import ABSENT, WORDS, CalibratedRow
+from mu.rates.row import ABSENT, WORDS, CalibratedRow
 from mu.results.evidence import evidence_tables
 from mu.results.judgement import judge
 

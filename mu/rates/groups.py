@@ -3,7 +3,7 @@
 The formulas are those of `mu.results.rule` and `mu.results.judgement`, with a group of pairs in
 each row of an array: thousands of groups are judged in the time that those take for a few. Every
 pair has a training seed and oracles of its own, two or more; what is not so is left to `judge`
-itself (see `mu.calibration.row`). A test holds the words equal.
+itself (see `mu.rates.row`). A test holds the words equal.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mu.calibration.groups import Decided, Flags, Floats, Groups, ScoreColumn, decided
+from mu.rates.groups import Decided, Flags, Floats, Groups, ScoreColumn, decided
 from mu.results.card import Card
 from mu.results.evidence import Panel, evidence, shared_oracles, size_of
 from mu.results.intervals import deviation
