@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mu.calibration.mixture import LinkMixture, Mixture, mixed_heads, mixed_links
+from mu.data.base import Batch
 from mu.errors import NotApplicable, UsageError
 from mu.models.base import Learner
 from mu.models.graph import GraphNetwork
@@ -25,7 +26,9 @@ class Blend(Unlearner):
     No unlearning method: with b > 0 it is handed the very model that unlearning is to replace. What
     share of the original is left is known, so a verdict on it can be right or wrong. The result is
     one network: its last layer reads the trunks of both, or its embeddings are theirs side by side,
-    so that scores of features see both. ε is standard normal and follows from the logits.
+    so that scores of features see both. Of links the original's part stays as it was on the graph
+    it was trained on, as the row ``original`` is scored. ε is standard normal and follows from the
+    logits.
 
     Args:
         original: a, the weight of the original's logits; 0.5 and 2 rescale them.
@@ -59,27 +62,29 @@ class Blend(Unlearner):
                 "sequence=cumulative for requests in a row"
             )
         self.links = isinstance(network, GraphNetwork)
-        self.look()
-        found = {network: self.original}
-        if self.retrained:
-            found |= {self.other(): self.retrained}
-        parts = {one: weight for one, weight in found.items() if weight}
-        self.weights = list(parts.values())
-        make: Any = mixed_links if self.links else mixed_heads
-        self.learner.network = make(list(parts), self.weights, self.noise).eval()
+        other: Any = self.other() if self.retrained else None
+        first = self.first_batch("forget", batch_size=1)
+        self.meter.forward += first.units
+        made: Any
+        if self.links:
+            made = self.links_of(network, other, first)
+        else:
+            with torch.no_grad():
+                head = output_layer(network)
+                head_inputs(self.learner, move(first, self.context.device), head)
+            parts = {network: self.original} | ({other: self.retrained} if other else {})
+            parts = {one: weight for one, weight in parts.items() if weight}
+            self.copies = len(parts)
+            made = mixed_heads(list(parts), list(parts.values()), self.noise)
+        self.learner.network = made.eval()
         self.facts = {"original": self.original, "retrained": self.retrained, "noise": self.noise}
 
-    def look(self) -> None:
-        """Refuse networks of which the logits are no inner products, nor of one linear layer."""
-        first = self.first_batch("forget", batch_size=1)
-        if self.links:
-            if first.x.pairs is None:
-                raise NotApplicable("not applicable: Blend serves links and classifiers, no nodes")
-            return
-        self.meter.forward += first.units
-        with torch.no_grad():
-            head = output_layer(self.learner.network)
-            head_inputs(self.learner, move(first, self.context.device), head)
+    def links_of(self, network: GraphNetwork, other: GraphNetwork | None, first: Batch) -> Any:
+        """The mixture of link predictors, the original on the graph it was trained on."""
+        if first.x.pairs is None:
+            raise NotApplicable("not applicable: Blend serves links and classifiers, no nodes")
+        x = move(first, self.context.device).x
+        return mixed_links(network, x, other, [self.original, self.retrained], self.noise)
 
     def other(self) -> nn.Module:
         """The retrained network."""
@@ -95,8 +100,12 @@ class Blend(Unlearner):
         return found.network
 
     def model_of(self, model: dict[str, Any]) -> dict[str, Any]:
+        made: Any = self.learner.network
         if self.links:
+            nodes, width = made.embeddings.shape
+            size = {"nodes": nodes, "width": width, "noise": self.noise}
+            weights = {"remembered": self.original, "computed": self.retrained}
             target = "mu.calibration.mixture.LinkMixture"
-            return enclosed(model, "network", target, weights=self.weights, noise=self.noise)
-        target, count = "mu.calibration.mixture.Mixture", len(self.weights)
-        return enclosed(model, "network", target, copies=count, noise=self.noise)
+            return enclosed(model, "network", target, **weights, **size)
+        target = "mu.calibration.mixture.Mixture"
+        return enclosed(model, "network", target, copies=self.copies, noise=self.noise)

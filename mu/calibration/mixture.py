@@ -79,26 +79,43 @@ class Mixture(nn.Module):
 
 
 class LinkMixture(GraphNetwork):
-    """Embeddings side by side, so that inner products are a weighted sum.
+    """Embeddings that are remembered and those of a network, so that inner products are summed.
+
+    What is remembered was computed on another graph: the original is scored on the one it was
+    trained on, and the same weights on the retained one are another row (``utu``).
 
     Args:
-        network: One of the networks.
-        weights: Of each network's logits; not negative.
+        network: Of which the embeddings are computed.
+        remembered: Weight of the logits of what is remembered; not negative.
+        computed: Weight of the logits of the network; not negative.
+        nodes: How many embeddings are remembered.
+        width: Of them.
         noise: Standard deviation of the noise on the logits.
     """
 
     depth = 1
     restricts = False
 
-    def __init__(self, network: GraphNetwork, weights: Sequence[float], noise: float = 0.0) -> None:
+    def __init__(
+        self,
+        network: GraphNetwork,
+        remembered: float,
+        computed: float,
+        nodes: int,
+        width: int,
+        noise: float = 0.0,
+    ) -> None:
         super().__init__()
-        own = [network, *(deepcopy(network) for _ in weights[1:])]
-        self.networks = nn.ModuleList(own)
-        self.weights, self.noise = list(weights), noise
+        self.network, self.remembered, self.computed = network, remembered, computed
+        self.register_buffer("embeddings", torch.zeros(nodes, width))
+        self.embeddings: Tensor
+        self.noise = noise
 
     def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
-        parts = zip(self.weights, self.networks, strict=True)
-        return torch.cat([w**0.5 * network.encode(x) for w, network in parts], dim=1)  # type: ignore[operator]
+        parts = [self.remembered**0.5 * self.embeddings] if self.remembered else []
+        if self.computed:
+            parts.append(self.computed**0.5 * self.network.encode(x))
+        return torch.cat(parts, dim=1)
 
     def decode(self, z: Tensor, x: GraphInput) -> Tensor:
         logits = super().decode(z, x)
@@ -125,17 +142,25 @@ def mixed_heads(networks: Sequence[nn.Module], weights: Sequence[float], noise: 
     return made
 
 
+@torch.no_grad()
 def mixed_links(
-    networks: Sequence[GraphNetwork], weights: Sequence[float], noise: float
+    first: GraphNetwork,
+    x: GraphInput,
+    second: GraphNetwork | None,
+    weights: Sequence[float],
+    noise: float,
 ) -> LinkMixture:
-    """The link predictor whose logits are the weighted sum of those of others, and noise.
+    """The link predictor whose logits are the weighted sum of those of two, and noise.
 
     Args:
-        networks: Of one architecture. They are not changed.
-        weights: One a network, not negative.
+        first: Embeds once, here. It is not changed.
+        x: On which graph.
+        second: Embeds whatever graph it is asked on; None where its weight is 0.
+        weights: Of the logits of the first and of the second, not negative.
         noise: Standard deviation of the noise.
     """
-    made = LinkMixture(deepcopy(networks[0]), weights, noise)
-    for own, network in zip(made.networks, networks, strict=True):
-        own.load_state_dict(network.state_dict())
+    z: Tensor = first.encode(x)
+    nodes, width = z.shape
+    made = LinkMixture(deepcopy(second or first), weights[0], weights[1], nodes, width, noise)
+    made.embeddings.copy_(z)
     return made

@@ -1,5 +1,7 @@
 """Mixed networks: sums of logits, and noise that a sample keeps."""
 
+from dataclasses import replace
+
 import cases
 import numpy as np
 import pytest
@@ -39,11 +41,23 @@ def test_embeddings_of_links_give_the_weighted_sum() -> None:
     torch.manual_seed(1)
     second = type(first)(8, 8, 16).eval()
     x = next(iter(case.parts()["full"].batches())).x
-    made = mixed_links([first, second], [0.5, 0.25], 0.0)
+    made = mixed_links(first, x, second, [0.5, 0.25], 0.0)
     assert torch.allclose(made(x), 0.5 * first(x) + 0.25 * second(x), atol=1e-5)
     assert made.encode(x).shape[1] == 16
-    noisy = mixed_links([first], [1.0], 0.5)(x) - first(x)
+    noisy = mixed_links(first, x, None, [1.0, 0.0], 0.5)(x) - first(x)
     assert noisy.std().item() == pytest.approx(0.5, rel=0.3)
+
+
+def test_the_first_link_predictor_stays_on_its_own_graph() -> None:
+    case = cases.links()
+    first = case.learner.network
+    x = next(iter(case.parts()["full"].batches())).x
+    none = torch.sparse_coo_tensor(size=x.adjacency.shape).to_sparse_csr()
+    other = replace(x, adjacency=none, made={})
+    made = mixed_links(first, x, first, [1.0, 0.0], 0.0)
+    assert torch.allclose(made(other), first(x)) and not torch.allclose(made(other), first(other))
+    both = mixed_links(first, x, first, [0.5, 0.5], 0.0)
+    assert torch.allclose(both(other), 0.5 * first(x) + 0.5 * first(other), atol=1e-5)
 
 
 def test_noise_is_standard_normal_and_a_sample_keeps_its_own() -> None:
