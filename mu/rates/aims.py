@@ -52,7 +52,5 @@ def aims_of(rate: Rate) -> Sequence[Aim]:
 
 
 def family_of(rate: Rate) -> str:
-    """Which limit a request has: edges, a class, or any samples."""
-    if rate.kind == "edges":
-        return "edges"
-    return "class" if rate.request.startswith("class") else "samples"
+    """Which limit a request has: edges, whole classes, or any samples."""
+    return rate.kind if rate.kind in RECOGNISED else "samples"

@@ -18,7 +18,7 @@ from mu.rates.groups import Flags, Floats, Groups
 from mu.rates.row import WORDS, CalibratedRow, Codes
 from mu.results.evidence import Group, evidence_tables
 from mu.results.judgement import judge
-from mu.results.results import Results, panel_of
+from mu.results.results import Results, agreed_panel
 from mu.results.words import ORACLE, ORIGINAL, RANDOM, Word
 
 PAIRS = (3, 5, 10)
@@ -48,7 +48,7 @@ class Rate:
 
     Attributes:
         block, request, step, data, model, method: The row.
-        kind: What is forgotten: samples, edges, …
+        kind: What is forgotten: ``class`` (whole ones), samples, edges, …
         score, title: The score, both empty for the verdict on the row.
         n: Pairs of a group.
         pairs: Pairs that groups are drawn from.
@@ -93,7 +93,7 @@ def rates(
     """
     found = list[Rate]()
     for cards in results.by_place.values():
-        panel = results.panels[panel_of(cards)]
+        panel = results.panels[agreed_panel(cards)]
         for group, methods, table in evidence_tables(cards, panel):
             originals = {c.pair: c for c in methods.get(ORIGINAL, ()) if not c.error}
             for method, listed in methods.items():
@@ -118,7 +118,8 @@ def of_row(
     total = len(row.cards)
     about: dict[str, Any] = group._asdict() | {"method": row.cards[0].method, "pairs": total}
     sets = [card.forget_digest or card.pair for card in row.cards]
-    about["kind"] = row.cards[0].request_kind or ""
+    one = row.cards[0]
+    about["kind"] = "class" if one.panel != one.evaluation else one.request_kind or ""
     for n in pairs:
         if FEWEST_GROUPS * n > total:
             continue

@@ -107,7 +107,7 @@ class Results:
 
     @cached_property
     def _scores(self) -> dict[Place, Mapping[str, Facts]]:
-        named = {place: panel_of(cards) for place, cards in self.by_place.items()}
+        named = {place: agreed_panel(cards) for place, cards in self.by_place.items()}
         return {at: self.panels.get(name, {}).get("scores", {}) for at, name in named.items()}
 
     def scores(self, one: Card | Row | Verdict) -> Mapping[str, Facts]:
@@ -115,7 +115,7 @@ class Results:
         return self._scores.get(one.place, {})
 
 
-def panel_of(cards: Sequence[Card]) -> str:
+def agreed_panel(cards: Sequence[Card]) -> str:
     """Name of the panel of cards of one step: that on which finished ones agree.
 
     Where a request takes whole classes in some pairs only, they are judged like any samples: by the
@@ -131,7 +131,7 @@ def tabulated(results: Results) -> Results:
 
     rows, verdicts = list[Row](), list[Verdict]()
     for cards in results.by_place.values():
-        own, words = tabulate(cards, results.panels[panel_of(cards)])
+        own, words = tabulate(cards, results.panels[agreed_panel(cards)])
         rows += own
         verdicts += words
     return replace(results, rows=rows, verdicts=verdicts)

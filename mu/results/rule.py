@@ -88,7 +88,7 @@ def contrast(one: Measured, left: float = 0.0) -> Estimate:
     n, k = own.n, one.k
     if k == 1:
         return replace(own, error=math.sqrt(own.error**2 + _floor(one, n)))
-    noise = noise_of(one)
+    noise = variance_of_retraining(one)
     if n == 1:
         return Estimate(own.mean, math.sqrt(noise + _floor(one, 1)), k - 1, 1) if k > 2 else own
     own_variance = n * own.error**2
@@ -105,7 +105,7 @@ def _difference(value: float, target: float) -> float:
     return 0.0 if rounding else value - target
 
 
-def noise_of(one: Measured) -> float:
+def variance_of_retraining(one: Measured) -> float:
     """s_o²: the variance of the gap of a retrained model, by how the oracles of a pair differ."""
     return _widened(one) * float(np.mean([deviation(values) ** 2 for values in one.oracles]))
 

@@ -9,7 +9,13 @@ from mu.results.format import number, plural
 from mu.results.headline import TAU
 from mu.results.intervals import deviation
 from mu.results.judgement import FEWEST, Judged, Judgement
-from mu.results.rule import Measured, contrast, noise_of, pairs_to_recognise, pairs_to_tell
+from mu.results.rule import (
+    Measured,
+    contrast,
+    pairs_to_recognise,
+    pairs_to_tell,
+    variance_of_retraining,
+)
 from mu.results.words import DIFFERS, INSIDE, LIKE, NO_POWER, OPEN
 
 
@@ -174,7 +180,7 @@ def unsteady(one: Measured) -> bool:
     if one.n < FEWEST or one.k < 2 or one.shared:
         return False
     gaps = [v - sum(q) / len(q) for v, q in zip(one.row, one.oracles, strict=True)]
-    return deviation(gaps) ** 2 > 4 * noise_of(one) > 0
+    return deviation(gaps) ** 2 > 4 * variance_of_retraining(one) > 0
 
 
 def _pairs(numbers: Sequence[int]) -> str:

@@ -20,7 +20,7 @@ from mu.reporting.progress import Display
 from mu.results.card import Card
 from mu.results.panel import describe_panels
 from mu.results.power import power_of
-from mu.results.results import panel_of
+from mu.results.results import agreed_panel
 from mu.running.jobs import Job
 from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner, Waiting
@@ -143,7 +143,7 @@ def power_lines(
             finished = [card for card in cards if card.values and card.oracle]
             last = max((card.step for card in finished), default=0)
             finished = [card for card in finished if card.step == last]
-            power = power_of(finished, panels[panel_of(finished)]) if finished else None
+            power = power_of(finished, panels[agreed_panel(finished)]) if finished else None
             if power is None:
                 unknown.append(request)
                 continue

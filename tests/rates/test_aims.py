@@ -21,8 +21,8 @@ def said(rate: Rate, **about: Any) -> list[tuple[str, float, bool]]:
 
 def test_a_retrained_model_is_to_be_recognised_as_its_request_allows(one):
     for about, limit in (
-        ({"request": "class"}, 0.65),
-        ({"request": "random_20"}, 0.2),
+        ({"request": "any", "kind": "class"}, 0.65),
+        ({"request": "class", "kind": "nodes"}, 0.2),
         ({"request": "any", "kind": "edges"}, 0.5),
     ):
         assert said(one, method="null", **about) == [
