@@ -1,13 +1,15 @@
 """Keep the results of a run in the repository: cards, table, pictures, forget sets, how to repeat.
 
-Usage: python experiments/keep.py results/NAME
+Usage: python experiments/keep.py results/NAME [headline]
+With ``headline`` only the scores of headlines are kept, for experiments of many pairs.
 """
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mu.reporting.layout import sections, sequences
 from mu.reporting.pictures.figures import forest, sequence
@@ -35,10 +37,17 @@ mu reproduce experiments/{name} --out results/{name} "$@"
 """
 
 
-def keep(folder: Path) -> Path:
-    """Write ``experiments/NAME``; its path."""
+def keep(folder: Path, headline: bool = False) -> Path:
+    """Write ``experiments/NAME``; its path.
+
+    Args:
+        folder: What a run left.
+        headline: Whether to keep the scores of headlines only, and no details.
+    """
     results = tabulated(read_results(folder))
     results = replace(results, cards=shorten(results.cards))
+    if headline:
+        results = tabulated(of_headline(results))
     out = HERE / results.experiment
     out.mkdir(exist_ok=True)
     (out / "results.json").write_text(json_text(results), encoding="utf-8")
@@ -57,6 +66,31 @@ def keep(folder: Path) -> Path:
     script.write_text(script_text(results), encoding="utf-8")
     script.chmod(0o755)
     return out
+
+
+def of_headline(results: Results) -> Results:
+    """The same results with nothing but the scores of headlines."""
+
+    def kept(values: Mapping[str, Any], card: Card) -> dict[str, Any]:
+        scores = results.scores(card)
+        return {n: v for n, v in values.items() if scores.get(n, {}).get("headline")}
+
+    cards = [
+        replace(
+            card,
+            values=kept(card.values, card),
+            oracle=kept(card.oracle, card),
+            sizes=kept(card.sizes, card),
+            details={},
+            gallery=None,
+        )
+        for card in results.cards
+    ]
+    panels = {
+        name: {**panel, "scores": {n: f for n, f in panel["scores"].items() if f["headline"]}}
+        for name, panel in results.panels.items()
+    }
+    return replace(results, cards=cards, panels=panels)
 
 
 def shorten(cards: Sequence[Card]) -> list[Card]:
@@ -101,7 +135,7 @@ def script_text(results: Results) -> str:
 
 
 if __name__ == "__main__":
-    kept = keep(Path(sys.argv[1]))
+    kept = keep(Path(sys.argv[1]), sys.argv[2:] == ["headline"])
     print(kept)
     if not (kept / "README.md").is_file():
         print(f"write {kept / 'README.md'}: '# TITLE', then '> FINDING'; see CONTRIBUTING")
