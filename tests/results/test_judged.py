@@ -43,7 +43,7 @@ def test_the_objective_is_blind_to_test_data(name) -> None:
 
 
 def test_rows_that_are_no_methods_count_nowhere() -> None:
-    place = {"request": "r", "step": 0, "data": "d", "model": "m"}
+    place = {"request": "random", "step": 0, "data": "d", "model": "m"}
     facts = {"kind": "forgetting", "headline": True, "better": "oracle", "reads": ["forget"]}
     facts |= {"family": "forgetting"}
     found = read(

@@ -9,7 +9,7 @@ from mu.results.legacy import FACTS, original, with_facts
 from mu.results.results import json_text, read_results
 
 KEPT = sorted((Path(__file__).parents[2] / "experiments").glob("*/results.json"))
-ROLES = {"links": ("df_auc", "js_forget"), "forget_sets": ("loss_forget", "avg_gap")}
+ROLES = {"links": ("df_auc", "kl_forget"), "forget_sets": ("loss_forget", "avg_gap")}
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parent.name)
