@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from mu.errors import MuError, UsageError
-from mu.results.judged import scores_of
 from mu.results.results import Results, read_results
 from mu.tracking.rows import AXIS, points_of, summary
 
@@ -47,7 +46,7 @@ def views(results: Results) -> list[dict[str, Any]]:
 
 def headline(results: Results, logged: set[str]) -> list[str]:
     """Public names of the headline scores of all panels that have a value."""
-    panels = scores_of(results).values()
+    panels = [panel["scores"] for panel in results.panels.values()]
     names = [f["public"] for scores in panels for f in scores.values() if f["headline"]]
     return [name for name in dict.fromkeys(names) if name in logged]
 

@@ -470,6 +470,8 @@ class Steps:
             asked.append(self.trunk(request.selection, state, of_trunk))
         # the runner hands every reader the same facts
         found = [self.run.facts(ref, missing={}) for ref in await gather(*asked)]
+        if not all(found):  # a plan, after a run that was stopped between the two
+            return Scored({})
         return Scored(
             {name: value for one in found for name, value in one.get("values", {}).items()},
             found[0].get("details", {}),

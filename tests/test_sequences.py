@@ -178,8 +178,6 @@ def test_an_analytic_head_forgets_exactly_what_the_solved_one_never_saw(solved):
         others = {solved.card(name, step=step)["exactness"] for name in ("oracle", "null")}
         assert others == {None} == {column["exactness"]}
         assert solved.card("original", step=step)["exactness"] == "unequal"
-        # and so are the answers, in all that is read of them
-        assert acu["values"]["tow"] == acu["values"]["tow_mia"] == 1
         assert acu["values"]["cost/passes_request"] < 0.2
     original = solved.card("original", step=0)
     assert [len(task["classes"]) for task in original["facts"]["tasks"]] == [4, 7, 10]

@@ -86,7 +86,9 @@ def test_its_seeds_and_forget_sets_are_in_no_report(sweep):
     assert min(seeds_of(seeds)) >= 1000
     (label,) = map(int, values(words, "request.label"))
     oracles = {10_000 * (seed + 1) + k for seed in seeds for k in range(100)}
-    for path in choices("experiment").values():
+    for name, path in choices("experiment").items():
+        if name == "null":  # it judges fakes, and no method whose options anybody chooses
+            continue
         for block in read_yaml(path)["blocks"]:
             reported = seeds_of(block["seeds"])
             theirs = {10_000 * (seed + 1) + k for seed in reported for k in range(100)}

@@ -25,8 +25,8 @@ def noise_of(logits: Tensor) -> Tensor:
         logits: Any shape.
 
     Example:
-        >>> [round(e, 3) for e in noise_of(torch.tensor([2.0005, 1.00025])).tolist()]
-        [0.0, -0.674]
+        >>> [round(e, 1) for e in noise_of(torch.tensor([0.00025, 0.00075])).tolist()]
+        [-0.7, 0.7]
     """
     part = torch.remainder(FINE * logits.double(), 1.0).clamp(EDGE, 1 - EDGE)
     found: Tensor = torch.special.ndtri(part).to(logits.dtype)

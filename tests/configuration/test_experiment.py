@@ -187,7 +187,7 @@ def test_a_request_option_replaces_what_is_dealt_out_to_pairs():
     assert images.requests["class"] == [
         {"_target_": "mu.forget_sets.by_class.ClassSet", "label": 7, "kind": "samples"}
     ]
-    assert blocks()[0].requests["class"][0]["per_pair"] == {"label": [3, 5, 8]}
+    assert blocks()[0].requests["class"][0]["per_pair"] == {"label": [3, 5, 8, 1, 7]}
 
 
 def test_filters_choose():
@@ -424,7 +424,7 @@ def test_what_is_dealt_out_stays_with_its_seed_when_seeds_are_chosen():
     def places(*words):
         return load_experiment("quickstart", words).blocks[0].places
 
-    assert places() == [0, 1, 2]
+    assert places() == [0, 1, 2, 3, 4]
     assert places("seed=2") == [2]
     assert places("seeds=2,0") == [2, 0]
     assert places("seeds=7,8") == [0, 1], "seeds that are none of its own: in their order"

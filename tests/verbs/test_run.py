@@ -364,7 +364,7 @@ def test_a_plan_counts_what_a_run_does(mu, tmp_path):
     words = [*plan, "seeds=1"]
     store = tmp_path / "store"
     before = planned(mu("plan", *words, store=store))
-    assert before["fit"] == (0, 2 + 2 * (2 + 1 + 1))  # oracles, null, twin
+    assert before["fit"] == (0, 2 + 2 * (2 + 1))  # oracles and null
     assert before["unlearn"] == (0, 2 * 2)
     assert not (store / "fit").exists()
     run = mu("run", *words, store=store)
@@ -378,12 +378,12 @@ def test_a_plan_counts_what_a_run_does(mu, tmp_path):
         assert done[step][0] == before[step][1], step
     assert run.steps[0] == sum(before[step][1] for step in expensive)
     more = planned(mu("plan", *plan, "seeds=2", store=store))
-    assert more["fit"] == (10, 10)
+    assert more["fit"] == (8, 8)
 
 
 def test_a_plan_knows_minutes_once_steps_were_timed(mu, tmp_path, tiny, tiny_words):
     fresh = mu("plan", *tiny_words, store=tmp_path / "store").out
-    assert re.search(r"^fit +0 +6 +~\d+\.\d$", fresh, re.MULTILINE), fresh
+    assert re.search(r"^fit +0 +5 +~\d+\.\d$", fresh, re.MULTILINE), fresh
     assert re.search(r"at least \d+\.\d minutes", fresh)
     assert "?" in fresh
     more = [w for w in tiny_words if not w.startswith("oracles")]

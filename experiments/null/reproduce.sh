@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
+# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit 6092c1c
+#   by: mu run experiment=null
+# Data: digits: d32f86d1181b45b8faa5cec51d439436, digits_links: c8b322c87ebb83a449627f4c7953e4a7, cora_links: 362fd76ea69a434a0ad5eca6b66f955e, cifar10_small: bffcf18903d44bc8ef8ce1d1976748b2, cora_nodes: 87642e6508795ecc794060ac2a2323a5
+# Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
+# processor of that kind); otherwise the score's margin or what two runs differ in, see
+# "mu reproduce". Costs in seconds depend on the machine and are not judged.
+# --fresh takes nothing from the store; other words go to "mu reproduce", too.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+export PATH="$PWD/.venv/bin:$PATH"
+mu reproduce experiments/null --out results/null "$@"
