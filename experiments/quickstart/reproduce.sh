@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
-# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit 7ffce03
+# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit 66eff91
 #   by: mu run experiment=quickstart
 # Data: digits: d32f86d1181b45b8faa5cec51d439436, digits_links: c8b322c87ebb83a449627f4c7953e4a7
 # Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
