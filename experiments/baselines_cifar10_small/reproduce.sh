@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
-# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX2, commit 950cbce
+# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit 7ffce03
 #   by: mu run experiment=baselines_cifar10 scale=small
 # Data: cifar10_small: bffcf18903d44bc8ef8ce1d1976748b2
 # Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
