@@ -129,6 +129,11 @@ class Pooling:
         object.__setattr__(self, "same", same)
         object.__setattr__(self, "share", 1 / same.sum(axis=2))
 
+    @property
+    def spread(self) -> Floats:
+        """(groups,) s_o; 0 where one oracle tells none."""
+        return np.sqrt(self.noise) if self.k > 1 else np.zeros(len(self.noise))
+
     def contrast(self, gaps: Floats) -> Means:
         """The mean of the gaps with its error, as `mu.results.rule.contrast` has them."""
         pairs, k = gaps.shape[1], self.k
@@ -172,6 +177,7 @@ class Decided:
     Attributes:
         known: Whether the group has a value.
         blind: Whether it surely cannot tell the original from the oracles.
+        shown: As in `mu.results.judgement.Judgement`.
         inside: As in `mu.results.judgement.Judgement`.
         infinite: Whether some value is infinite.
         p: Unadjusted.
@@ -179,6 +185,7 @@ class Decided:
 
     known: Flags
     blind: Flags
+    shown: Flags
     inside: Flags
     infinite: Flags
     p: Floats
@@ -189,17 +196,17 @@ def decided(one: ScoreColumn, groups: Groups) -> Decided:
     m = len(groups)
     there, infinite = one.there[groups], np.asarray(one.infinite[groups].any(axis=1))
     count = there.sum(axis=1)
-    blind, inside = np.zeros(m, bool), np.zeros(m, bool)
+    blind, shown, inside = (np.zeros(m, bool) for _ in range(3))
     p = np.full(m, np.nan)
     for n in np.unique(count[count > 0]):  # groups in which as many pairs count
         which = np.flatnonzero(count == n)
         pairs = groups[which][there[which]].reshape(len(which), n)
-        p[which], blind[which], inside[which] = _judged(one, pairs)
-    return Decided((count > 0) | infinite, blind, inside & ~infinite, infinite, p)
+        p[which], blind[which], shown[which], inside[which] = _judged(one, pairs)
+    return Decided((count > 0) | infinite, blind, shown, inside & ~infinite, infinite, p)
 
 
-def _judged(one: ScoreColumn, groups: Groups) -> tuple[Floats, Flags, Flags]:
-    """p, blind and inside of groups of which all pairs count."""
+def _judged(one: ScoreColumn, groups: Groups) -> tuple[Floats, Flags, Flags, Flags]:
+    """p, blind, shown and inside of groups of which all pairs count."""
     units, better = one.at(groups), one.better
     gap, whole = (units.contrast(one.gaps(groups, original=o)) for o in (False, True))
     p, p_whole = _probability(gap, better), _probability(whole, better)
@@ -209,14 +216,19 @@ def _judged(one: ScoreColumn, groups: Groups) -> tuple[Floats, Flags, Flags]:
     if margin is not None and better == "oracle":
         low, high = gap.interval()
         wide = np.maximum(margin, np.where(np.isfinite(units.size), 2 / units.size, 0.0))
+        wide = np.maximum(wide, 2 * units.spread)
         inside &= (-wide < low) & (high < wide)
-    if utility:
-        return p, blind, inside & (margin is not None)
     sign = np.copysign(1.0, whole.mean)
-    inside &= (p_whole < LEVEL) & units.contrast(one.gaps(groups, TAU)).beyond(sign)
+    shown = (p_whole < LEVEL) & units.contrast(one.gaps(groups, TAU)).beyond(sign)
     if better == "oracle":
-        inside &= units.contrast(one.gaps(groups, -TAU)).beyond(-sign)
-    return p, blind, inside
+        shown &= units.contrast(one.gaps(groups, -TAU)).beyond(-sign)
+    if utility:
+        return p, blind, shown, inside & (margin is not None)
+    near = np.zeros(len(groups), bool)
+    if better != "oracle":
+        low, high = gap.interval()
+        near = high < units.spread if better == "lower" else low > -units.spread
+    return p, blind, shown, inside & (shown | near)
 
 
 def _probability(gap: Means, better: str) -> Floats:

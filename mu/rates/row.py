@@ -182,9 +182,12 @@ class CalibratedRow:
     def _like(self, found: Mapping[str, Decided], differs: Mapping[str, Flags], m: int) -> Flags:
         decisive = self.judged.decisive
         like = np.full(m, bool(decisive) and all(name in found for name in decisive))
+        shown = np.zeros(m, bool)
         for name in decisive:
             if name in found:
                 like &= found[name].known & found[name].inside
+                shown |= found[name].known & found[name].shown & ~found[name].infinite
+        like &= shown
         for name in self.judged.headline:
             facts, one = self.panel["scores"].get(name, {}), found[name]
             kept = facts.get("kind") == "utility" and facts.get("margin") is not None

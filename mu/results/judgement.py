@@ -10,7 +10,16 @@ from mu.results.estimate import NAN
 from mu.results.evidence import Evidence, Panel, kind_of
 from mu.results.headline import decisive_of
 from mu.results.intervals import holm
-from mu.results.rule import LEVEL, bound, has_power, probability, share_left, within, within_margin
+from mu.results.rule import (
+    LEVEL,
+    as_near_as_retraining,
+    bound,
+    has_power,
+    probability,
+    share_left,
+    within,
+    within_margin,
+)
 from mu.results.words import DIFFERS, INSIDE, LIKE, NO_POWER, OPEN, Word
 
 JUDGED = ("forgetting", "utility")
@@ -53,14 +62,22 @@ class Judgement:
     def inside(self) -> bool:
         """Whether the rest of the gap is surely small: within its margin and τ of the original's.
 
-        A score of utility has its margin only, since the original need not miss it.
+        A score of utility has its margin only, since the original need not miss it. A distance may
+        instead be as near as another seed brings a model, whatever the original's gap.
         """
         margin, one = self.facts.get("margin"), self.found.measured
         if one.n < FEWEST or self.found.infinite:
             return False
         if margin is not None and one.better == "oracle" and not within_margin(one, margin):
             return False
-        return margin is not None if self.kind == "utility" else bool(self.power) and within(one)
+        if self.kind == "utility":
+            return margin is not None
+        return self.shown or as_near_as_retraining(one)
+
+    @cached_property
+    def shown(self) -> bool:
+        """Whether the pairs show that at most τ of the original's gap is left."""
+        return bool(self.power) and within(self.found.measured)
 
     @property
     def differs(self) -> bool:
@@ -128,7 +145,8 @@ class Judged:
         kept = [n for n in self.headline if self._kept(self.scores[n])]
         wanted = [*self.decisive, *kept, *(n for n in self.headline if self.scores[n].differs)]
         passed = (name in self.scores and self.scores[name].inside for name in wanted)
-        return bool(self.decisive) and all(passed)
+        shown = (name in self.scores and self.scores[name].shown for name in self.decisive)
+        return any(shown) and all(passed)
 
     def _kept(self, one: Judgement) -> bool:
         return one.kind == "utility" and one.facts.get("margin") is not None
@@ -147,7 +165,8 @@ def judge(scores: Scores, panel: Panel) -> Judged:
     """Judge one row by the evidence on its scores.
 
     *Like the oracle*: on every decisive score the pairs show that at most τ of the original's gap
-    is left, utility is within its margins, and no other headline score differs outside its margin.
+    is left, or of a distance no more than another seed gives while another decisive score shows the
+    former; utility is within its margins, and no other headline score differs outside its own.
     *Differs*: some headline score lies outside what retraining with another seed gives (5 %, Holm
     over the headline scores). *No power*: a decisive score cannot even tell the original from the
     oracles. *Inconclusive*: everything else. A decisive score that is missing forbids *like*.

@@ -172,9 +172,31 @@ def _below(found: Estimate, sign: float) -> bool:
     return high < 0 if sign > 0 else low > 0
 
 
+def spread_of_retraining(one: Measured) -> float:
+    """s_o, the standard deviation of the gap of a retrained model; 0 where k = 1 tells none."""
+    return math.sqrt(variance_of_retraining(one)) if one.k > 1 else 0.0
+
+
+def as_near_as_retraining(one: Measured) -> bool:
+    """Whether a distance is surely less than one spread of retraining above the oracles' own.
+
+    Where the original is hardly farther from the oracles than they are from each other, τ of its
+    gap is less than another seed changes, and no retrained model could be asked to keep it.
+    """
+    if one.better == "oracle" or one.n < 1:
+        return False
+    low, high = contrast(one).interval(1 - 2 * LEVEL)
+    wide = spread_of_retraining(one)
+    return high < wide if one.better == "lower" else low > -wide
+
+
 def within_margin(one: Measured, margin: float = ACCURACY) -> bool:
-    """Whether the 90 % interval of the gap lies inside the margin, never finer than two samples."""
-    wide = max(margin, 2 / one.size) if one.size else margin
+    """Whether the 90 % interval of the gap lies inside the margin.
+
+    It is never finer than two samples, nor than two spreads of retraining: so much two retrained
+    models differ.
+    """
+    wide = max(margin, 2 / one.size if one.size else 0.0, 2 * spread_of_retraining(one))
     low, high = contrast(one).interval(1 - 2 * LEVEL)
     return -wide < low and high < wide
 
@@ -208,7 +230,10 @@ def pairs_to_recognise(null: Measured, tau: float = TAU) -> int | None:
     whole = contrast(null.of_original()).mean
     found = contrast(null, tau)
     wide = found.error * math.sqrt(found.n) if found.n > 1 else NAN
-    return _needed(tau * whole, wide, null.k, 0.95, 0.9 if null.better == "oracle" else 0.8)
+    if null.better == "oracle":
+        return _needed(tau * whole, wide, null.k, 0.95, 0.9)
+    room = max(tau * abs(whole), spread_of_retraining(null))
+    return _needed(room, wide, null.k, 0.95, 0.8)
 
 
 def _spread_of(one: Measured) -> float:

@@ -47,7 +47,8 @@ def percent_of_gap(value: float) -> str:
 
 
 def _like(judged: Judged) -> str:
-    worst = max((judged.scores[name] for name in judged.decisive), key=lambda one: one.at_most)
+    shown = [one for name in judged.decisive if (one := judged.scores[name]).shown]
+    worst = max(shown, key=lambda one: one.at_most)
     most = (
         f"at most {percent_of_gap(worst.at_most)} of the original's gap can be left ({worst.title})"
     )

@@ -58,7 +58,7 @@ def test_a_decisive_score_without_power_is_never_skipped():
         card("original", one.pair, **one.values | {"kl": CENTRE["kl"] + NOISE[one.pair]})
         if one.method == "original"
         else one
-        for one in table(5, **LIKE)
+        for one in table(5, **LIKE | {"kl": (0.005, -0.004, 0.006, -0.003, 0.004)})
     ]
     assert words(cards) == {
         "ua": "like the oracle",
@@ -155,3 +155,16 @@ def test_a_panel_without_decisive_scores_takes_the_forgetting_ones_of_its_headli
 def test_without_forgetting_scores_nothing_is_claimed():
     found = verdicts_of(table(5, ta=LIKE["ta"]))["ours"]
     assert found.verdict == "inconclusive" and "without UA, KL" in found.reason
+
+
+def test_a_distance_without_power_may_be_as_near_as_retraining_where_another_score_decides():
+    cards = [
+        card("original", one.pair, **one.values | {"kl": CENTRE["kl"] + NOISE[one.pair]})
+        if one.method == "original"
+        else one
+        for one in table(5, **LIKE | {"kl": -0.001})
+    ]
+    assert words(cards)["kl"] == "like the oracle"
+    assert verdicts_of(cards)["ours"].verdict == "like the oracle"
+    alone = {n: f | {"decisive": n == "kl"} for n, f in PANEL["scores"].items()}
+    assert verdicts_of(cards, {"scores": alone})["ours"].verdict != "like the oracle"

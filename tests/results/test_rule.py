@@ -1,6 +1,7 @@
 """The rule of verdicts: its formulas by hand, and what it does where the truth is known."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from mu.results.rule import (
     Measured,
+    as_near_as_retraining,
     bound,
     contrast,
     has_power,
@@ -16,6 +18,7 @@ from mu.results.rule import (
     pairs_to_tell,
     probability,
     share_left,
+    spread_of_retraining,
     within,
     within_margin,
 )
@@ -166,3 +169,18 @@ def test_an_agreement_is_a_distance_turned_round():
     )
     assert probability(near) == pytest.approx(probability(far)) and within(near) == within(far)
     assert bound(near) == pytest.approx(bound(far))
+
+
+def test_a_margin_is_never_finer_than_two_spreads_of_retraining():
+    wide = Measured([0.02] * 4, [], [[-0.02, 0.0, 0.02]] * 4)
+    assert spread_of_retraining(wide) == pytest.approx(0.02 * math.sqrt(4 / 3))
+    assert not within_margin(Measured([0.02] * 4, [], [[-0.001, 0.0, 0.001]] * 4))
+    assert within_margin(wide)
+
+
+def test_a_distance_may_be_as_near_as_another_seed_brings_a_model():
+    oracles = [[0.6, 0.7, 0.8]] * 6
+    near = Measured([0.70] * 6, [0.72] * 6, oracles, better="lower")
+    assert as_near_as_retraining(near) and not within(near)
+    assert not as_near_as_retraining(replace(near, row=[0.9] * 6))
+    assert not as_near_as_retraining(replace(near, better="oracle"))
