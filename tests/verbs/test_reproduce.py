@@ -171,7 +171,8 @@ def test_what_was_kept_before_cards_had_these_keys_is_read():
             for c in old["cards"]
         ]
         for a, b in ((old, new), (new, old)):
-            assert words_of(compare(a, b, Tolerance())) == {SAME, "cost"}
+            said = words_of(compare(a, b, Tolerance()))
+            assert said - {"cost"} == {SAME}, path  # some keep their headline alone
 
 
 @given(finite, finite, st.floats(0, 10))
