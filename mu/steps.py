@@ -413,27 +413,25 @@ class Steps:
         files = self.run.manifest(state.learner).get("files", {})
         return {"key": state.learner[1], "weights": files.get("tensors.safetensors")}
 
-    def view(self, state: State) -> Any:
-        """Digest of the view that a state is scored on."""
-        return self.run.facts(state.removed[-1])["view"] if state.removed else self.facts["view"]
+    def seen(self, state: State) -> dict[str, Any]:
+        """What decides the outputs of a state: its weights, and the view that it is scored on."""
+        view = self.run.facts(state.removed[-1])["view"] if state.removed else self.facts["view"]
+        return {
+            "data": self.data_key,
+            "state": state.learner[1],
+            "model": self.model,
+            "view": view,
+            "batch_size": self.config["evaluation"]["batch_size"],
+        }
 
     async def predict(self, state: State) -> Ref:
         """Signals of a state on the whole universe, seen through its own view."""
-        batch_size = self.config["evaluation"]["batch_size"]
-        asked = self.config["evaluation"]
-        kept = {"embeddings": True} if asked.get("embeddings") else {}
+        kept = {"embeddings": True} if self.config["evaluation"].get("embeddings") else {}
         return await self.run.step(
             "predict",
             "mu.models.predict:step",
-            key={
-                "data": self.data_key,
-                "state": state.learner[1],
-                "model": self.model,
-                "view": self.view(state),
-                "batch_size": batch_size,
-                **kept,
-            },
-            config=self.given(batch_size=batch_size, **kept),
+            key={**self.seen(state), **kept},
+            config=self.given(batch_size=self.config["evaluation"]["batch_size"], **kept),
             inputs={"state": state.learner, "removed": list(state.removed)},
             label=f"predict {self.request}, seed {self.seed}",
         )
@@ -485,15 +483,7 @@ class Steps:
         return await self.run.step(
             "trunk",
             "mu.models.trunk:step",
-            key={
-                "data": self.data_key,
-                "state": state.learner[1],
-                "model": self.model,
-                "view": self.view(state),
-                "batch_size": batch_size,
-                "selection": selection[1],
-                "scores": scores,
-            },
+            key={**self.seen(state), "selection": selection[1], "scores": scores},
             config=self.given(batch_size=batch_size, evaluation={"scores": scores}),
             inputs={
                 "state": state.learner,

@@ -1,6 +1,5 @@
 """The cards of one row, and the words that groups of its pairs get."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from mu.rates.groups import Decided, Flags, Floats, Groups, ScoreColumn, decided
 from mu.results.card import Card
-from mu.results.evidence import Panel, evidence, shared_oracles, size_of
+from mu.results.evidence import Panel, evidence, oracles_known_by, shared_oracles, size_of
 from mu.results.intervals import deviation
 from mu.results.judgement import Judged, judge
 from mu.results.rule import LEVEL, probability
@@ -105,11 +104,7 @@ class CalibratedRow:
     @cached_property
     def oracles(self) -> NDArray[np.int64]:
         """(N,) a number of its own for each set of oracles."""
-        said = [
-            json.dumps([c.oracle_values(n) for n in sorted(c.oracle) if not n.startswith("cost/")])
-            for c in self.cards
-        ]
-        return np.unique(said, return_inverse=True)[1]
+        return np.unique([oracles_known_by(c) for c in self.cards], return_inverse=True)[1]
 
     def words(self, groups: Groups) -> Words:
         """The words that `judge` gives the cards of each group.

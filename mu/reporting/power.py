@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mu.results.format import plural
+from mu.results.format import cannot_tell, plural
 
 if TYPE_CHECKING:
     from mu.results.power import Needed, Power
@@ -76,10 +76,6 @@ def power_note(power: "Power | None") -> str:
 
 
 def _blind(pairs: int, blind: "Sequence[Needed]") -> str:
-    names = ", ".join(one.title for one in blind)
-    said = f"{plural(pairs, 'pair')} cannot tell the original from the oracles by {names}"
-    wanted = [one.tell for one in blind]
-    if None in wanted:
-        return said
-    more = max(n for n in wanted if n is not None)
-    return f"{said}; about {more} would" if more > pairs else said
+    known = [one.tell for one in blind if one.tell is not None]
+    enough = max(known) if len(known) == len(blind) else 0  # where one never does, no number would
+    return cannot_tell(pairs, [one.title for one in blind], enough)

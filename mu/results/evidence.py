@@ -67,10 +67,14 @@ def shared_oracles(cards: Sequence[Card]) -> bool:
 
     What an oracle took in seconds does not tell.
     """
-    names = sorted({name for card in cards for name in card.oracle})
-    names = [name for name in names if not name.startswith("cost/")]
-    seen = {json.dumps([card.oracle_values(name) for name in names]) for card in cards}
+    seen = {oracles_known_by(card) for card in cards}
     return len(seen) == 1 and len({card.seed for card in cards}) > 1
+
+
+def oracles_known_by(card: Card) -> str:
+    """The values of the oracles of a card but their costs, as text: what tells them apart."""
+    scores = (name for name in sorted(card.oracle) if not name.startswith("cost/"))
+    return json.dumps({name: found for name in scores if (found := card.oracle_values(name))})
 
 
 def evidence(

@@ -156,6 +156,17 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def cannot_tell(pairs: int, titles: Sequence[str], enough: int) -> str:
+    """That pairs do not tell the original from the oracles by some scores, and how many would.
+
+    >>> cannot_tell(3, ["KL"], 5), cannot_tell(3, ["UA", "KL"], 0)[-9:]
+    ('3 pairs cannot tell the original from the oracles by KL; about 5 would', 'by UA, KL')
+    """
+    names = ", ".join(titles)
+    said = f"{plural(pairs, 'pair')} cannot tell the original from the oracles by {names}"
+    return f"{said}; about {enough} would" if enough > pairs else said
+
+
 def printable(text: object) -> str:
     r"""The text on one line, with control characters (a terminal would obey them) replaced.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mu.results.evidence import Panel
-from mu.results.format import number, plural
+from mu.results.format import cannot_tell, number, plural
 from mu.results.headline import TAU
 from mu.results.intervals import deviation
 from mu.results.judgement import FEWEST, Judged, Judgement
@@ -88,10 +88,7 @@ def _no_power(judged: Judged) -> str:
     blind = [judged.scores[n] for n in judged.decisive if n in judged.scores]
     blind = [one for one in blind if one.word == NO_POWER]
     wanted = [n for one in blind if (n := pairs_to_tell(one.found.measured))]
-    names = ", ".join(one.title for one in blind)
-    said = f"{plural(judged.pairs, 'pair')} cannot tell the original from the oracles by {names}"
-    more = max(wanted, default=0)
-    return f"{said}; about {more} would" if more > judged.pairs else said
+    return cannot_tell(judged.pairs, [one.title for one in blind], max(wanted, default=0))
 
 
 def _open(judged: Judged, panel: Panel, retrained: Judged | None) -> list[str]:
