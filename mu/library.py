@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mu.analytic.key import process_key
@@ -12,17 +10,23 @@ from mu.artifact import Artifact
 from mu.configuration.choices import choices, options_of, read_yaml, unknown
 from mu.configuration.compose import composed
 from mu.data.base import Data, removed_elements
+from mu.doors.batches import Fields
+from mu.doors.checked import Task, check_weights, checked_at_home
+from mu.doors.guest import undisturbed
+from mu.doors.loaders import Loader, Read, rereadable
 from mu.errors import UsageError
-from mu.evaluation.score import Score
+from mu.evaluation.derived import derived_values, oracle_mean, reads_twin
+from mu.evaluation.panels import OF_CLASS, panel_of
+from mu.evaluation.score import Peers, Score, panel_values
+from mu.evaluation.scoring import build_scores, known_values, reading_features
 from mu.evaluation.signals import Signals, Split
 from mu.forget_sets.files import Request
 from mu.forget_sets.request import check, selection, takes_whole_classes
-from mu.models.base import Learner, Progress, as_batch
-from mu.models.predict import predict
-from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply
+from mu.models.base import Learner, Progress
+from mu.models.own_loss import Criterion, learner_of
+from mu.models.together import listen
+from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply, check_kind
 from mu.unlearning.serve import parts_for
-
-Loader = Iterable[Any]
 
 
 def unlearn(
@@ -32,6 +36,8 @@ def unlearn(
     forget: Loader | None = None,
     retain: Loader | None = None,
     validation: Loader | None = None,
+    fields: Fields | None = None,
+    loss: Criterion | None = None,
     data: Data | None = None,
     request: Request | None = None,
     before: Sequence[Request] = (),
@@ -45,14 +51,26 @@ def unlearn(
 ) -> nn.Module:
     """Forget the samples of a loader; the model handed in is not touched.
 
+    Nothing else is left behind either: random states, the environment and torch's flags are as they
+    were.
+
     Args:
-        net: Returns logits (n, C), or (n, 1) for binary targets. A `mu.models.base.Learner`
-            brings its own loss, anything else is trained with cross-entropy.
+        net: Returns logits (n, C), or (n, 1) or (n,) for binary targets, or an object that has them
+            as ``logits``. A `mu.models.base.Learner` brings its own loss, anything else is trained
+            with cross-entropy or ``loss``.
         method: Name of a method (``mu list methods``), or an `Unlearner` with its options set.
-        forget: Yields batches ``(x, y)`` of D_f.
+        forget: Yields batches ``(x, y)`` of D_f: tensors or arrays, ``x`` also a tuple or a
+            dictionary of them, as the network takes it; ``y`` class numbers, or with ``loss`` what
+            that takes.
         retain: Yields batches ``(x, y)`` of D_r. Methods that ask for all of D get the retained
-            batches, then the forgotten ones.
+            samples, then the forgotten ones, in batches of their own size.
         validation: Yields batches never trained on, for methods that stop or report by them.
+        fields: Which fields of a batch are input and target, where it is a dictionary or has more
+            than two: ``("image", "label")``, ``(0, 2)``; several inputs go to the network by name:
+            ``(("input_ids", "attention_mask"), "labels")``.
+        loss: The loss the network was trained on, where it is not cross-entropy: a criterion of
+            torch such as ``torch.nn.BCEWithLogitsLoss()``, or a function of outputs and targets
+            that takes ``reduction=`` or returns one value a sample.
         data: In place of loaders, a data set such as a graph, where forgetting changes what is
             left (`mu.data.pyg` makes one of a `torch_geometric.data.Data`).
         request: Which of its elements to forget, as in ``Request("edges", ids)``.
@@ -70,13 +88,16 @@ def unlearn(
         options: Options of the method; what is not given is as in its YAML file.
 
     Returns:
-        A new module of the type of ``net``, in evaluation mode, on the CPU. What the method says of
-        itself (selected share, passes, seconds) is in its attribute ``unlearning``, what it
-        remembers for the next request in ``unlearning_memory``.
+        A new module of the type of ``net``, in evaluation mode, on the CPU; parameters that were
+        frozen still are. What the method says of itself (selected share, passes, seconds) is in its
+        attribute ``unlearning``, what it remembers for the next request in ``unlearning_memory``.
 
     Raises:
-        UsageError: Unknown method or option, a loader that the method needs is missing, or a
-            request that names what is not there.
+        UsageError: Unknown method or option, a loader that the method needs is missing or empty, a
+            request that names what is not there, or network, batches and targets that do not
+            belong together.
+        NotApplicable: A kind of request, or of targets, that the method does not serve.
+        StepFailed: The method left weights that are not finite.
 
     Example:
         >>> import torch
@@ -86,16 +107,16 @@ def unlearn(
         >>> bool((new.weight == net.weight).all()), new.unlearning["forward"]
         (False, 3)
     """
-    unlearner = _method(method, options)
-    learner = net if isinstance(net, Learner) else Learner(net)
+    unlearner, learner = _method(method, options), learner_of(net, loss)
     where: dict[str, Any] = {"device": device, "precision": precision, "progress": progress}
     context = Context(seed=seed, secret=process_key, **where)
-    if data is not None or request is not None or before:
-        parts = _parts_of(unlearner, data, [*before, request], [forget, retain, validation])
-    else:
-        loaders = {"forget": forget, "retain": retain, "validation": validation}
-        parts = _loader_parts(unlearner, loaders)
-    found = apply(unlearner, learner, parts, context, dict(memory or {}), stored)
+    with undisturbed():
+        if data is not None or request is not None or before:
+            parts = _parts_of(unlearner, data, [*before, request], [forget, retain, validation])
+        else:
+            loaders = {"forget": forget, "retain": retain, "validation": validation}
+            parts = _loader_parts(unlearner, loaders, fields)
+        found = apply(unlearner, learner, parts, context, dict(memory or {}), stored)
     result: Any = found.learner if isinstance(net, Learner) else found.learner.network
     result.unlearning = found.facts | found.cost()
     result.unlearning_memory = found.memory
@@ -112,6 +133,7 @@ def _parts_of(
 
     Raises:
         UsageError: Loaders as well, half of what is needed, or an element that left before.
+        NotApplicable: Elements of a kind that the method does not forget.
     """
     given = [request for request in requests if request is not None]
     if data is None or len(given) < len(requests) or any(one is not None for one in loaders):
@@ -121,16 +143,25 @@ def _parts_of(
         removed = removed_elements(selections)
         selections.append(selection(data, check(request, data, removed), removed))
     *earlier, last = selections
+    check_kind(unlearner, last.facts["kind"])
     return parts_for(data, unlearner, earlier, last)
 
 
-def _loader_parts(unlearner: Unlearner, loaders: Mapping[str, Loader | None]) -> Mapping[str, Part]:
+def _loader_parts(
+    unlearner: Unlearner, loaders: Mapping[str, Loader | None], fields: Fields | None
+) -> Mapping[str, Part]:
     """What the method is handed of the user's loaders.
 
     Raises:
-        UsageError: The method needs what loaders do not tell.
+        UsageError: The method needs what loaders do not tell, or one of them is none.
+        NotApplicable: The method forgets no samples.
     """
-    given = {name: _several(loader) for name, loader in loaders.items() if loader is not None}
+    check_kind(unlearner, "samples")
+    given = {
+        name: Read(rereadable(loader, f"{name}="), fields, name=f"{name}=")
+        for name, loader in loaders.items()
+        if loader is not None
+    }
     parts: dict[str, Part] = {name: LoaderPart((loader,)) for name, loader in given.items()}
     if {"forget", "retain"} <= set(given):
         parts["full"] = LoaderPart((given["retain"], given["forget"]))
@@ -150,29 +181,35 @@ def evaluate(
     forget: Loader,
     retain: Loader,
     test: Loader,
+    fields: Fields | None = None,
+    loss: Criterion | None = None,
     original: nn.Module | None = None,
     oracles: Sequence[nn.Module] = (),
     untrained: Sequence[nn.Module] = (),
     twin: nn.Module | None = None,
-    panel: str = "classification",
+    panel: str | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
     """Scores of an unlearned model; each should equal the oracles' value, not 0 and not 1.
 
-    Where no sample of any class of D_f is among the retained ones, the scores of such requests are
-    among them, as far as the model ends in a linear layer.
+    Every loader is read once, by all models together, and only what they say is held. Where no
+    sample of any class of D_f is among the retained ones, the scores of such requests are among
+    them, as far as the model ends in a linear layer.
 
     Args:
         net: The unlearned model.
-        forget: Yields batches ``(x, y)`` of D_f.
+        forget: Yields batches ``(x, y)`` of D_f, as for `unlearn`.
         retain: Yields batches ``(x, y)`` of D_r.
         test: Yields batches ``(x, y)`` never trained on.
+        fields: Which fields of a batch are input and target, as for `unlearn`.
+        loss: A loss of one's own, as for `unlearn`.
         original: The model before the request.
         oracles: Models retrained without D_f. Scores that need them are absent without them.
         untrained: Models of the same kind with random weights, for scores such as ZRF.
         twin: The model retrained without D_f from the seed that ``original`` was trained from, for
             scores such as ToW, which are absent without it. The oracles have other seeds.
-        panel: Name of the panel (``mu list metrics``).
+        panel: Name of the panel (``mu list metrics``); by default ``classification``, or
+            ``own_loss`` (losses, outputs, attacks on the loss) where targets are no class numbers.
         device: "cpu" or "cuda".
 
     Returns:
@@ -180,39 +217,85 @@ def evaluate(
         mean over the oracles, each scored against the others.
 
     Raises:
-        UsageError: Unknown panel, a label that the model has no class for, or ``oracles`` that are
-            no list of models.
+        UsageError: Unknown panel, ``oracles`` that are no list of models, or network, batches and
+            targets that do not belong together.
     """
-    from mu.evaluation.derived import derived_values, oracle_mean, reads_twin
-    from mu.evaluation.panels import panel_of
-    from mu.evaluation.score import Peers, panel_values
-    from mu.evaluation.scoring import build_scores, known_values, reading_features
-
-    oracles = _several_models("oracles", oracles)
-    untrained = _several_models("untrained", untrained)
-    evaluation = composed({"evaluation": panel})["evaluation"]
-    batches = [list(forget), list(retain), list(test)]
-    config = panel_of(evaluation, takes_whole_classes(*map(_labels, batches[:2])))
-    scores: dict[str, Score] = build_scores(config)
-    features = bool(reading_features(config["scores"]))
-    own, split = _signals(net, batches, device, features)
+    others = _several_models("oracles", oracles), _several_models("untrained", untrained)
+    learners = [learner_of(one, loss) for one in (net, *others[0], *others[1])]
+    learners += [learner_of(one, loss) for one in (original, twin) if one is not None]
+    known = composed({"evaluation": panel}) if panel else {}  # a wrong name is said first
+    with undisturbed():
+        parts, task = _asked(learners, {"forget": forget, "retain": retain, "test": test}, fields)
+        fitting = "classification" if task.classes else "own_loss"
+        evaluation = (known or composed({"evaluation": fitting}))["evaluation"]
+        features = bool(reading_features(panel_of(evaluation, OF_CLASS in evaluation)["scores"]))
+        (own, *said), split = listen(learners, parts, device, features)
+    k, last = len(others[0]), len(others[0]) + len(others[1])
     peers = Peers(
-        oracles=[_signals(oracle, batches, device, features)[0] for oracle in oracles],
-        original=None if original is None else _signals(original, batches, device)[0],
-        untrained=[_signals(one, batches, device)[0] for one in untrained],
+        oracles=said[:k],
+        untrained=said[k:last],
+        original=said[last] if original is not None else None,
     )
+    whole = takes_whole_classes(own.at(split.forget)[1], own.at(split.retain)[1])
+    return _values(
+        panel_of(evaluation, whole), own, split, peers, None if twin is None else said[-1]
+    )
+
+
+def _asked(
+    learners: Sequence[Learner], loaders: Mapping[str, Loader], fields: Fields | None
+) -> tuple[dict[str, Read], Task]:
+    """Loaders whose batches are checked as they are read, and what the first model is asked for.
+
+    Raises:
+        UsageError: A loader is none or empty, or a model and a first batch do not belong together.
+    """
+    parts = {
+        name: Read(rereadable(loader, f"{name}="), fields, name=f"{name}=")
+        for name, loader in loaders.items()
+    }
+    first = {name: part.first() for name, part in parts.items()}
+    for learner in learners:
+        check_weights(learner.network)
+    own, *others = learners
+    tasks = []
+    for name, part in parts.items():
+        part.task = checked_at_home(own, first[name], part.name)
+        tasks.append(part.task)
+    for learner in others:
+        other = checked_at_home(learner, first["forget"], "forget=")
+        if other.columns != tasks[0].columns:
+            raise UsageError(
+                f"the models have {tasks[0].columns} and {other.columns} outputs; scores compare "
+                "models of the same classes"
+            )
+    return parts, tasks[0]
+
+
+def _values(
+    config: Mapping[str, Any], own: Signals, split: Split, peers: Peers, same: Signals | None
+) -> dict[str, float]:
+    """The values of a panel, of a model and as means over the oracles.
+
+    Args:
+        config: Of the panel.
+        own: Signals of the model.
+        split: Who plays which part.
+        peers: Signals of the others.
+        same: Signals of the model retrained from the original's seed.
+    """
+    scores: dict[str, Score] = build_scores(config)
     floor = [
         known_values(panel_values(scores, one, split, peers.without(i)))
         for i, one in enumerate(peers.oracles)
     ]
-    same: dict[str, float | None] | None = None
-    if twin is not None and reads_twin(config):
-        signals = _signals(twin, batches, device, features)[0]
-        same = known_values(panel_values(scores, signals, split, peers))
+    twin = None
+    if same is not None and reads_twin(config):
+        twin = known_values(panel_values(scores, same, split, peers))
     values = known_values(panel_values(scores, own, split, peers))
-    values |= derived_values(config, values, floor, twin=same)
+    values |= derived_values(config, values, floor, twin=twin)
     floor = [
-        one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]], True, same)
+        one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]], True, twin)
         for i, one in enumerate(floor)
     ]
     values |= {f"oracle/{name}": oracle_mean(name, floor) for name in values}
@@ -238,32 +321,6 @@ def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:
     return unlearner
 
 
-def _several(loader: Loader) -> Any:
-    """The loader, or a list of its batches where it can be read only once or has no length."""
-    try:
-        once = iter(loader) is loader
-        len(loader)  # type: ignore[arg-type]
-    except TypeError:
-        once = True
-    return list(loader) if once else loader
-
-
-def check_labels(signals: Signals) -> None:
-    """Refuse labels that the model has no class for.
-
-    Raises:
-        UsageError: Naming the first.
-    """
-    classes = max(signals.logits.shape[1], 2)
-    if not signals.classifies or not len(signals.targets):
-        return
-    wrong = signals.targets[(signals.targets < 0) | (signals.targets >= classes)]
-    if len(wrong):
-        raise UsageError(
-            f"label {wrong[0]} is outside the {classes} classes of the model (0 to {classes - 1})"
-        )
-
-
 def _several_models(name: str, models: object) -> list[nn.Module]:
     """Models as a list.
 
@@ -274,35 +331,3 @@ def _several_models(name: str, models: object) -> list[nn.Module]:
     if isinstance(models, nn.Module) or not all(isinstance(m, nn.Module) for m in found):
         raise UsageError(f"{name} takes a list of models, such as {name}=[net]")
     return found
-
-
-def _labels(batches: list[Any]) -> NDArray[Any]:
-    """(n,) targets of some batches."""
-    found = [as_batch(batch).y.cpu().numpy() for batch in batches]
-    return np.concatenate(found) if found else np.empty(0, np.int64)
-
-
-def _signals(
-    net: nn.Module, batches: list[list[Any]], device: str, features: bool = False
-) -> tuple[Signals, Split]:
-    """Signals of a model on forget, retain and test batches, numbered in that order.
-
-    With ``features`` what its head reads is among them, if it has one.
-    """
-    learner = net if isinstance(net, Learner) else Learner(net)
-    every = [batch for part in batches for batch in part]
-    try:
-        found = predict(learner, every, device, features=features)
-    except UsageError:
-        if not features:
-            raise
-        found = predict(learner, every, device)
-    # Batches of a `Data` have ids of their own; here a sample is known by its place.
-    ids = np.arange(len(found.index))
-    signals = Signals(ids, found.logits, found.targets, features=found.features)
-    check_labels(signals)
-    sizes = [sum(len(as_batch(batch)) for batch in part) for part in batches]
-    ends = np.cumsum([0, *sizes])
-    forget, retain, test = (np.arange(ends[i], ends[i + 1]) for i in range(3))
-    empty = np.empty(0, np.int64)
-    return signals, Split(forget=forget, before=empty, retain=retain, validation=empty, test=test)

@@ -431,7 +431,11 @@ class Steps:
             "predict",
             "mu.models.predict:step",
             key={**self.seen(state), **kept},
-            config=self.given(batch_size=self.config["evaluation"]["batch_size"], **kept),
+            config=self.given(
+                batch_size=self.config["evaluation"]["batch_size"],
+                channels_last=self.config["recipe"].get("channels_last", False),
+                **kept,
+            ),
             inputs={"state": state.learner, "removed": list(state.removed)},
             label=f"predict {self.request}, seed {self.seed}",
         )

@@ -27,7 +27,7 @@ ENTRIES = {
 FLOORS = (
     ("errors", "artifact"),
     ("data", "analytic"),
-    ("evaluation",),
+    ("doors", "evaluation"),
     ("models",),
     ("gradients", "parts"),
     ("training", "concepts"),

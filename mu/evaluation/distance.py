@@ -108,11 +108,12 @@ class _ToOracle(PartScore):
     better: ClassVar[str] = "lower"
     range: ClassVar[tuple[float | None, float | None]] = (0.0, None)
     family = "distance"
+    classes_only: ClassVar[bool] = True
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """The mean over the oracles; nan without any, or for a regression model."""
         ids = split.part(self.part)
-        if not peers.oracles or not signals.classifies:
+        if not peers.oracles or (self.classes_only and not signals.classifies):
             return float("nan")
         logits = signals.at(ids)[0]
         return float(np.mean([self.between(one.at(ids)[0], logits) for one in peers.oracles]))
@@ -168,6 +169,21 @@ class ActivationDistance(_ToOracle):
     def between(self, oracle: Floats, model: Floats) -> float:
         """`activation_distance`."""
         return activation_distance(oracle, model)
+
+
+class OutputDistance(_ToOracle):
+    """Mean Euclidean distance between the outputs of the model and of the oracles, as they are.
+
+    For outputs that are no logits of classes, in the unit of the outputs.
+    """
+
+    classes_only = False
+    stem = "output_distance"
+    titles = lettered("Out. dist")
+
+    def between(self, oracle: Floats, model: Floats) -> float:
+        """The mean of ‖oracle − model‖₂ over samples."""
+        return _mean(np.linalg.norm(oracle - model, axis=1))
 
 
 def margins(logits: ArrayLike, labels: ArrayLike) -> Floats:

@@ -1,12 +1,14 @@
 """Mean loss on a part."""
 
-from mu.evaluation.attacks.features import log_losses
+from mu.evaluation.attacks.features import losses_of
 from mu.evaluation.score import PartScore, Peers, lettered
 from mu.evaluation.signals import Signals, Split
 
 
 class MeanLoss(PartScore):
-    """Mean cross-entropy on one part, in nats. It should equal the oracle's value.
+    """Mean loss on one part: cross-entropy in nats, or a loss of the user's own.
+
+    It should equal the oracle's value.
 
     Where a search has found samples that every model gets right, accuracies are all the same and
     only losses tell sets apart.
@@ -16,8 +18,6 @@ class MeanLoss(PartScore):
     titles = lettered("loss")
 
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
-        """The mean, in nats; nan for no samples or targets that are no classes."""
+        """The mean; nan for no samples, or targets that are no classes and no loss."""
         ids = split.part(self.part)
-        if not len(ids) or not signals.classifies:
-            return float("nan")
-        return float(log_losses(*signals.at(ids)).mean())
+        return float(losses_of(signals, ids).mean()) if len(ids) else float("nan")

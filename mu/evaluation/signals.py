@@ -68,6 +68,7 @@ class Signals:
         targets: (n,) integer labels (0/1 for links), floating point for regression.
         embeddings: (N, d) embeddings of all nodes of a graph, where they were kept.
         features: (n, d) what the head reads for each id, where it was kept.
+        losses: (n,) values of a loss of the user's own, where there is one.
 
     Raises:
         ValueError: Lengths disagree or an id occurs twice.
@@ -78,6 +79,7 @@ class Signals:
     targets: Array
     embeddings: Array | None = None
     features: Array | None = None
+    losses: Array | None = None
     _order: Ids | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -91,8 +93,9 @@ class Signals:
         if not len(index) == len(self.logits) == len(self.targets):
             sizes = f"{len(index)}, {len(self.logits)}, {len(self.targets)}"
             raise ValueError(f"index, logits and targets differ in length: {sizes}")
-        if self.features is not None and len(self.features) != len(index):
-            raise ValueError(f"{len(index)} ids but {len(self.features)} rows of features")
+        for name, rows in {"features": self.features, "losses": self.losses}.items():
+            if rows is not None and len(rows) != len(index):
+                raise ValueError(f"{len(index)} ids but {len(rows)} rows of {name}")
         if np.all(np.diff(index) > 0):
             return
         order = np.argsort(index, kind="stable")
@@ -103,8 +106,8 @@ class Signals:
 
     @property
     def classifies(self) -> bool:
-        """Whether the targets are class labels (regression targets are floating point)."""
-        return not np.issubdtype(self.targets.dtype, np.floating)
+        """Whether the targets are class labels: whole numbers, one a sample."""
+        return self.targets.ndim == 1 and not np.issubdtype(self.targets.dtype, np.floating)
 
     def rows(self, ids: ArrayLike) -> Ids:
         """The row of every id, (m,).

@@ -1,18 +1,30 @@
 """The Learner: a network with its loss, trained, unlearned, predicted with and stored as one."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mu.data.base import Batch
 from mu.data.build import build
 from mu.data.facts import without_pretrained
+from mu.doors.batches import as_batch
+from mu.doors.guest import evaluation_mode
+from mu.doors.outputs import fitted, logits_of
 from mu.errors import UsageError
+
+__all__ = [
+    "Learner",
+    "Progress",
+    "as_batch",
+    "build_learner",
+    "called",
+    "cross_entropy",
+    "evaluation_mode",
+]
 
 Progress = Callable[[int, int], None]  # is told the number of batches done, and of all
 
@@ -26,33 +38,26 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
     return functional.cross_entropy(logits, targets, reduction=reduction)
 
 
-def as_batch(batch: Any) -> Batch:
-    """A `Batch` from a `Batch` or a plain ``(x, y)``; ids are then unknown (−1)."""
-    if isinstance(batch, Batch):
-        return batch
-    x, y = batch[0], batch[1]
-    return Batch(x, y, torch.full((len(y),), -1))
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside, every module's own mode restored afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+def called(network: nn.Module, x: Any) -> Any:
+    """What a network returns for an input; a mapping goes in by name where it takes names."""
+    if not isinstance(x, Mapping):
+        return network(x)
     try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
+        inspect.signature(network.forward).bind(**x)
+    except TypeError:
+        return network(x)
+    return network(**x)
 
 
 class Learner(pl.LightningModule):
     """A network that returns logits, with the loss it is trained on.
 
     Args:
-        network: Any module; ``network(batch.x)`` gives logits (n, C), or (n, 1) for binary.
+        network: Any module; ``network(batch.x)`` gives logits (n, C), or (n, 1) or (n,) for binary,
+            or an object that has them as ``logits``.
 
-    Subclass and replace `loss` (and `outputs`) for another kind of task.
+    Subclass and replace `loss` (and `outputs`) for another kind of task; `mu.models.own_loss` makes
+    such a learner of a criterion.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -60,14 +65,30 @@ class Learner(pl.LightningModule):
         self.network = network
         self.training_plan: Any = None
 
+    @property
+    def own_loss(self) -> bool:
+        """Whether it is trained on another loss than cross-entropy."""
+        return type(self).loss is not Learner.loss
+
     def forward(self, x: Any) -> Tensor:
-        """Logits of one input batch."""
-        logits: Tensor = self.network(x)
-        return logits
+        """Logits of one input batch, as the network returns them.
+
+        Raises:
+            UsageError: It returns no logits.
+        """
+        return logits_of(called(self.network, x), self.network)
 
     def outputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits and the targets they are compared with."""
-        return self(batch.x), batch.y
+        """Logits (n, C) or (n, 1), and the targets they are compared with.
+
+        A subclass with a loss of its own gets both as network and batch have them.
+
+        Raises:
+            UsageError: They are not for cross-entropy.
+        """
+        if self.own_loss:
+            return self(batch.x), batch.y
+        return fitted(self(batch.x), batch.y, self.network)
 
     def features(self, batch: Batch) -> Tensor:
         """(n, d) representation before the head; networks offer it as ``features(x)``.

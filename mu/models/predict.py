@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from mu.artifact import Artifact
-from mu.data.base import View, removed_elements
+from mu.data.base import Batch, View, removed_elements
 from mu.data.build import build_data
+from mu.doors.guest import where_it_lies
+from mu.doors.nested import moved
 from mu.evaluation.signals import Signals
 from mu.models.base import Learner, Progress, as_batch, evaluation_mode
 from mu.models.output_layer import head_inputs, output_layer
@@ -28,7 +30,7 @@ def predict(
     Batches without ids (a user's ``(x, y)``) are numbered in order.
 
     Args:
-        learner: Is left as it was, on the CPU.
+        learner: Is left as it was. Images follow its convolutions where these are channels-last.
         batches: Of everything that is asked.
         device: Where to compute.
         progress: Told the number of batches done, and of all.
@@ -40,25 +42,24 @@ def predict(
     logits, targets, index, kept = [], [], [], []
     head = output_layer(learner.network) if features else None
     total = len(batches) if hasattr(batches, "__len__") else 0
-    with evaluation_mode(learner):
-        learner.to(device)
+    last = channels_last(learner)
+    with evaluation_mode(learner), where_it_lies(learner, device):
         for done, item in enumerate(batches, 1):
             batch = as_batch(item)
-            x = batch.x.to(device)
-            if isinstance(x, Tensor) and x.dim() == 4:
+            x = moved(batch.x, device)
+            if last and isinstance(x, Tensor) and x.dim() == 4:
                 x = x.contiguous(memory_format=torch.channels_last)
-            moved = as_batch((x, batch.y))
+            there = Batch(x, batch.y.to(device), batch.index)
             if head is None:
-                found, wanted = learner.outputs(moved)
+                found, wanted = learner.outputs(there)
             else:
-                read, found, wanted = head_inputs(learner, moved, head)
+                read, found, wanted = head_inputs(learner, there, head)
                 kept.append(read.float().cpu().numpy())
             logits.append(found.float().cpu().numpy())
             targets.append(wanted.cpu().numpy())
             index.append(batch.index.numpy())
             if progress is not None:
                 progress(done, total)
-        learner.cpu()
     ids = np.concatenate(index)
     if (ids < 0).any():
         ids = np.arange(len(ids))
@@ -66,13 +67,18 @@ def predict(
     return Signals(ids, np.concatenate(logits), np.concatenate(targets), features=read_by_head)
 
 
+def channels_last(network: torch.nn.Module) -> bool:
+    """Whether convolutions are stored so, which images have to follow."""
+    first = next((p for p in network.parameters() if p.dim() == 4 and p.shape[1] > 1), None)
+    return first is not None and first.is_contiguous(memory_format=torch.channels_last)
+
+
 @torch.inference_mode()
 def embeddings(learner: Learner, batch: Any, device: str = "cpu") -> Any:
     """(N, d) float32 embeddings of all nodes of the graph that a batch is asked on."""
     x = as_batch(batch).x.to(device)
-    with evaluation_mode(learner):
-        found = learner.to(device).network.encode(x)  # type: ignore[operator]
-        learner.cpu()
+    with evaluation_mode(learner), where_it_lies(learner, device):
+        found = learner.network.encode(x)  # type: ignore[operator]
     return found.float().cpu().numpy()
 
 
@@ -80,6 +86,8 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     """Step ``predict``: a state on the whole universe, seen through the view it is given."""
     data = build_data(config["data"])
     learner = rebuild(config["model"], inputs["state"])
+    if config.get("channels_last"):
+        learner.network.to(memory_format=torch.channels_last)
     removed = removed_elements(inputs["removed"])
     view: View = data.without(removed).view
     batches = data.loader(data.universe(), view, batch_size=config["batch_size"])

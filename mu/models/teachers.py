@@ -1,11 +1,10 @@
 """Teachers: frozen networks whose answers another one is pulled to, or pushed away from."""
 
-import copy
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mu.doors.guest import copied
 from mu.models.base import Learner
 
 
@@ -49,4 +48,4 @@ def divergence(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Te
 
 def teacher_of(learner: Learner) -> Learner:
     """A frozen copy in evaluation mode, on the same device."""
-    return copy.deepcopy(learner).eval().requires_grad_(False)
+    return copied(learner).eval().requires_grad_(False)

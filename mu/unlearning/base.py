@@ -1,22 +1,26 @@
 """The Unlearner: what a method declares, what it is handed, and how it is run."""
 
-import copy
+import random
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from secrets import token_bytes
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mu.data.base import Batch
-from mu.errors import UsageError
+from mu.doors.checked import Task, check_weights, not_finite
+from mu.doors.guest import copied
+from mu.errors import NotApplicable, StepFailed, UsageError
 from mu.models.base import Learner, Progress, as_batch
+from mu.parts.look import look
 from mu.parts.part import DataPart, LoaderPart, Part, move
 from mu.training.fit import Counted, Meter, train, use_channels_last
 from mu.training.sign_descent import SignDescent
@@ -97,6 +101,8 @@ class Unlearner(pl.LightningModule):
         architectures: What a network must be, as ``transformer``; empty means anything. Tells the
             tests on which tiny problem a method is run.
         weighted: Whether it honours ``Batch.weight``.
+        reads_labels: Whether it needs class numbers as targets, or the logits of classes. Other
+            targets, which only a loss of the user's own reads, are refused then.
         gradient_view: The graph its gradients see: ``trained`` (with what is forgotten),
             ``retained``, or ``original`` (with all that was ever forgotten). Says nothing for
             images.
@@ -108,6 +114,7 @@ class Unlearner(pl.LightningModule):
     changes: ClassVar[frozenset[str]] = frozenset({"weights"})
     architectures: ClassVar[frozenset[str]] = frozenset()
     weighted: ClassVar[bool] = False
+    reads_labels: ClassVar[bool] = False
     gradient_view: ClassVar[str] = "trained"
     epochs: int = 0
 
@@ -127,7 +134,7 @@ class Unlearner(pl.LightningModule):
         stored: Mapping[str, Mapping[str, Tensor]] = MappingProxyType({}),
     ) -> None:
         """Take what one request needs; called by `apply`, before `solve` or training."""
-        self.learner = copy.deepcopy(learner)
+        self.learner = copied(learner)
         self.parts, self.context, self.memory, self.stored = parts, context, memory, stored
         self.meter = Meter()
         self.upfront = {"forward": 0, "backward": 0}
@@ -228,6 +235,17 @@ def enclosed(model: dict[str, Any], key: str, target: str, **options: Any) -> di
     return model | {"network": found} if network is not model else found
 
 
+def check_kind(method: Unlearner, kind: str) -> None:
+    """Refuse a request for elements of a kind that a method cannot forget.
+
+    Raises:
+        NotApplicable: Naming the kind, and those it forgets.
+    """
+    if method.requests and kind not in method.requests:
+        name, known = type(method).__name__, ", ".join(sorted(method.requests))
+        raise NotApplicable(f"not applicable: {name} forgets {known}, not {kind}")
+
+
 def apply(
     method: Unlearner,
     learner: Learner,
@@ -247,19 +265,60 @@ def apply(
         stored: Name → tensors that `mu.unlearning.stored.prepare` made of the original.
 
     Raises:
-        UsageError: A needed part is missing.
+        UsageError: A needed part is missing or empty, weights are not finite, or the network, its
+            first batch and the targets do not belong together.
+        NotApplicable: The method needs class numbers as targets.
+        StepFailed: The method left weights that are not finite.
     """
     missing = sorted(method.needs - set(parts))
     if missing:
         raise UsageError(f"{type(method).__name__} needs {', '.join(missing)}")
-    pl.seed_everything(context.seed, workers=False, verbose=False)
+    check_weights(learner.network)
     watched, context = context.watched, replace(context, watched={})  # not for the method's eyes
     handed = {n: parts[n] for n in method.needs}
     method.attach(learner, handed, context, dict(memory or {}), stored or {})
     if context.channels_last:
         use_channels_last(method.learner)
-    start = time.perf_counter()
     method.learner.to(context.device).eval()
+    with gradients_of_recurrent(method.learner, context.device):
+        check_labels(method, look(method.learner, handed, context.device))
+        seed_everything(context.seed)
+        return finished(method, learner, run(method, context, watched))
+
+
+def check_labels(method: Unlearner, task: Task | None) -> None:
+    """Refuse targets that are no class numbers for a method that needs them.
+
+    Raises:
+        NotApplicable: Naming the method.
+    """
+    if method.reads_labels and task is not None and not task.classes:
+        raise NotApplicable(
+            f"not applicable: {type(method).__name__} needs class numbers (n,) as targets, and a "
+            "loss of one's own does not make them of other targets; methods that only descend or "
+            "ascend the loss serve these, such as finetune, retrain, neggrad_plus and ssd"
+        )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy and torch; unlike Lightning's, it leaves the environment alone."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def gradients_of_recurrent(learner: Learner, device: str) -> AbstractContextManager[None]:
+    """Without cuDNN for recurrent layers on a GPU: they have no gradient in evaluation mode."""
+    recurrent = any(isinstance(module, nn.RNNBase) for module in learner.modules())
+    if recurrent and torch.device(device).type == "cuda":
+        flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=False)
+        return flags
+    return nullcontext()
+
+
+def run(method: Unlearner, context: Context, watched: Mapping[str, Any]) -> float:
+    """Solve or train; the seconds it took. The learner ends on the CPU."""
+    start = time.perf_counter()
     with torch.autocast(context.device, torch.bfloat16, enabled=context.precision == "bf16-mixed"):
         method.solve()
     if method.epochs:
@@ -271,14 +330,46 @@ def apply(
         method.learner.train()
         train(method, counted, method.epochs, context.precision, context.device)
     method.learner.cpu()
-    total = time.perf_counter() - start
+    return time.perf_counter() - start
+
+
+def finished(method: Unlearner, before: Learner, seconds: float) -> Unlearned:
+    """What a method that ran leaves, with the flags of the model handed in.
+
+    Raises:
+        StepFailed: Weights that are not finite.
+    """
     probe = method.probe
     aside = method.meter.seconds["setup"] + (probe.seconds if probe else 0.0)
-    method.meter.seconds["request"] = total - aside
+    method.meter.seconds["request"] = seconds - aside
     found, seen = method.result().eval(), probe.trajectory if probe else {}
+    diverged = not_finite(found.named_parameters())
+    if diverged is not None:
+        raise StepFailed(
+            f"the method left weights that are not finite numbers ({diverged}); a smaller step "
+            "or fewer epochs may keep them finite"
+        )
+    required = {name: p.requires_grad for name, p in before.named_parameters()}
+    for name, parameter in found.named_parameters():
+        parameter.requires_grad_(required.get(name, parameter.requires_grad))
+        parameter.grad = None
+    for module in found.modules():
+        if isinstance(module, pl.LightningModule):
+            module._trainer = None
+    if unchanged(before, found):
+        method.warn(f"{type(method).__name__} did nothing: every weight is as it was")
     left = method.memory, method.facts, method.warnings
     model_of = method.model_of if "architecture" in method.changes else None
     return Unlearned(found, method.meter, *left, seen, model_of, method.upfront)
+
+
+def unchanged(before: nn.Module, after: nn.Module) -> bool:
+    """Whether two networks hold the same tensors, bit for bit."""
+    old, new = before.state_dict(), after.state_dict()
+    return old.keys() == new.keys() and all(
+        old[name].shape == new[name].shape and torch.equal(old[name].cpu(), new[name].cpu())
+        for name in old
+    )
 
 
 class Finetuning(Unlearner):

@@ -3,16 +3,14 @@
 from typing import Any
 
 import numpy as np
-import torch
 
 from mu.analytic.key import ledger_key
 from mu.artifact import Artifact
 from mu.data.base import Batch, Data, View, removed_elements
 from mu.data.build import build, build_data
-from mu.errors import NotApplicable, StepFailed
 from mu.models.base import Progress
 from mu.models.weights import MEMORY, rebuild
-from mu.unlearning.base import Context, DataPart, Unlearner, apply
+from mu.unlearning.base import Context, DataPart, Unlearner, apply, check_kind
 from mu.unlearning.stored import failing_the_row
 
 
@@ -70,10 +68,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     """
     method: Unlearner = build(config["method"])
     selection = inputs["selection"]
-    if method.requests and selection.facts["kind"] not in method.requests:
-        name, known = type(method).__name__, ", ".join(sorted(method.requests))
-        kind = selection.facts["kind"]
-        raise NotApplicable(f"not applicable: {name} forgets {known}, not {kind}")
+    check_kind(method, selection.facts["kind"])
     data, recipe = build_data(config["data"]), config["recipe"]
     memory = {
         name.removeprefix(MEMORY): tensor
@@ -99,10 +94,6 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     tensors_of = {name: artifact.tensors for name, artifact in stored.items()}
     with failing_the_row():
         found = apply(method, learner, parts, context, memory, tensors_of)
-    with torch.no_grad():
-        finite = all(bool(torch.isfinite(p).all()) for p in found.learner.parameters())
-    if not finite:
-        raise StepFailed("the method left weights that are not finite numbers")
     tensors = dict(found.learner.state_dict())
     tensors |= {f"{MEMORY}{name}": tensor for name, tensor in found.memory.items()}
     facts = {

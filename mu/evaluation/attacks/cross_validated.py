@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import log_losses, sample_rows, unseen_alike
+from mu.evaluation.attacks.features import losses_of, sample_rows, unseen_alike
 from mu.evaluation.attacks.interval import IntervalClassifier
 from mu.evaluation.score import OwnShare, check_known
 from mu.evaluation.signals import Floats, Signals, Split
@@ -93,7 +93,7 @@ class LossCV(OwnShare):
 
     def of(self, signals: Signals, split: Split) -> float:
         """The mean accuracy; nan where a side has fewer than ten samples."""
-        if not signals.classifies:
+        if not signals.classifies and signals.losses is None:
             return float("nan")
         unseen = unseen_alike(signals, split, "forget")
         size = min(len(split.forget), len(unseen), self.limit or len(unseen))
@@ -101,7 +101,7 @@ class LossCV(OwnShare):
             return float("nan")
         generator = np.random.default_rng(self.seed)
         own, others = (
-            log_losses(*signals.at(ids[sample_rows(len(ids), size, generator)]))
+            losses_of(signals, ids[sample_rows(len(ids), size, generator)])
             for ids in (split.forget, unseen)
         )
         options = self.form, self.splits, self.seed, self.clip

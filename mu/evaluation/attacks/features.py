@@ -35,6 +35,19 @@ def log_losses(logits: ArrayLike, labels: ArrayLike) -> Floats:
     return result
 
 
+def losses_of(signals: Signals, ids: Ids) -> Floats:
+    """(m,) losses of some samples: of the user's own loss where there is one, else cross-entropy.
+
+    Nan where the targets are no classes and no loss was kept.
+    """
+    if signals.losses is not None:
+        result: Floats = signals.losses[signals.rows(ids)].astype(np.float64)
+        return result
+    if not signals.classifies:
+        return np.full(len(ids), np.nan)
+    return log_losses(*signals.at(ids))
+
+
 def attack_features(
     logits: ArrayLike, labels: ArrayLike, features: str = "confidence", variant: str = "corrected"
 ) -> Floats:
@@ -75,11 +88,13 @@ def unseen_alike(signals: Signals, split: Split, part: str) -> Ids:
     """The test ids whose class occurs in `part`: seen and unseen data of the same classes.
 
     Classes are those of `Split.classes`: forgotten rockets are compared with unseen rockets, also
-    where both are trained as vehicles.
+    where both are trained as vehicles. Where targets are no classes it is all of the test set.
 
     For `retain` this drops entirely forgotten classes, and on links the negatives (training
     edges are all positive, so an attack would otherwise learn to tell edges from non-edges).
     """
+    if not signals.classifies:
+        return split.test
     classes: Array = np.unique(split.classes(signals, split.part(part)))
     return of_classes(signals, split, split.test, classes)
 

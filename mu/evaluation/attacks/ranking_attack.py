@@ -6,10 +6,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from mu.evaluation.attacks.features import Pair, attack_features, log_losses, unseen_alike
+from mu.evaluation.attacks.features import (
+    Pair,
+    attack_features,
+    log_losses,
+    losses_of,
+    unseen_alike,
+)
 from mu.evaluation.ranking import auc
 from mu.evaluation.score import OwnShare, check_known
-from mu.evaluation.signals import Signals, Split
+from mu.evaluation.signals import Ids, Signals, Split
 
 AUC_FEATURES = ("confidence", "entropy", "m_entropy")
 
@@ -76,14 +82,15 @@ class LossAUC(OwnShare):
 
     def of(self, signals: Signals, split: Split) -> float:
         """The AUC, in [0, 1]; nan where a side is empty."""
-        if not signals.classifies:
+        if not signals.classifies and signals.losses is None:
             return float("nan")
-        unseen = unseen_alike(signals, split, "forget")
-        return self.ranked(signals.at(split.forget), signals.at(unseen))
+        return self.ranked(signals, split.forget, unseen_alike(signals, split, "forget"))
 
-    def ranked(self, forget: Pair, test: Pair) -> float:
-        """`loss_auc`."""
-        return loss_auc(forget, test)
+    def ranked(self, signals: Signals, forget: Ids, unseen: Ids) -> float:
+        """`loss_auc`, of the user's own loss where there is one."""
+        if not len(forget) or not len(unseen):
+            return float("nan")
+        return auc(losses_of(signals, unseen), losses_of(signals, forget))
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,8 @@ class FeatureAUC(LossAUC):
     def public(self) -> str:  # type: ignore[override]
         return f"attack/auc_{self.features}"
 
-    def ranked(self, forget: Pair, test: Pair) -> float:
-        """`feature_auc`."""
-        return feature_auc(forget, test, self.features)
+    def ranked(self, signals: Signals, forget: Ids, unseen: Ids) -> float:
+        """`feature_auc`; nan where targets are no classes."""
+        if not signals.classifies:
+            return float("nan")
+        return feature_auc(signals.at(forget), signals.at(unseen), self.features)

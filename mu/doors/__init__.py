@@ -1,0 +1,1 @@
+"""What comes in from users is looked at here, before the first step: networks, loaders, targets."""

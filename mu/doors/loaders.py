@@ -1,0 +1,94 @@
+"""A user's loader: its batches read and checked, as often as they are asked for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from torch.utils.data import DataLoader, IterableDataset
+
+from mu.data.base import Batch
+from mu.doors.batches import Fields, as_batch
+from mu.doors.checked import Task
+from mu.doors.outputs import targets_of
+from mu.errors import UsageError
+
+Loader = Iterable[Any]
+
+
+class Read:
+    """A loader whose batches are read as its fields say, and whose targets are checked.
+
+    Args:
+        loader: Yields the same set of batches each time it is iterated; see `rereadable`.
+        fields: As for `mu.doors.batches.as_batch`.
+        task: What the targets must be; None as long as that is not known.
+        name: For messages.
+    """
+
+    def __init__(
+        self, loader: Any, fields: Fields | None = None, task: Task | None = None, name: str = ""
+    ) -> None:
+        self.loader, self.fields, self.task, self.name = loader, fields, task, name
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return map(self.read, self.loader)
+
+    def read(self, item: Any) -> Batch:
+        """One batch of what the loader yields.
+
+        Raises:
+            UsageError: It is no batch, or a target does not belong to the network.
+        """
+        batch = as_batch(item, self.fields)
+        if self.task is None or not self.task.classes:
+            return batch
+        targets = targets_of(batch.y, self.task.columns)
+        self.task.check(targets, batch.y)
+        return batch if targets is batch.y else replace(batch, y=targets)
+
+    def first(self) -> Batch:
+        """A first batch, of two samples where the data set can be asked for them.
+
+        Raises:
+            UsageError: There are no batches, or the first is none.
+        """
+        loader = self.loader
+        if isinstance(loader, DataLoader) and loader.batch_size and not _iterable(loader):
+            places = list(range(min(2, len(loader.dataset))))  # type: ignore[arg-type]
+            items = [loader.collate_fn([loader.dataset[i] for i in places])] if places else []
+        else:
+            items = [next(iter(loader), None)]
+        if not items or items[0] is None or not len(loader):
+            raise UsageError(f"{self.name} has no batches")
+        batch = self.read(items[0])
+        if not len(batch):
+            raise UsageError(f"the first batch of {self.name} has no samples")
+        return batch
+
+
+def rereadable(loader: Loader, name: str) -> Any:
+    """The loader, or a list of its batches where it can be read only once or has no length.
+
+    Raises:
+        UsageError: It is no loader.
+    """
+    try:
+        once = iter(loader) is loader
+    except TypeError as error:
+        raise UsageError(
+            f"{name} is a {type(loader).__name__}, no loader: hand over a list of batches (x, y) "
+            "or a torch.utils.data.DataLoader"
+        ) from error
+    try:
+        len(loader)  # type: ignore[arg-type]
+    except TypeError:
+        once = True
+    return list(loader) if once else loader
+
+
+def _iterable(loader: DataLoader[Any]) -> bool:
+    """Whether its data set can only be iterated."""
+    return isinstance(loader.dataset, IterableDataset)

@@ -1,0 +1,58 @@
+"""Forgotten samples whose inputs, byte for byte, are elsewhere too."""
+
+from collections import Counter
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+import torch
+
+from mu.doors.nested import tensors_in
+
+
+def row_digests(x: Any, count: int) -> list[bytes]:
+    """A digest of the input of each sample; none where the inputs have not one row a sample.
+
+    Example:
+        >>> a, b, c = row_digests(torch.tensor([[1.0], [2.0], [1.0]]), 3)
+        >>> a == c, a == b
+        (True, False)
+    """
+    found = [blake2b(digest_size=16) for _ in range(count)]
+    tensors = [tensor.detach().cpu().contiguous() for tensor in tensors_in(x)]
+    if not tensors or any(len(tensor) != count for tensor in tensors):
+        return []
+    for tensor in tensors:
+        rows = tensor.reshape(count, -1).view(torch.uint8).numpy()
+        for value, row in zip(found, rows, strict=True):
+            value.update(row.data)
+    return [value.digest() for value in found]
+
+
+class Twins:
+    """Counts forgotten samples that other parts hold too.
+
+    Args:
+        forgotten: Digests of the inputs of D_f.
+    """
+
+    def __init__(self, forgotten: Iterable[bytes] = ()) -> None:
+        self.forgotten = set(forgotten)
+        self.counts: Counter[str] = Counter()
+        self._seen: dict[str, set[bytes]] = {}
+
+    def look(self, part: str, digests: Iterable[bytes]) -> None:
+        """Count the samples of a part that are in D_f; each only once."""
+        seen = self._seen.setdefault(part, set())
+        new = self.forgotten.intersection(digests) - seen
+        seen |= new
+        self.counts[part] += len(new)
+
+    def said(self) -> list[str]:
+        """A sentence a part that holds some."""
+        return [
+            f"{count} of the samples to forget {'are' if count > 1 else 'is'} in {part} as well, "
+            "with the same bytes: forgetting cannot be judged by them"
+            for part, count in self.counts.items()
+            if count
+        ]

@@ -1,0 +1,130 @@
+"""Several models on one reading of the parts: nothing is held but what they say."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mu.data.base import Batch
+from mu.doors.guest import evaluation_mode, where_it_lies
+from mu.doors.loaders import Read
+from mu.doors.nested import moved
+from mu.doors.twins import Twins, row_digests
+from mu.errors import UsageError
+from mu.evaluation.signals import Signals, Split
+from mu.models.base import Learner
+from mu.models.output_layer import head_inputs, output_layer
+
+Array = NDArray[Any]
+
+
+class Speaker:
+    """What one model says of the batches it is shown.
+
+    Args:
+        learner: In evaluation mode, on the device.
+        features: Whether to keep what its head reads, as far as it ends in a linear layer.
+    """
+
+    def __init__(self, learner: Learner, features: bool) -> None:
+        self.learner, self.head = learner, None
+        self.said: dict[str, list[Array]] = {"logits": [], "targets": [], "losses": []}
+        if features:
+            try:
+                self.head, self.said["features"] = output_layer(learner.network), []
+            except UsageError:
+                self.forget_features()
+
+    def forget_features(self) -> None:
+        """Keep no features, and drop those that were kept."""
+        self.head = None
+        self.said.pop("features", None)
+
+    def hear(self, batch: Batch) -> None:
+        """One batch."""
+        if self.head is not None:
+            try:
+                read, outputs, targets = head_inputs(self.learner, batch, self.head)
+                self.keep("features", read)
+            except UsageError:
+                self.forget_features()
+        if self.head is None:
+            outputs, targets = self.learner.outputs(batch)
+        if self.learner.own_loss:
+            self.keep("losses", self.learner.loss(outputs, targets, "none"))
+        self.keep("logits", outputs.reshape(len(targets), -1))
+        self.said["targets"].append(targets.cpu().numpy())
+
+    def keep(self, name: str, values: Tensor) -> None:
+        """Rows of one kind, in float32."""
+        self.said[name].append(values.float().cpu().numpy())
+
+    def signals(self) -> Signals:
+        """All that was said, numbered in order."""
+        found = {name: np.concatenate(rows) for name, rows in self.said.items() if rows}
+        count = len(found["logits"])
+        optional = {name: found.get(name) for name in ("features", "losses")}
+        return Signals(np.arange(count), found["logits"], found["targets"], **optional)
+
+
+def listen(
+    learners: Sequence[Learner], parts: Mapping[str, Read], device: str, features: bool
+) -> tuple[list[Signals], Split]:
+    """Signals of some models on forget, retain and test, in one reading of each.
+
+    A loader may shuffle or augment: all models are shown the same batches. Warns where samples of
+    D_f are found in other parts, byte for byte.
+
+    Args:
+        learners: Left as they were.
+        parts: ``forget``, ``retain`` and ``test``.
+        device: Where to compute.
+        features: Whether to keep what heads read; they are dropped where a class of D_f is
+            retained, since no score reads them then.
+
+    Raises:
+        UsageError: A batch is none, or a target has no class.
+    """
+    sizes = {"forget": 0, "retain": 0, "test": 0}
+    gone: set[Any] = set()
+    twins = Twins()
+    with ExitStack() as stack:
+        # A module handed over twice is moved and read once.
+        for learner in {id(learner): learner for learner in learners}.values():
+            stack.enter_context(where_it_lies(learner, device))
+            stack.enter_context(evaluation_mode(learner))
+        stack.enter_context(torch.no_grad())
+        speakers = [Speaker(learner, features) for learner in learners]
+        for name in sizes:
+            for batch in parts[name]:
+                digests = row_digests(batch.x, len(batch))
+                if name == "forget":
+                    twins.forgotten.update(digests)
+                    gone |= _classes(batch)
+                else:
+                    twins.look(f"{name}=", digests)
+                if name == "retain" and gone & _classes(batch):
+                    for speaker in speakers:
+                        speaker.forget_features()
+                x, y = moved(batch.x, device), batch.y.to(device)
+                for speaker in speakers:
+                    speaker.hear(Batch(x, y, batch.index))
+                sizes[name] += len(batch)
+    for sentence in twins.said():
+        warnings.warn(sentence, stacklevel=3)
+    ends = np.cumsum([0, *sizes.values()])
+    ids = [np.arange(ends[i], ends[i + 1]) for i in range(3)]
+    empty = np.empty(0, np.int64)
+    split = Split(forget=ids[0], before=empty, retain=ids[1], validation=empty, test=ids[2])
+    return [speaker.signals() for speaker in speakers], split
+
+
+def _classes(batch: Batch) -> set[int]:
+    """The classes of a batch; none where its targets are no classes."""
+    whole = batch.y.dim() == 1 and not batch.y.is_floating_point()
+    return set(batch.y.tolist()) if whole else set()
