@@ -11,10 +11,10 @@ from mu.configuration.choices import choices, options_of, read_yaml, unknown
 from mu.configuration.compose import composed
 from mu.data.base import Data, removed_elements
 from mu.doors.batches import Fields
-from mu.doors.checked import Task, check_weights, checked_at_home
+from mu.doors.checked import Task, refuse_diverged, task_at_home
 from mu.doors.guest import undisturbed
 from mu.doors.loaders import Loader, Read, rereadable
-from mu.errors import UsageError
+from mu.errors import NotApplicable, UsageError
 from mu.evaluation.derived import derived_values, oracle_mean, reads_twin
 from mu.evaluation.panels import OF_CLASS, panel_of
 from mu.evaluation.score import Peers, Score, panel_values
@@ -94,9 +94,8 @@ def unlearn(
 
     Raises:
         UsageError: Unknown method or option, a loader that the method needs is missing or empty, a
-            request that names what is not there, or network, batches and targets that do not
-            belong together.
-        NotApplicable: A kind of request, or of targets, that the method does not serve.
+            request that names what is not there, network, batches and targets that do not belong
+            together, or what the method does not serve.
         StepFailed: The method left weights that are not finite.
 
     Example:
@@ -111,12 +110,16 @@ def unlearn(
     where: dict[str, Any] = {"device": device, "precision": precision, "progress": progress}
     context = Context(seed=seed, secret=process_key, **where)
     with undisturbed():
-        if data is not None or request is not None or before:
-            parts = _parts_of(unlearner, data, [*before, request], [forget, retain, validation])
-        else:
-            loaders = {"forget": forget, "retain": retain, "validation": validation}
-            parts = _loader_parts(unlearner, loaders, fields)
-        found = apply(unlearner, learner, parts, context, dict(memory or {}), stored)
+        try:
+            if data is not None or request is not None or before:
+                given = [forget, retain, validation]
+                parts = _parts_of(unlearner, data, [*before, request], given)
+            else:
+                loaders = {"forget": forget, "retain": retain, "validation": validation}
+                parts = _loader_parts(unlearner, loaders, fields)
+            found = apply(unlearner, learner, parts, context, dict(memory or {}), stored)
+        except NotApplicable as error:  # in a grid a row fails and the others go on; here it ends
+            raise UsageError(str(error)) from error
     result: Any = found.learner if isinstance(net, Learner) else found.learner.network
     result.unlearning = found.facts | found.cost()
     result.unlearning_memory = found.memory
@@ -154,9 +157,13 @@ def _loader_parts(
 
     Raises:
         UsageError: The method needs what loaders do not tell, or one of them is none.
-        NotApplicable: The method forgets no samples.
     """
-    check_kind(unlearner, "samples")
+    if unlearner.requests and "samples" not in unlearner.requests:
+        known = ", ".join(sorted(unlearner.requests))
+        raise UsageError(
+            f"{type(unlearner).__name__} forgets {known}, which loaders do not tell; give "
+            "data= and request="
+        )
     given = {
         name: Read(rereadable(loader, f"{name}="), fields, name=f"{name}=")
         for name, loader in loaders.items()
@@ -256,14 +263,14 @@ def _asked(
     }
     first = {name: part.first() for name, part in parts.items()}
     for learner in learners:
-        check_weights(learner.network)
+        refuse_diverged(learner.network)
     own, *others = learners
     tasks = []
     for name, part in parts.items():
-        part.task = checked_at_home(own, first[name], part.name)
+        part.task = task_at_home(own, first[name], part.name)
         tasks.append(part.task)
     for learner in others:
-        other = checked_at_home(learner, first["forget"], "forget=")
+        other = task_at_home(learner, first["forget"], "forget=")
         if other.columns != tasks[0].columns:
             raise UsageError(
                 f"the models have {tasks[0].columns} and {other.columns} outputs; scores compare "

@@ -34,7 +34,7 @@ class Task:
 
 
 @torch.no_grad()
-def checked(learner: Any, batch: Batch, name: str) -> Task:
+def task_of(learner: Any, batch: Batch, name: str) -> Task:
     """Run a learner on a first batch, in evaluation mode.
 
     Args:
@@ -50,6 +50,8 @@ def checked(learner: Any, batch: Batch, name: str) -> Task:
     try:
         with evaluation_mode(learner):
             outputs, targets = learner.outputs(batch)
+            task = _task(learner, outputs, targets)
+            task.check(targets, batch.y)
             learner.loss(outputs, targets)
     except MuError:
         raise
@@ -64,21 +66,24 @@ def checked(learner: Any, batch: Batch, name: str) -> Task:
             f"{type(network).__name__} returns numbers that are not finite on the first batch of "
             f"{name}; look for an input that is not finite"
         )
-    columns = outputs.shape[1] if outputs.dim() == 2 else 1
-    whole = targets.dim() == 1 and outputs.dim() == 2 and not targets.is_floating_point()
-    task = Task(columns, whole and (columns > 1 or not learner.own_loss))
-    task.check(targets, batch.y)
     return task
 
 
-def checked_at_home(learner: Any, batch: Batch, name: str) -> Task:
-    """`checked` where the learner's weights lie."""
+def _task(learner: Any, outputs: Tensor, targets: Tensor) -> Task:
+    """What outputs and targets of these shapes are; a single output of another loss is a value."""
+    columns = outputs.shape[1] if outputs.dim() == 2 else 1
+    whole = targets.dim() == 1 and outputs.dim() == 2 and not targets.is_floating_point()
+    return Task(columns, whole and (columns > 1 or not learner.own_loss))
+
+
+def task_at_home(learner: Any, batch: Batch, name: str) -> Task:
+    """`task_of` where the learner's weights lie."""
     home = next((p.device for p in learner.parameters()), torch.device("cpu"))
     x, y = moved(batch.x, home), batch.y.to(home)
-    return checked(learner, Batch(x, y, batch.index), name)
+    return task_of(learner, Batch(x, y, batch.index), name)
 
 
-def check_weights(network: nn.Module) -> None:
+def refuse_diverged(network: nn.Module) -> None:
     """Refuse a network with weights that are no finite numbers.
 
     Raises:
@@ -87,7 +92,7 @@ def check_weights(network: nn.Module) -> None:
     Example:
         >>> layer = nn.Linear(1, 1)
         >>> _ = layer.bias.data.fill_(torch.nan)
-        >>> check_weights(layer)
+        >>> refuse_diverged(layer)
         Traceback (most recent call last):
         mu.errors.UsageError: bias of Linear holds values that are not finite numbers: it diverged
     """

@@ -1,6 +1,6 @@
 """Mean loss on a part."""
 
-from mu.evaluation.attacks.features import losses_of
+from mu.evaluation.attacks.features import losses_at
 from mu.evaluation.score import PartScore, Peers, lettered
 from mu.evaluation.signals import Signals, Split
 
@@ -20,4 +20,4 @@ class MeanLoss(PartScore):
     def __call__(self, signals: Signals, split: Split, peers: Peers) -> float:
         """The mean; nan for no samples, or targets that are no classes and no loss."""
         ids = split.part(self.part)
-        return float(losses_of(signals, ids).mean()) if len(ids) else float("nan")
+        return float(losses_at(signals, ids).mean()) if len(ids) else float("nan")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 
 from mu.data.base import Batch
-from mu.doors.checked import Task, checked
+from mu.doors.checked import Task, task_of
 from mu.doors.loaders import Read
 from mu.doors.outputs import targets_of
 from mu.errors import UsageError
@@ -34,7 +34,7 @@ def look(learner: Learner, parts: Mapping[str, Part], device: str) -> Task | Non
     for name in LOOKED_AT:
         part = parts.get(name)
         if isinstance(part, DataPart | LoaderPart):
-            task = checked(learner, move(_first(part, name), device), f"{name}=")
+            task = task_of(learner, move(_first(part, name), device), f"{name}=")
             _check_all(part, task)
             found.append(task)
     return found[0] if found else None

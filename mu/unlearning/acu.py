@@ -46,6 +46,7 @@ class ACU(Unlearner):
         NotApplicable: The model has binary logits.
     """
 
+    reads_labels: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "full"})
     requests: ClassVar[frozenset[str]] = frozenset({"samples", "nodes"})
     changes: ClassVar[frozenset[str]] = frozenset({"weights", "architecture"})

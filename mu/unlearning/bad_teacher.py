@@ -1,7 +1,7 @@
 """Bad teacher: the original teaches what is retained, an untrained network what is forgotten."""
 
 import copy
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -48,6 +48,8 @@ class BadTeacher(Finetuning):
     Raises:
         UsageError: ``temperature`` ≤ 0, or a layer that cannot draw its weights anew.
     """
+
+    reads_labels: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from mu.data.base import Batch
-from mu.doors.checked import Task, check_weights, not_finite
+from mu.doors.checked import Task, not_finite, refuse_diverged
 from mu.doors.guest import copied
 from mu.errors import NotApplicable, StepFailed, UsageError
 from mu.models.base import Learner, Progress, as_batch
@@ -273,7 +273,7 @@ def apply(
     missing = sorted(method.needs - set(parts))
     if missing:
         raise UsageError(f"{type(method).__name__} needs {', '.join(missing)}")
-    check_weights(learner.network)
+    refuse_diverged(learner.network)
     watched, context = context.watched, replace(context, watched={})  # not for the method's eyes
     handed = {n: parts[n] for n in method.needs}
     method.attach(learner, handed, context, dict(memory or {}), stored or {})
@@ -283,7 +283,7 @@ def apply(
     with gradients_of_recurrent(method.learner, context.device):
         check_labels(method, look(method.learner, handed, context.device))
         seed_everything(context.seed)
-        return finished(method, learner, run(method, context, watched))
+        return finished(method, learner, carried_out(method, context, watched))
 
 
 def check_labels(method: Unlearner, task: Task | None) -> None:
@@ -316,7 +316,7 @@ def gradients_of_recurrent(learner: Learner, device: str) -> AbstractContextMana
     return nullcontext()
 
 
-def run(method: Unlearner, context: Context, watched: Mapping[str, Any]) -> float:
+def carried_out(method: Unlearner, context: Context, watched: Mapping[str, Any]) -> float:
     """Solve or train; the seconds it took. The learner ends on the CPU."""
     start = time.perf_counter()
     with torch.autocast(context.device, torch.bfloat16, enabled=context.precision == "bf16-mixed"):

@@ -68,6 +68,7 @@ class BoundaryExpand(Finetuning):
         UsageError: The network does not end in one linear layer with a logit for each class.
     """
 
+    reads_labels: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset({"forget"})
     requests: ClassVar[frozenset[str]] = frozenset({"samples"})
     train_part: ClassVar[str] = "forget"

@@ -99,6 +99,7 @@ class BoundaryShrink(Finetuning):
         UsageError: An unknown ``neighbour``, or a ``step`` that is not positive.
     """
 
+    reads_labels: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset({"forget"})
     requests: ClassVar[frozenset[str]] = frozenset({"samples"})
     train_part: ClassVar[str] = "forget"

@@ -192,6 +192,7 @@ class CertifiedRemoval(Unlearner):
             go on where it stopped.
     """
 
+    reads_labels: ClassVar[bool] = True
     requests: ClassVar[frozenset[str]] = frozenset({"samples"})
 
     def __init__(

@@ -63,6 +63,7 @@ class ConceptPoisoning(FrozenTrunk):
         NotApplicable: D_f does not consist of whole classes.
     """
 
+    reads_labels: ClassVar[bool] = True
     requests: ClassVar[frozenset[str]] = frozenset({"samples"})
 
     def __init__(

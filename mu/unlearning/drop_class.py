@@ -73,6 +73,7 @@ class DropClass(Unlearner):
             only, or no class would be left.
     """
 
+    reads_labels: ClassVar[bool] = True
     requests: ClassVar[frozenset[str]] = frozenset({"samples"})
 
     def __init__(self, logit: float = -1e4) -> None:

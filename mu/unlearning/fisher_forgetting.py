@@ -117,6 +117,7 @@ class FisherForgetting(Unlearner):
         UsageError: An option that is not positive, or an unknown ``labels``.
     """
 
+    reads_labels: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset({"retain"})
     gradient_view: ClassVar[str] = "retained"
 

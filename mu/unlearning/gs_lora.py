@@ -106,6 +106,7 @@ class GSLoRA(Unlearner):
         NotApplicable: The network has no feed-forward layers, as a convolutional one.
     """
 
+    reads_labels: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "validation"})
     requests: ClassVar[frozenset[str]] = frozenset({"samples"})
     architectures: ClassVar[frozenset[str]] = frozenset({"transformer"})

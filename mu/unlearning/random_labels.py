@@ -68,6 +68,7 @@ class RandomLabels(Finetuning):
         training: As for `Finetuning`; batches of 64.
     """
 
+    reads_labels: ClassVar[bool] = True
     weighted: ClassVar[bool] = True
 
     def __init__(

@@ -1,6 +1,6 @@
 """SCRUB: stay near the original on D_r and leave it on D_f."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -55,6 +55,8 @@ class SCRUB(Finetuning):
     Raises:
         UsageError: A negative weight, a negative ``max_epochs``, or ``temperature`` ≤ 0.
     """
+
+    reads_labels: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -99,6 +99,7 @@ class UNSIR(Unlearner):
         NotApplicable: D_f does not consist of whole classes.
     """
 
+    reads_labels: ClassVar[bool] = True
     requests: ClassVar[frozenset[str]] = frozenset({"samples"})
 
     def __init__(

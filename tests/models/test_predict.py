@@ -37,7 +37,7 @@ def test_signals_belong_to_their_ids_whatever_the_batch():
 
 
 def test_plain_batches_are_numbered():
-    batches = [(torch.zeros(2, 3), torch.zeros(2)), (torch.ones(1, 3), torch.ones(1))]
+    batches = [(torch.zeros(2, 3), [0, 0]), (torch.ones(1, 3), [1])]
     found = predict(Learner(nn.Linear(3, 2)), batches)
     assert found.index.tolist() == [0, 1, 2]
     assert found.targets.tolist() == [0, 0, 1]

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import losses_of, sample_rows, unseen_alike
+from mu.evaluation.attacks.features import losses_at, sample_rows, unseen_alike
 from mu.evaluation.attacks.interval import IntervalClassifier
 from mu.evaluation.score import OwnShare, check_known
 from mu.evaluation.signals import Floats, Signals, Split
@@ -101,7 +101,7 @@ class LossCV(OwnShare):
             return float("nan")
         generator = np.random.default_rng(self.seed)
         own, others = (
-            losses_of(signals, ids[sample_rows(len(ids), size, generator)])
+            losses_at(signals, ids[sample_rows(len(ids), size, generator)])
             for ids in (split.forget, unseen)
         )
         options = self.form, self.splits, self.seed, self.clip

@@ -35,7 +35,7 @@ def log_losses(logits: ArrayLike, labels: ArrayLike) -> Floats:
     return result
 
 
-def losses_of(signals: Signals, ids: Ids) -> Floats:
+def losses_at(signals: Signals, ids: Ids) -> Floats:
     """(m,) losses of some samples: of the user's own loss where there is one, else cross-entropy.
 
     Nan where the targets are no classes and no loss was kept.

@@ -10,7 +10,7 @@ from mu.evaluation.attacks.features import (
     Pair,
     attack_features,
     log_losses,
-    losses_of,
+    losses_at,
     unseen_alike,
 )
 from mu.evaluation.ranking import auc
@@ -90,7 +90,7 @@ class LossAUC(OwnShare):
         """`loss_auc`, of the user's own loss where there is one."""
         if not len(forget) or not len(unseen):
             return float("nan")
-        return auc(losses_of(signals, unseen), losses_of(signals, forget))
+        return auc(losses_at(signals, unseen), losses_at(signals, forget))
 
 
 @dataclass(frozen=True)
