@@ -56,6 +56,7 @@ def make_card(
         n_forget=selection.get("n_forget"),
         n_retain=selection.get("n_retain"),
         forget_digest=selection.get("forget_digest"),
+        twins=selection.get("twins", {}),
         search=selection.get("search"),
         method=method,
         seed=steps.seed,

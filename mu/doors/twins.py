@@ -1,13 +1,16 @@
 """Forgotten samples whose inputs, byte for byte, are elsewhere too."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
 import torch
 
+from mu.data.base import Data, Ids, TensorData
 from mu.doors.nested import tensors_in
+
+PIECE = 4096  # samples that are digested at once
 
 
 def row_digests(x: Any, count: int) -> list[bytes]:
@@ -56,3 +59,26 @@ class Twins:
             for part, count in self.counts.items()
             if count
         ]
+
+
+def twins_of(data: Data, forget: Ids, others: Mapping[str, Ids]) -> dict[str, int]:
+    """How many samples of D_f are in other parts too; nothing where samples are no tensors.
+
+    Args:
+        data: The data.
+        forget: Ids of D_f.
+        others: Part → ids.
+    """
+    if not isinstance(data, TensorData):
+        return {}
+    found = Twins(_digests(data, forget))
+    for part, ids in others.items():
+        found.look(part, _digests(data, ids))
+    return dict(found.counts)
+
+
+def _digests(data: TensorData, ids: Ids) -> Iterator[bytes]:
+    """Digests of the samples as they are held, before normalisation."""
+    for start in range(0, len(ids), PIECE):
+        some = ids[start : start + PIECE]
+        yield from row_digests(data.x[torch.from_numpy(some)], len(some))

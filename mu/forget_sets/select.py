@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mu.artifact import Artifact
 from mu.data.base import Data, Ids, removed_elements
 from mu.data.build import build, build_data
+from mu.doors.twins import twins_of
 from mu.evaluation.signals import Signals
 from mu.forget_sets.files import Request
 from mu.forget_sets.helper_model import HelperModel
@@ -117,7 +118,8 @@ def described(
 ) -> Artifact:
     """The artifact of a selection: the request, what the search for it found, its groups.
 
-    ``whole_classes`` says whether it takes whole classes, as the request tells them apart.
+    ``whole_classes`` says whether it takes whole classes, as the request tells them apart;
+    ``twins`` how many forgotten samples other parts hold too, byte for byte.
     """
     found = selection(data, request, removed_elements(removed))
     if facts := getattr(selector, "facts", None):
@@ -128,6 +130,8 @@ def described(
     sides = (found.arrays[part] for part in ("forget", "retain"))
     classes = [data.targets(ids) if groups is None else groups[ids] for ids in sides]
     found.facts["whole_classes"] = takes_whole_classes(*classes)
+    others = {"retain": found.arrays["retain"], "test": data.parts["test"]}
+    found.facts["twins"] = twins_of(data, found.arrays["forget"], others)
     return found
 
 

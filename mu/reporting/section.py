@@ -202,6 +202,7 @@ class Section:
             other = ", each with its own numbers" if len(set(texts)) > 1 else ""
             more = f" ({plural(len(texts), 'pair')}{other})" if len(texts) > 1 else ""
             notes.append(f"{printable(name)}: {texts[0]}{more}")
+        notes += twin_notes(self.cards)
         notes += [self.power] if self.power else []
         notes += self.exactness + search_notes(self.cards)
         tuned = {card.method for card in self.cards if card.tuned}
@@ -270,3 +271,21 @@ def spread(values: Iterable[object]) -> str:
     if len(distinct) > 1 and all(isinstance(v, (int, float)) for v in distinct):
         return f"{min(distinct)} to {max(distinct)}"  # type: ignore[type-var]
     return ", ".join(printable(value) for value in distinct)
+
+
+def twin_notes(cards: Iterable[Card]) -> list[str]:
+    """What is said of forgotten samples that other parts hold too.
+
+    Args:
+        cards: Of one request.
+    """
+    most: Counter[str] = Counter()
+    for card in cards:
+        for part, count in card.twins.items():
+            most[part] = max(most[part], count)
+    return [
+        f"up to {count} of the samples to forget {'are' if count > 1 else 'is'} in the {part} part "
+        "as well, byte for byte: a model that forgot them still sees them there"
+        for part, count in most.items()
+        if count
+    ]

@@ -50,6 +50,7 @@ class Card:
         request_kind: Kind of what is forgotten; with the next three None where nobody selected.
         n_forget, n_retain: How many are forgotten and retained.
         forget_digest: Digest of who is forgotten.
+        twins: How many of them other parts hold too, byte for byte, by part.
         search: What a search for the set reports.
         method: Name of the row.
         seed, pair: Seed of training and number of the pair.
@@ -88,6 +89,7 @@ class Card:
     n_forget: int | None
     n_retain: int | None
     forget_digest: str | None
+    twins: Mapping[str, int] = field(default_factory=dict)
     search: Facts | None = None
     method: str
     seed: int

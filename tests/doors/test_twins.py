@@ -1,8 +1,10 @@
 """Forgotten samples that are elsewhere, byte for byte."""
 
+import numpy as np
 import torch
 
-from mu.doors.twins import Twins, row_digests
+from mu.data.base import TensorData
+from mu.doors.twins import Twins, row_digests, twins_of
 
 
 def test_each_twin_counts_once():
@@ -23,3 +25,11 @@ def test_rows_of_several_tensors_and_types():
     assert row_digests(torch.zeros(5, 2, 3), 2) == []  # not one row a sample
     assert row_digests(torch.ones(2, dtype=torch.bool), 2)
     assert row_digests(torch.ones(2, 3, dtype=torch.bfloat16), 2)
+
+
+def test_twins_in_a_data_set():
+    x = torch.arange(10)[:, None] % 4
+    parts = {"train": np.arange(6), "validation": np.array([6]), "test": np.arange(7, 10)}
+    data = TensorData(x.float(), torch.zeros(10), **parts)
+    others = {"retain": np.array([2, 3, 4]), "test": parts["test"]}
+    assert twins_of(data, np.array([0, 1, 5]), others) == {"retain": 1, "test": 2}
