@@ -13,6 +13,7 @@ from mu.data.base import Batch
 from mu.data.build import build
 from mu.data.facts import without_pretrained
 from mu.errors import UsageError
+from mu.models.frozen import rest
 
 Progress = Callable[[int, int], None]  # is told the number of batches done, and of all
 
@@ -59,6 +60,12 @@ class Learner(pl.LightningModule):
         super().__init__()
         self.network = network
         self.training_plan: Any = None
+
+    def train(self, mode: bool = True) -> "Learner":
+        """As ever, but normalisations that are frozen keep their running statistics."""
+        super().train(mode)
+        rest(self)
+        return self
 
     def forward(self, x: Any) -> Tensor:
         """Logits of one input batch."""

@@ -11,7 +11,7 @@ from mu.data.base import View, removed_elements
 from mu.data.build import build_data
 from mu.evaluation.signals import Signals
 from mu.models.base import Learner, Progress, as_batch, evaluation_mode
-from mu.models.output_layer import head_inputs, output_layer
+from mu.models.output_layer import head_inputs, head_of
 from mu.models.weights import rebuild
 
 
@@ -38,7 +38,7 @@ def predict(
         UsageError: ``features`` of a network that does not end in one linear layer.
     """
     logits, targets, index, kept = [], [], [], []
-    head = output_layer(learner.network) if features else None
+    head = None
     total = len(batches) if hasattr(batches, "__len__") else 0
     with evaluation_mode(learner):
         learner.to(device)
@@ -48,6 +48,8 @@ def predict(
             if isinstance(x, Tensor) and x.dim() == 4:
                 x = x.contiguous(memory_format=torch.channels_last)
             moved = as_batch((x, batch.y))
+            if features and head is None:
+                head = head_of(learner, moved)
             if head is None:
                 found, wanted = learner.outputs(moved)
             else:

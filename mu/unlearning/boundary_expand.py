@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
-from mu.models.output_layer import output_layer
 from mu.unlearning.base import OPTIMIZERS, Finetuning
+from mu.unlearning.heads.look import found_head
 
 
 def shadow_of(head: nn.Linear) -> nn.Linear:
@@ -73,7 +73,7 @@ class BoundaryExpand(Finetuning):
     train_part: ClassVar[str] = "forget"
 
     def solve(self) -> None:
-        self.head = output_layer(self.learner.network)
+        self.head = found_head(self, "forget")
         if self.head.out_features < 2:
             raise UsageError(
                 f"{type(self.learner.network).__name__} has a single output, beside which no class "

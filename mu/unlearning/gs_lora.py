@@ -18,11 +18,11 @@ from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_grou
 from mu.lora.prototypes import apart, class_means, prototype_loss
 from mu.lora.replay import Replay
 from mu.lora.stages import Stages
-from mu.models.output_layer import output_layer
 from mu.parts.draw import drawn
 from mu.parts.part import DataPart, Part
 from mu.unlearning import options
 from mu.unlearning.base import Unlearner
+from mu.unlearning.heads.look import found_head
 
 __all__ = [
     "GSLoRA",
@@ -170,7 +170,7 @@ class GSLoRA(Unlearner):
 
     def solve(self) -> None:
         network = self.learner.network
-        self.head = output_layer(network)
+        self.head = found_head(self, "retain")
         number = len(self.memory.get("norms", ()))
         seed = self.context.seed + number
         few: dict[str, Part] = {
