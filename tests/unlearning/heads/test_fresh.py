@@ -5,7 +5,7 @@ import copy
 import pytest
 import timm
 import torch
-from test_last_layers import NETWORKS
+from layer_cases import NETWORKS
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 from torch.nn.utils import spectral_norm as hooked_spectral_norm
@@ -72,7 +72,7 @@ SERVED = {
     "timm convnext": lambda: timm.create_model(
         "convnext_atto", depths=(1,) * 4, dims=(8,) * 4, num_classes=3
     ),
-    "convnext": lambda: convnext.ConvNeXt([convnext.CNBlockConfig(8, None, 1)], num_classes=3),
+    "convnext": lambda: convnext.ConvNeXt([convnext.CNBlockConfig(8, None, 2)], num_classes=3),
     "resnet18": lambda: resnet18(num_classes=3),
 }
 
