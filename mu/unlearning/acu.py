@@ -107,7 +107,7 @@ class ACU(Unlearner):
 
     def with_head(self) -> AnalyticNetwork:
         """An analytic network around the model's own, which loses its head."""
-        first = look_at(self, "full")
+        first = look_at(self, "forget")
         classes = self.learner.outputs(first)[0].shape[1]
         if classes < 2:
             raise NotApplicable("not applicable: ACU needs a logit for each class, not one in all")
@@ -116,7 +116,7 @@ class ACU(Unlearner):
         if isinstance(network, GraphNetwork):
             self.made["in_features"] = representation(network, first.x).shape[1]
         else:
-            head = found_head(self, "full")
+            head = found_head(self, "forget")
             check_free(head)
             self.made["in_features"] = head.in_features
             self.made["head"] = name_of(network, head)

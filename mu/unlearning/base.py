@@ -247,11 +247,15 @@ def apply(
         stored: Name → tensors that `mu.unlearning.stored.prepare` made of the original.
 
     Raises:
-        UsageError: A needed part is missing.
+        UsageError: A needed part is missing, or the whole model is frozen.
     """
     missing = sorted(method.needs - set(parts))
     if missing:
         raise UsageError(f"{type(method).__name__} needs {', '.join(missing)}")
+    if method.changes == {"weights"} and not any(p.requires_grad for p in learner.parameters()):
+        raise UsageError(
+            "every parameter is frozen in the model: set requires_grad to true where it may change"
+        )
     pl.seed_everything(context.seed, workers=False, verbose=False)
     watched, context = context.watched, replace(context, watched={})  # not for the method's eyes
     handed = {n: parts[n] for n in method.needs}

@@ -187,10 +187,12 @@ class LastLayers(Finetuning):
         free = [p for layer in self.chosen for p in layer.parameters()]
         which = "all" if self.k is None else f"the last {self.k}"
         frozen = f"{which} layers are frozen in the model; choose a larger k"
+        share = self.train_only(free, frozen)
+        trained = (one for one in self.chosen if any(p.requires_grad for p in one.parameters()))
         self.facts = {
             "layers": len(layers(network, self.order)),
-            "trained_layers": [layer.name for layer in self.chosen],
-            "trained_share": self.train_only(free, frozen),
+            "trained_layers": [layer.name for layer in trained],
+            "trained_share": share,
         }
         return self.chosen
 

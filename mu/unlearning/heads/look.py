@@ -4,15 +4,24 @@ import torch
 from torch import nn
 
 from mu.data.base import Batch
+from mu.errors import UsageError
 from mu.models.output_layer import check_editable, head_of
 from mu.parts.part import move
 from mu.unlearning.base import Unlearner
 
 
 def look_at(method: Unlearner, part: str) -> Batch:
-    """The first batch of a part, of one sample where that can be, on the device; not counted."""
+    """The first batch of a part, of one sample where that can be, on the device; not counted.
+
+    Raises:
+        UsageError: There is none.
+    """
     with torch.random.fork_rng(devices=[]):  # a shuffled loader draws when it is asked
-        return move(method.first_batch(part, batch_size=1), method.context.device)
+        try:
+            first = method.first_batch(part, batch_size=1)
+        except StopIteration:
+            raise UsageError(f"there is nothing to {part}") from None
+    return move(first, method.context.device)
 
 
 def found_head(method: Unlearner, part: str, editable: bool = False) -> nn.Linear:
