@@ -3,7 +3,6 @@
 from copy import deepcopy
 from typing import Any, ClassVar
 
-import torch
 from torch import nn
 
 from mu.calibration.mixture import LinkMixture, Mixture, mixed_heads, mixed_links
@@ -11,7 +10,7 @@ from mu.data.base import Batch
 from mu.errors import NotApplicable, UsageError
 from mu.models.base import Learner
 from mu.models.graph import GraphNetwork
-from mu.models.output_layer import head_inputs, output_layer
+from mu.models.output_layer import head_of, name_of
 from mu.models.weights import MEMORY, load_weights
 from mu.parts.part import move
 from mu.unlearning.base import Unlearner, enclosed
@@ -69,13 +68,12 @@ class Blend(Unlearner):
         if self.links:
             made = self.links_of(network, other, first)
         else:
-            with torch.no_grad():
-                head = output_layer(network)
-                head_inputs(self.learner, move(first, self.context.device), head)
+            head = head_of(self.learner, move(first, self.context.device))
+            self.head = name_of(network, head)
             parts = {network: self.original} | ({other: self.retrained} if other else {})
             parts = {one: weight for one, weight in parts.items() if weight}
             self.copies = len(parts)
-            made = mixed_heads(list(parts), list(parts.values()), self.noise)
+            made = mixed_heads(list(parts), list(parts.values()), self.noise, self.head)
         self.learner.network = made.eval()
         self.facts = {"original": self.original, "retrained": self.retrained, "noise": self.noise}
 
@@ -108,4 +106,5 @@ class Blend(Unlearner):
             target = "mu.calibration.mixture.LinkMixture"
             return enclosed(model, "network", target, **weights, **size)
         target = "mu.calibration.mixture.Mixture"
-        return enclosed(model, "network", target, copies=self.copies, noise=self.noise)
+        size = {"copies": self.copies, "noise": self.noise, "head": self.head}
+        return enclosed(model, "network", target, **size)

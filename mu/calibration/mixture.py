@@ -59,15 +59,19 @@ class Mixture(nn.Module):
         network: One of the networks; it ends in a linear layer.
         copies: How many there are.
         noise: Standard deviation of the noise on the logits.
+        head: Dotted name of that layer; None is the last in the order of definition.
     """
 
-    def __init__(self, network: nn.Module, copies: int, noise: float = 0.0) -> None:
+    def __init__(
+        self, network: nn.Module, copies: int, noise: float = 0.0, head: str | None = None
+    ) -> None:
         super().__init__()
-        head, own = output_layer(network), [network]
+        last: Any = output_layer(network) if head is None else network.get_submodule(head)
+        own = [network]
         own += [deepcopy(network) for _ in range(copies - 1)]
-        self.trunks = nn.ModuleList(headless(one) for one in own)
-        bias = head.bias is not None
-        self.head = NoisyLinear(copies * head.in_features, head.out_features, bias, noise)
+        self.trunks = nn.ModuleList(headless(one, head) for one in own)
+        bias = last.bias is not None
+        self.head = NoisyLinear(copies * last.in_features, last.out_features, bias, noise)
 
     def features(self, x: Any) -> Tensor:
         """(n, copies · d) what the trunks say, side by side."""
@@ -123,22 +127,31 @@ class LinkMixture(GraphNetwork):
 
 
 @torch.no_grad()
-def mixed_heads(networks: Sequence[nn.Module], weights: Sequence[float], noise: float) -> Mixture:
+def mixed_heads(
+    networks: Sequence[nn.Module],
+    weights: Sequence[float],
+    noise: float,
+    head: str | None = None,
+) -> Mixture:
     """The network whose logits are the weighted sum of those of others, and noise.
 
     Args:
         networks: Of one architecture; each ends in a linear layer. They are not changed.
         weights: One a network.
         noise: Standard deviation of the noise.
+        head: As for `Mixture`.
     """
-    made = Mixture(deepcopy(networks[0]), len(networks), noise)
+    made = Mixture(deepcopy(networks[0]), len(networks), noise, head)
     for trunk, network in zip(made.trunks, networks, strict=True):
-        trunk.load_state_dict(headless(deepcopy(network)).state_dict())
-    heads = [output_layer(network) for network in networks]
-    scaled = [(w, head) for w, head in zip(weights, heads, strict=True)]
-    made.head.weight.copy_(torch.cat([w * head.weight for w, head in scaled], dim=1))
+        trunk.load_state_dict(headless(deepcopy(network), head).state_dict())
+    heads: list[Any] = [
+        output_layer(network) if head is None else network.get_submodule(head)
+        for network in networks
+    ]
+    scaled = [(w, one) for w, one in zip(weights, heads, strict=True)]
+    made.head.weight.copy_(torch.cat([w * one.weight for w, one in scaled], dim=1))
     if made.head.bias is not None:
-        made.head.bias.copy_(torch.stack([w * head.bias for w, head in scaled]).sum(0))
+        made.head.bias.copy_(torch.stack([w * one.bias for w, one in scaled]).sum(0))
     return made
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.errors import NotApplicable, UsageError
 from mu.models.graph import GraphNetwork
+from mu.models.output_layer import output_layer
 
 CHUNK = 64  # rows that are always computed together, so that a row's bits never change
 
@@ -20,16 +21,17 @@ class AnalyticNetwork(nn.Module):
     ±1/√p, as a linear layer without bias is.
 
     Args:
-        backbone: Gives p features for each row by ``features(x)``, or, where it has no such method,
-            as the input of its last linear layer. That layer is taken out. A graph network gives
-            its last hidden layer for node classes.
+        backbone: Gives p features for each row as the input of its head, which is taken out. A
+            graph network gives its last hidden layer for node classes.
         in_features: P.
         num_classes: Number of logits.
         expansion: Width d of the expansion; more is more accurate, memory grows with its square.
         seed: Of P.
+        head: Dotted name of the linear layer in the backbone that makes its logits; None is the
+            last in the order of definition.
 
     Raises:
-        UsageError: A width below 1.
+        UsageError: A width below 1, or a head that is not there.
     """
 
     def __init__(
@@ -39,12 +41,13 @@ class AnalyticNetwork(nn.Module):
         num_classes: int,
         expansion: int = 1024,
         seed: int = 0,
+        head: str | None = None,
     ) -> None:
         super().__init__()
         for name, value in {"in_features": in_features, "expansion": expansion}.items():
             if value < 1:
                 raise UsageError(f"AnalyticNetwork: {name}={value} is not a positive number")
-        self.backbone = headless(backbone).requires_grad_(False)
+        self.backbone = headless(backbone, head).requires_grad_(False)
         self.register_buffer("expansion", torch.empty(in_features, expansion))
         self.head = nn.Linear(expansion, num_classes, bias=False)
         self.expansion: Tensor
@@ -105,17 +108,33 @@ def representation(backbone: nn.Module, x: Any) -> Tensor:
     if isinstance(backbone, GraphNetwork) and backbone.depth > 1 and x.pairs is None:
         hidden = backbone.layers(x)[-2].relu()
         return hidden if x.nodes is None else hidden[x.nodes]
-    features: Any = getattr(backbone, "features", backbone)
-    found: Tensor = features(x)
+    found: Tensor = backbone(x)
     return found
 
 
-def headless(network: nn.Module) -> nn.Module:
-    """The network with its last linear layer replaced by nothing; as it is where it has none."""
-    names = [n for n, module in network.named_modules() if isinstance(module, nn.Linear)]
-    if not names or isinstance(network, GraphNetwork):
+def headless(network: nn.Module, head: str | None = None) -> nn.Module:
+    """The network with its head replaced by nothing, in place; a graph network stays as it is.
+
+    Args:
+        network: Any.
+        head: Dotted name of the layer; None is the last linear one in the order of definition, or
+            none where there is no linear one.
+
+    Raises:
+        UsageError: There is no such layer.
+    """
+    if isinstance(network, GraphNetwork):
         return network
-    parent, _, name = names[-1].rpartition(".")
+    linear = {n: m for n, m in network.named_modules() if isinstance(m, nn.Linear)}
+    if head is None and not linear:
+        return network
+    if head is None:
+        head = next(name for name, m in linear.items() if m is output_layer(network))
+    if head not in linear:
+        raise UsageError(f"{type(network).__name__} has no linear layer {head!r}")
+    if not head:
+        return nn.Identity()
+    parent, _, name = head.rpartition(".")
     setattr(network.get_submodule(parent), name, nn.Identity())
     return network
 
@@ -124,4 +143,10 @@ def expanded(network: AnalyticNetwork, batch: Batch) -> tuple[Tensor, Tensor]:
     """Features (n, d) and class ids (n,) of a batch, on the CPU."""
     if batch.y.is_floating_point():
         raise NotApplicable("not applicable: ACU needs class ids as targets")
-    return network.features(batch.x).cpu(), batch.y.cpu()
+    found = network.features(batch.x).cpu()
+    if len(found) != len(batch.y):
+        raise UsageError(
+            f"the backbone gives {len(found)} rows for {len(batch.y)} targets; ACU needs inputs "
+            "whose first dimension are the samples"
+        )
+    return found, batch.y.cpu()

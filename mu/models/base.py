@@ -15,6 +15,7 @@ from mu.doors.batches import as_batch
 from mu.doors.guest import evaluation_mode
 from mu.doors.outputs import fitted, logits_of
 from mu.errors import UsageError
+from mu.models.frozen import rest
 
 __all__ = [
     "Learner",
@@ -69,6 +70,12 @@ class Learner(pl.LightningModule):
     def own_loss(self) -> bool:
         """Whether it is trained on another loss than cross-entropy."""
         return type(self).loss is not Learner.loss
+
+    def train(self, mode: bool = True) -> "Learner":
+        """As ever, but normalisations that are frozen keep their running statistics."""
+        super().train(mode)
+        rest(self)
+        return self
 
     def forward(self, x: Any) -> Tensor:
         """Logits of one input batch, as the network returns them.

@@ -13,7 +13,7 @@ from mu.doors.guest import where_it_lies
 from mu.doors.nested import moved
 from mu.evaluation.signals import Signals
 from mu.models.base import Learner, Progress, as_batch, evaluation_mode
-from mu.models.output_layer import head_inputs, output_layer
+from mu.models.output_layer import head_inputs, head_of
 from mu.models.weights import rebuild
 
 
@@ -40,7 +40,7 @@ def predict(
         UsageError: ``features`` of a network that does not end in one linear layer.
     """
     logits, targets, index, kept = [], [], [], []
-    head = output_layer(learner.network) if features else None
+    head = None
     total = len(batches) if hasattr(batches, "__len__") else 0
     last = channels_last(learner)
     with evaluation_mode(learner), where_it_lies(learner, device):
@@ -50,6 +50,8 @@ def predict(
             if last and isinstance(x, Tensor) and x.dim() == 4:
                 x = x.contiguous(memory_format=torch.channels_last)
             there = Batch(x, batch.y.to(device), batch.index)
+            if features and head is None:
+                head = head_of(learner, there)
             if head is None:
                 found, wanted = learner.outputs(there)
             else:

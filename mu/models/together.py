@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from mu.data.base import Batch
 from mu.doors.guest import evaluation_mode, where_it_lies
@@ -18,7 +18,7 @@ from mu.doors.twins import Twins, row_digests
 from mu.errors import UsageError
 from mu.evaluation.signals import Signals, Split
 from mu.models.base import Learner
-from mu.models.output_layer import head_inputs, output_layer
+from mu.models.output_layer import head_inputs, head_of
 
 Array = NDArray[Any]
 
@@ -32,33 +32,35 @@ class Speaker:
     """
 
     def __init__(self, learner: Learner, features: bool) -> None:
-        self.learner, self.head = learner, None
+        self.learner, self.features = learner, features
+        self.head: nn.Linear | None = None
         self.said: dict[str, list[Array]] = {"logits": [], "targets": [], "losses": []}
-        if features:
-            try:
-                self.head, self.said["features"] = output_layer(learner.network), []
-            except UsageError:
-                self.forget_features()
 
     def forget_features(self) -> None:
         """Keep no features, and drop those that were kept."""
-        self.head = None
+        self.head, self.features = None, False
         self.said.pop("features", None)
 
     def hear(self, batch: Batch) -> None:
         """One batch."""
-        if self.head is not None:
-            try:
-                read, outputs, targets = head_inputs(self.learner, batch, self.head)
-                self.keep("features", read)
-            except UsageError:
-                self.forget_features()
-        if self.head is None:
-            outputs, targets = self.learner.outputs(batch)
+        read, outputs, targets = self.said_of(batch)
+        if read is not None:
+            self.said.setdefault("features", [])
+            self.keep("features", read)
         if self.learner.own_loss:
             self.keep("losses", self.learner.loss(outputs, targets, "none"))
         self.keep("logits", outputs.reshape(len(targets), -1))
         self.said["targets"].append(targets.cpu().numpy())
+
+    def said_of(self, batch: Batch) -> tuple[Tensor | None, Tensor, Tensor]:
+        """What the head reads, if it is asked for and there is one; outputs and targets."""
+        if self.features:
+            try:
+                self.head = self.head or head_of(self.learner, batch)
+                return head_inputs(self.learner, batch, self.head)
+            except UsageError:
+                self.forget_features()
+        return None, *self.learner.outputs(batch)
 
     def keep(self, name: str, values: Tensor) -> None:
         """Rows of one kind, in float32."""

@@ -1,6 +1,5 @@
 """ACU: analytic continual unlearning (arXiv 2505.12239)."""
 
-import copy
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -10,8 +9,11 @@ from torch import Tensor
 from mu.analytic.head import AnalyticHead
 from mu.analytic.memory import ABOUT, SOLVED, recalled, remembered
 from mu.errors import NotApplicable
-from mu.models.analytic import AnalyticNetwork, expanded, headless, representation
+from mu.models.analytic import AnalyticNetwork, expanded, representation
+from mu.models.graph import GraphNetwork
+from mu.models.output_layer import check_free, name_of
 from mu.unlearning.base import Unlearner, enclosed
+from mu.unlearning.heads.look import found_head, look_at
 from mu.unlearning.options import at_least, must_be, one_of, positive
 
 __all__ = ["ACU", "AnalyticHead"]
@@ -41,8 +43,9 @@ class ACU(Unlearner):
             their rows still shape all other columns.
 
     Raises:
-        UsageError: Options that make no sense; when it is applied: rows that the head never
-            learnt, for instance since features are augmented.
+        UsageError: Options that make no sense; when it is applied: a network that does not end in
+            one linear layer, or whose head is frozen; rows that the head never learnt, for instance
+            since features are augmented.
         NotApplicable: The model has binary logits.
     """
 
@@ -105,13 +108,19 @@ class ACU(Unlearner):
 
     def with_head(self) -> AnalyticNetwork:
         """An analytic network around the model's own, which loses its head."""
-        first = self.first_batch("full", batch_size=1)
+        first = look_at(self, "forget")
         classes = self.learner.outputs(first)[0].shape[1]
         if classes < 2:
             raise NotApplicable("not applicable: ACU needs a logit for each class, not one in all")
         network = self.learner.network
-        width = representation(headless(copy.deepcopy(network)), first.x).shape[1]
-        self.made = {"in_features": width, "num_classes": classes, "expansion": self.expansion}
+        self.made = {"num_classes": classes, "expansion": self.expansion}
+        if isinstance(network, GraphNetwork):
+            self.made["in_features"] = representation(network, first.x).shape[1]
+        else:
+            head = found_head(self, "forget")
+            check_free(head)
+            self.made["in_features"] = head.in_features
+            self.made["head"] = name_of(network, head)
         made = AnalyticNetwork(network, **self.made, seed=self.context.seed)
         return made.to(self.context.device)
 

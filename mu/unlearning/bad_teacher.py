@@ -10,14 +10,15 @@ from mu.models.base import Learner
 from mu.models.teachers import divergence, teacher_of
 from mu.parts.mixed import mixed
 from mu.unlearning.base import Finetuning
-from mu.unlearning.heads.last_layers import layers, reinitialise
+from mu.unlearning.heads.fresh import reinitialise
+from mu.unlearning.heads.last_layers import layers, modules_of
 from mu.unlearning.options import positive
 
 SEED = 7_919  # added to the request's, so that the bad teacher is not the original at its start
 
 
 def untrained(learner: Learner, seed: int) -> Learner:
-    """The same architecture with weights drawn anew, in evaluation mode.
+    """The same architecture with weights drawn anew but for what is frozen, in evaluation mode.
 
     Raises:
         UsageError: A layer cannot draw its weights anew.
@@ -25,7 +26,7 @@ def untrained(learner: Learner, seed: int) -> Learner:
     found = copy.deepcopy(learner)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        reinitialise(layers(found.network))
+        reinitialise(found.network, modules_of(layers(found.network)))
     return found.eval()
 
 

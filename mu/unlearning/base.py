@@ -265,8 +265,8 @@ def apply(
         stored: Name → tensors that `mu.unlearning.stored.prepare` made of the original.
 
     Raises:
-        UsageError: A needed part is missing or empty, weights are not finite, or the network, its
-            first batch and the targets do not belong together.
+        UsageError: A needed part is missing or empty, weights are not finite, the whole model is
+            frozen, or the network, its first batch and the targets do not belong together.
         NotApplicable: The method needs class numbers as targets.
         StepFailed: The method left weights that are not finite.
     """
@@ -274,6 +274,10 @@ def apply(
     if missing:
         raise UsageError(f"{type(method).__name__} needs {', '.join(missing)}")
     refuse_diverged(learner.network)
+    if method.changes == {"weights"} and not any(p.requires_grad for p in learner.parameters()):
+        raise UsageError(
+            "every parameter is frozen in the model: set requires_grad to true where it may change"
+        )
     watched, context = context.watched, replace(context, watched={})  # not for the method's eyes
     handed = {n: parts[n] for n in method.needs}
     method.attach(learner, handed, context, dict(memory or {}), stored or {})

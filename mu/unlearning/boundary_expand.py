@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
-from mu.models.output_layer import output_layer
+from mu.models.output_layer import head_inputs
 from mu.unlearning.base import OPTIMIZERS, Finetuning
+from mu.unlearning.heads.look import found_head
 
 
 def shadow_of(head: nn.Linear) -> nn.Linear:
@@ -34,18 +35,8 @@ def expanded_outputs(
     Raises:
         UsageError: The logits are not the head's outputs.
     """
-    read: list[Tensor] = []
-    hook = head.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
-    try:
-        logits, targets = learner.outputs(batch)
-    finally:
-        hook.remove()
-    if len(read) != 1 or logits.shape != (len(targets), head.out_features):
-        raise UsageError(
-            f"the logits {tuple(logits.shape)} are not the outputs of the last linear layer "
-            f"({head.out_features}); boundary expand needs a network with one linear head"
-        )
-    wide = torch.cat([logits, shadow(read[0])], dim=1)
+    read, logits, targets = head_inputs(learner, batch, head)
+    wide = torch.cat([logits, shadow(read)], dim=1)
     return wide, torch.full_like(targets, head.out_features)
 
 
@@ -74,7 +65,7 @@ class BoundaryExpand(Finetuning):
     train_part: ClassVar[str] = "forget"
 
     def solve(self) -> None:
-        self.head = output_layer(self.learner.network)
+        self.head = found_head(self, "forget")
         if self.head.out_features < 2:
             raise UsageError(
                 f"{type(self.learner.network).__name__} has a single output, beside which no class "

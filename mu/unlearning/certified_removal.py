@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mu.errors import UsageError
-from mu.models.output_layer import output_layer
+from mu.models.output_layer import head_inputs
 from mu.unlearning.base import Unlearner
 from mu.unlearning.heads.logistic_head import (
     PAPER_GAMMA,
@@ -22,6 +22,7 @@ from mu.unlearning.heads.logistic_head import (
     spectral_norm,
     train_head,
 )
+from mu.unlearning.heads.look import found_head
 from mu.unlearning.options import at_least, one_of, positive
 
 __all__ = ["CertifiedRemoval", "removal_update", "residual_bound", "residual_budget", "train_head"]
@@ -187,9 +188,9 @@ class CertifiedRemoval(Unlearner):
         batch_size: Samples a batch; it does not change the result.
 
     Raises:
-        UsageError: An option is out of its range. When it is applied: the network is not its
-            features and one linear layer, labels are no classes, or a sequence of requests does not
-            go on where it stopped.
+        UsageError: An option is out of its range. When it is applied: the network does not end
+            in one linear layer of its own that is trained, labels are no classes, or a sequence of
+            requests does not go on where it stopped.
     """
 
     reads_labels: ClassVar[bool] = True
@@ -219,7 +220,7 @@ class CertifiedRemoval(Unlearner):
 
     @torch.no_grad()
     def solve(self) -> None:
-        self.head = output_layer(self.learner.network)
+        self.head = found_head(self, "forget", editable=True)
         first = "weights" not in self.memory
         with self.setup_cost() if first else nullcontext():
             gone, kept = self._features("forget"), self._features("retain")
@@ -251,11 +252,9 @@ class CertifiedRemoval(Unlearner):
         labels: list[Tensor] = []
         for batch in self.forward_batches(part, batch_size=self.batch_size):
             with torch.autocast(self.context.device, enabled=False):
-                features = self.learner.features(batch)
-                if not found:
-                    check_head(self.learner(batch.x), features, self.head)
+                features, _, targets = head_inputs(self.learner, batch, self.head)
             found.append(features.float().cpu())
-            labels.append(batch.y.cpu())
+            labels.append(targets.cpu())
         if not found:
             raise UsageError(f"there is nothing to {part}")
         return torch.cat(found), signs(torch.cat(labels), self.head.out_features)
@@ -293,16 +292,3 @@ class CertifiedRemoval(Unlearner):
                 reason = f"bound {heads.bound:.3g} after {done} samples exceeds the budget"
                 return self._trained(*kept, draws=draws), reason
         return heads, ""
-
-
-def check_head(logits: Tensor, features: Tensor, head: nn.Linear) -> None:
-    """Refuse a network that is not its features followed by one linear layer.
-
-    Raises:
-        UsageError: The layer does not give the logits of the features.
-    """
-    fits = features.dim() == 2 and features.shape[1] == head.in_features
-    if not fits or not torch.allclose(head(features).float(), logits.float(), rtol=1e-2, atol=1e-2):
-        raise UsageError(
-            "certified removal needs a network whose logits are one linear layer of features(x)"
-        )

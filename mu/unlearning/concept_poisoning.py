@@ -10,7 +10,8 @@ from mu.concepts.concept_map import ConceptMap, places_of, read_maps
 from mu.concepts.edit import EDITS, Edit, Places, edited
 from mu.data.base import Batch
 from mu.errors import UsageError
-from mu.models.output_layer import head_inputs, output_layer
+from mu.models.order import order_of
+from mu.models.output_layer import head_inputs
 from mu.parts.draw import drawn, torch_order
 from mu.parts.part import DataPart, Part, move
 from mu.parts.relabelling import LABELS, Labels, nearest_donor, poisoned_labels
@@ -18,6 +19,7 @@ from mu.parts.rows import Rows, gathered, held, joined, rows_of
 from mu.parts.whole_classes import labels_of, whole_classes
 from mu.unlearning import options
 from mu.unlearning.heads.frozen_trunk import FrozenTrunk, last_stage
+from mu.unlearning.heads.look import found_head, look_at
 
 Trainable = Literal["head", "last_stage", "all"]
 DONORS = ("nearest", "concept")
@@ -101,7 +103,7 @@ class ConceptPoisoning(FrozenTrunk):
     def solve(self) -> None:
         gone = whole_classes(self.parts["forget"], self.parts["retain"], "ConceptPoisoning")
         allowed = [int(label) for label in torch.unique(labels_of(self.parts["retain"]))]
-        self.head = output_layer(self.learner.network)
+        self.head = found_head(self, "retain", editable=self.trainable == "head")
         self.maps = self.read_concepts(gone)
         self.parts = {name: self.few(self.parts[name]) for name in ("forget", "retain")}
         forget, retain = self.parts["forget"], self.parts["retain"]
@@ -222,7 +224,7 @@ class ConceptPoisoning(FrozenTrunk):
         network = self.learner.network
         rest: list[nn.Module] = [network] if self.trainable == "all" else []
         if self.trainable == "last_stage":
-            rest = last_stage(network, self.head)
+            rest = last_stage(network, self.head, order_of(self.learner, look_at(self, "retain")))
         return [([self.head], self.lr), (rest, self.trunk_lr)]
 
 

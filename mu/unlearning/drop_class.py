@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from mu.errors import NotApplicable, UsageError
-from mu.models.output_layer import head_inputs, output_layer
-from mu.parts.part import move
+from mu.models.output_layer import check_editable, head_of
 from mu.parts.whole_classes import whole_classes
 from mu.unlearning.base import Unlearner
+from mu.unlearning.heads.look import look_at
 from mu.unlearning.options import must_be
 
 
@@ -68,7 +68,7 @@ class DropClass(Unlearner):
 
     Raises:
         UsageError: ``logit`` is not negative and finite; when it is applied: a network that does
-            not end in one linear layer.
+            not end in one linear layer of its own that is trained.
         NotApplicable: D_f does not consist of whole classes, the head has no bias or one output
             only, or no class would be left.
     """
@@ -83,10 +83,9 @@ class DropClass(Unlearner):
 
     def solve(self) -> None:
         classes = whole_classes(self.parts["forget"], self.parts["retain"], "DropClass")
-        head = output_layer(self.learner.network)
-        first = self.first_batch("forget", batch_size=1)
+        first = look_at(self, "forget")
         self.meter.forward += first.units
-        with torch.no_grad():
-            head_inputs(self.learner, move(first, self.context.device), head)
+        head = head_of(self.learner, first)
+        check_editable(self.learner.network, head)
         drop_rows(head, classes, self.logit)
         self.facts = {"dropped": classes, "logit": self.logit}

@@ -18,11 +18,11 @@ from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_grou
 from mu.lora.prototypes import apart, class_means, prototype_loss
 from mu.lora.replay import Replay
 from mu.lora.stages import Stages
-from mu.models.output_layer import output_layer
 from mu.parts.draw import drawn
 from mu.parts.part import DataPart, Part
 from mu.unlearning import options
 from mu.unlearning.base import Unlearner
+from mu.unlearning.heads.look import found_head
 
 __all__ = [
     "GSLoRA",
@@ -103,6 +103,7 @@ class GSLoRA(Unlearner):
 
     Raises:
         UsageError: Options that make no sense.
+            When it is applied: a layer that would get an adapter is frozen.
         NotApplicable: The network has no feed-forward layers, as a convolutional one.
     """
 
@@ -171,7 +172,7 @@ class GSLoRA(Unlearner):
 
     def solve(self) -> None:
         network = self.learner.network
-        self.head = output_layer(network)
+        self.head = found_head(self, "retain")
         number = len(self.memory.get("norms", ()))
         seed = self.context.seed + number
         few: dict[str, Part] = {
@@ -184,6 +185,7 @@ class GSLoRA(Unlearner):
         network.requires_grad_(False)
         width = LATER if number and self.narrow else 1.0
         self.adapters = Adapters(network, self.rank, self.scale, seed, width, self.blocks)
+        self.refuse_frozen({id(p) for p, was in required if not was})
         self.sets = self.adapters.groups(self.kind)
         augment = self.context.augment
         staged = Stages.fits(network) and augment is None
@@ -201,6 +203,19 @@ class GSLoRA(Unlearner):
         self.adapters.merge()
         for parameter, was in required:
             parameter.requires_grad_(was)
+
+    def refuse_frozen(self, frozen: set[int]) -> None:
+        """Refuse to merge an adapter into weights that were frozen.
+
+        Raises:
+            UsageError: A layer with an adapter is frozen.
+        """
+        for name, layer in self.adapters.layers.items():
+            if id(layer.base.weight) in frozen:
+                raise UsageError(
+                    f"{name} is frozen in the model, and an adapter would be merged into it: set "
+                    "requires_grad to true there, or name the blocks that may change in blocks="
+                )
 
     def few(self, part: Part, seed: int, missing: Collection[int] = ()) -> Part:
         """The same number of samples of every class, or the same share.

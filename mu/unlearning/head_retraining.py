@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
-from mu.models.output_layer import output_layer
 from mu.unlearning.heads.frozen_trunk import FrozenTrunk
+from mu.unlearning.heads.look import found_head
 from mu.unlearning.options import one_of
 
 Start = Literal["zero", "original"]
@@ -29,7 +29,7 @@ class HeadRetraining(FrozenTrunk):
 
     Raises:
         UsageError: An unknown ``start``; when it is applied: a network that does not end in one
-            linear layer.
+            linear layer of its own that is trained.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"retain"})
@@ -47,7 +47,7 @@ class HeadRetraining(FrozenTrunk):
         self.start = start
 
     def solve(self) -> None:
-        self.head = output_layer(self.learner.network)
+        self.head = found_head(self, "retain", editable=True)
         self.rows = self.features_of(self.forward_batches("retain", batch_size=self.batch_size))
         self.choose([([self.head], self.lr)])
         if self.start == "zero":

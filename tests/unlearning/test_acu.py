@@ -1,15 +1,22 @@
 """ACU as a method: exact on a frozen backbone, from request to request."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+import timm
 import torch
 from cases import CASES
+from torch import nn
+from torchvision.models import mobilenet_v3_small, resnet18
+from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
+import mu
 from mu.analytic.memory import recalled
 from mu.errors import UsageError
 from mu.models.analytic import CHUNK, AnalyticNetwork
 from mu.models.base import build_learner
-from mu.unlearning.acu import ACU
+from mu.unlearning.acu import ACU, AnalyticHead
 from mu.unlearning.base import Context, DataPart, apply
 
 SECRET = b"0" * 32
@@ -141,3 +148,80 @@ def test_the_network_is_built_from_its_configuration() -> None:
     assert not one.train().backbone.training
     with pytest.raises(UsageError, match="expansion=0"):
         build_learner(config | {"expansion": 0})
+
+
+def test_a_network_that_names_its_head_is_built_again() -> None:
+    case = CASES["images"]()
+    inner = {"_target_": "mu.models.vision.SmallCNN", "in_channels": 1, "num_classes": 4}
+    config = {
+        "_target_": "mu.models.analytic.AnalyticNetwork",
+        "backbone": inner | {"image_size": 8, "width": 4, "hidden": 8},
+        "in_features": 8,
+        "num_classes": 4,
+        "expansion": 16,
+    }
+    plain, named = (build_learner(config | more).eval() for more in ({}, {"head": "head"}))
+    named.load_state_dict(plain.state_dict())
+    x = case.data.loader(case.forget)
+    batch = next(iter(x))
+    assert torch.equal(plain(batch.x), named(batch.x))
+    with pytest.raises(UsageError, match="SmallCNN has no linear layer 'tail'"):
+        build_learner(config | {"head": "tail"})
+
+
+class Branches(nn.Module):
+    """The head first, an attribute ``features`` that is a stack of layers, an unused projection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(8, 3)
+        self.features = nn.Sequential(nn.Linear(4, 16), nn.ReLU())
+        self.neck, self.projection = nn.Linear(16, 8), nn.Linear(8, 5)
+
+    def forward(self, x):
+        return self.head(self.neck(self.features(x)).relu())
+
+
+NETWORKS = {
+    "branches": (Branches, (12, 4), 8),
+    "linear": (lambda: nn.Linear(4, 3), (12, 4), 4),
+    "resnet18": (lambda: resnet18(num_classes=3), (12, 3, 32, 32), 512),
+    "mobilenet": (lambda: mobilenet_v3_small(num_classes=3), (12, 3, 32, 32), 1024),
+    "convnext": (
+        lambda: ConvNeXt([CNBlockConfig(8, None, 2)], num_classes=3),
+        (12, 3, 32, 32),
+        8,
+    ),
+    "vit": (
+        lambda: timm.create_model("vit_tiny_patch16_224", img_size=32, depth=1, num_classes=3),
+        (12, 3, 32, 32),
+        192,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_of_others_are_given_a_head_on_what_their_own_reads(name) -> None:
+    make, shape, width = NETWORKS[name]
+    torch.manual_seed(0)
+    network, x, y = make().eval(), torch.rand(shape), torch.arange(12) % 3
+    loaders = {"forget": [(x[:2], y[:2])], "retain": [(x[2:], y[2:])]}
+    found: Any = mu.unlearn(network, "acu", expansion=24, **loaders)
+    assert found.expansion.shape == (width, 24)
+    assert found.unlearning["statistics"] != found.unlearning["statistics_before"]
+    head = found.head.weight.T
+    again = AnalyticHead(24, 1.0, grid=14, limit=8.0)
+    again.learn(found.features(x[2:]), y[2:])
+    again.reserve(3)
+    torch.testing.assert_close(head.double(), again.weight, atol=1e-4, rtol=1e-3)
+
+
+def test_a_frozen_head_and_a_convolution_as_head_are_refused() -> None:
+    x, y = torch.rand(6, 4), torch.arange(6) % 3
+    network = Branches()
+    network.head.requires_grad_(False)
+    loaders: Any = {"forget": [(x[:2], y[:2])], "retain": [(x[2:], y[2:])]}
+    with pytest.raises(UsageError, match="is frozen in the model"):
+        mu.unlearn(network, "acu", **loaders)
+    with pytest.raises(UsageError, match="not the outputs of a linear layer"):
+        mu.unlearn(nn.Sequential(Branches(), nn.Softmax(1)), "acu", **loaders)

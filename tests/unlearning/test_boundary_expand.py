@@ -96,7 +96,7 @@ def test_networks_without_a_linear_head_are_refused():
     parts = {"forget": LoaderPart(([batch],))}
     with pytest.raises(UsageError, match="Linear has a single output"):
         apply(BoundaryExpand(epochs=1, lr=0.1), Learner(nn.Linear(3, 1)), parts, Context())
-    with pytest.raises(UsageError, match=r"logits \(2, 2\) are not the outputs of the last linear"):
+    with pytest.raises(UsageError, match=r"logits of Folded are not the outputs of a linear"):
         apply(BoundaryExpand(epochs=1, lr=0.1), Learner(Folded()), parts, Context())
 
 

@@ -5,12 +5,16 @@ from functools import cache
 import cases
 import numpy as np
 import pytest
+import timm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from influence_case import GOLDEN
 from torch import nn
+from torch.nn.utils import parametrizations
+from torchvision.models import mobilenet_v3_small, resnet18
 
+import mu
 from mu.errors import UsageError
 from mu.models.base import Learner
 from mu.unlearning import certified_removal
@@ -327,7 +331,7 @@ def test_bad_requests():
     case = problem()
     learner = copy.deepcopy(case.learner)
     learner.network.classify = lambda features: 2 * learner.network.head(features)
-    with pytest.raises(UsageError, match="one linear layer of features"):
+    with pytest.raises(UsageError, match="are not the outputs of a linear layer"):
         images(learner=learner)
     convolution = Learner(nn.Conv2d(1, 2, 3))
     with pytest.raises(UsageError, match="Conv2d has no linear layer"):
@@ -350,3 +354,36 @@ def test_the_public_functions_are_what_runs(monkeypatch, name):
     monkeypatch.setattr(certified_removal, name, stub)
     with pytest.raises(RuntimeError, match="stub"):
         images()
+
+
+NETWORKS = {
+    "resnet18": lambda: resnet18(num_classes=3),
+    "mobilenet": lambda: mobilenet_v3_small(num_classes=3),
+    "vit": lambda: timm.create_model("vit_tiny_patch16_224", img_size=32, depth=1, num_classes=3),
+}
+
+
+@pytest.mark.filterwarnings("ignore:the certificate covers")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_heads_of_torchvision_and_timm_are_replaced_and_nothing_else(name):
+    torch.manual_seed(0)
+    network, x, y = NETWORKS[name]().eval(), torch.rand(12, 3, 32, 32), torch.arange(12) % 3
+    loaders = {"forget": [(x[:2], y[:2])], "retain": [(x[2:], y[2:])]}
+    found = mu.unlearn(network, "certified_removal", **loaders)
+    before = network.state_dict()
+    changed = {n for n, t in found.state_dict().items() if not torch.equal(t, before[n])}
+    head = {"resnet18": "fc", "mobilenet": "classifier.3", "vit": "head"}[name]
+    assert changed == {f"{head}.weight", f"{head}.bias"}
+
+
+def test_a_head_that_is_not_its_own_weights_is_refused():
+    x, y = torch.rand(6, 4), torch.arange(6) % 3
+    loaders = {"forget": [(x[:2], y[:2])], "retain": [(x[2:], y[2:])]}
+    network = nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 3)))
+    for name in ("certified_removal", "head_retraining"):
+        with pytest.raises(UsageError, match="computed of others"):
+            mu.unlearn(network, name, **loaders)
+    plain = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3))
+    plain[1].requires_grad_(False)
+    with pytest.raises(UsageError, match="is frozen in the model"):
+        mu.unlearn(plain, "certified_removal", **loaders)

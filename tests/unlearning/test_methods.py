@@ -1,5 +1,7 @@
 """Every method of configs/method on every tiny problem it declares."""
 
+import copy
+import warnings
 from functools import cache
 
 import cases
@@ -9,7 +11,7 @@ import yaml
 
 from mu.configuration.choices import choices, options_of
 from mu.data.build import build
-from mu.errors import UsageError
+from mu.errors import CellFailed, UsageError
 from mu.models.base import Learner, build_learner
 from mu.models.predict import predict
 from mu.unlearning.base import Context, apply
@@ -39,6 +41,15 @@ def serves(name, problem):
 
 
 PAIRS = [(name, problem) for name in METHODS for problem in KINDS if serves(name, problem)]
+
+
+# Parameters that the user froze, by a word in their names; those of a normalisation are among them.
+FROZEN = {
+    "images": ["body.", "head."],
+    "patches": ["blocks.0.", "head."],
+    "nodes": ["conv1"],
+    "links": ["conv1"],
+}
 
 
 class Forbidden:
@@ -121,6 +132,31 @@ def test_its_result_is_a_plain_learner_that_reloads(name, problem):
     other.load_state_dict(found.state_dict())
     loader = case(problem).data.loader(case(problem).data.parts["test"])
     assert (predict(other, loader).logits == predict(found, loader).logits).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "problem", "word"), [(n, p, word) for n, p in PAIRS for word in FROZEN[p]]
+)
+def test_what_is_frozen_stays_bit_identical_or_the_method_says_why_not(name, problem, word):
+    learner, found = copy.deepcopy(case(problem).learner), method(name)
+    for key, parameter in learner.named_parameters():
+        parameter.requires_grad_(word not in key)
+    before = {key: t.clone() for key, t in learner.state_dict().items()}
+    flags = {key: p.requires_grad for key, p in learner.named_parameters()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            done = apply(found, learner, case(problem).parts(found.gradient_view), Context())
+        except (UsageError, CellFailed) as error:
+            if "frozen" not in str(error):
+                raise
+            return
+    after = done.learner.state_dict()
+    # Running statistics as well: all parameters beside them are frozen.
+    shared = [key for key in before if key in after and word in key]
+    assert not [key for key in shared if not torch.equal(after[key], before[key])]
+    if set(after) == set(before):
+        assert {key: p.requires_grad for key, p in done.learner.named_parameters()} == flags
 
 
 def test_a_needed_part_that_is_missing_is_named():

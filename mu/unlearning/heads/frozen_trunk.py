@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mu.data.base import Batch
 from mu.errors import UsageError
+from mu.models.order import Order, when
 from mu.models.output_layer import head_inputs
 from mu.parts.rows import Rows, Shuffled, held
 from mu.unlearning.base import OPTIMIZERS, Finetuning
@@ -15,8 +16,11 @@ from mu.unlearning.base import OPTIMIZERS, Finetuning
 MOST = 0.9  # of the trunk's parameters: what holds more is no stage of it, but contains the stages
 
 
-def last_stage(network: nn.Module, head: nn.Linear) -> list[nn.Module]:
+def last_stage(network: nn.Module, head: nn.Linear, order: Order | None = None) -> list[nn.Module]:
     """The last child with weights before the head, and normalisations behind it.
+
+    Children stand in the order of a forward pass where one is given, without those that never run,
+    else in that of their definition.
 
     What holds nine tenths of the trunk (a wrapper, a sequence of all blocks) is looked into: of
     ResNet-18 it is the last of four stages, of a Vision Transformer the last block with the final
@@ -40,6 +44,9 @@ def last_stage(network: nn.Module, head: nn.Linear) -> list[nn.Module]:
     whole, level = size(network), network
     while True:
         children = [child for child in level.children() if size(child)]
+        if order is not None:
+            times = {id(child): when(order, child) for child in children}
+            children = sorted(filter(lambda c: times[id(c)], children), key=lambda c: times[id(c)])
         last = max((n for n, child in enumerate(children) if shaped(child)), default=None)
         if last is None:
             return found or children

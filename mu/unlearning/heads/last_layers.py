@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import nn
+from torch.nn.utils import parametrize
 
 from mu.errors import UsageError
+from mu.models.frozen import rest
+from mu.models.order import Order, order_of
 from mu.unlearning.base import Finetuning
+from mu.unlearning.heads.fresh import is_vector, reset_of
+from mu.unlearning.heads.look import look_at
 from mu.unlearning.options import at_least
-
-TABLE_STD = 0.02  # of tokens and position tables, as Vision Transformers draw them
 
 
 @dataclass
@@ -31,13 +34,20 @@ class Layer:
             yield from module.parameters(recurse=False)
 
 
-def layers(network: nn.Module) -> list[Layer]:
-    """The layers of a network in the order of their definition.
+def layers(network: nn.Module, order: Order | None = None) -> list[Layer]:
+    """The layers of a network in the order of their definition, or of a forward pass.
 
     A layer is a module that directly owns parameters. What owns only vectors or scalars (a
     normalisation, a scale) belongs to the layer before it. A module that owns parameters and knows
     how to reset itself (a graph convolution, an attention with a table of positions) is one layer
     with everything inside it.
+
+    In the order of a forward pass a layer stands where its weights are used last, and so does a
+    tensor that several layers share; what is never used is no layer.
+
+    Args:
+        network: Any.
+        order: From `order_of`.
 
     Example:
         >>> norm = nn.BatchNorm1d(4)
@@ -45,27 +55,55 @@ def layers(network: nn.Module) -> list[Layer]:
         >>> [(layer.name, len(layer.modules)) for layer in layers(network)]
         [('0', 2), ('3', 1)]
     """
+    units = list(_units("", network))
+    if order is not None:
+        times = {unit.name: max(_used(m, order) for m in unit.modules) for unit in units}
+        units = sorted((u for u in units if times[u.name]), key=lambda unit: times[unit.name])
     found: list[Layer] = []
-    _collect("", network, found)
+    for unit in units:
+        if found and all(_vectors(module) for module in unit.modules):
+            found[-1].modules += unit.modules
+        else:
+            found.append(unit)
     return found
 
 
-def _collect(name: str, module: nn.Module, found: list[Layer]) -> None:
+def _units(name: str, module: nn.Module) -> Iterator[Layer]:
+    """Modules with weights or statistics of their own, and what cannot be told from them."""
+    own = any(True for _ in module.parameters(recurse=False))
+    own = own or parametrize.is_parametrized(module)
+    counts = reset_of(module) is not None and any(True for _ in module.buffers(recurse=False))
+    if (own and reset_of(module) is not None) or counts:
+        yield Layer(name, list(module.modules()))
+        return
+    if own:
+        yield Layer(name, [module])
+    for child, below in module.named_children():
+        yield from _units(f"{name}.{child}" if name else child, below)
+
+
+def _vectors(module: nn.Module) -> bool:
+    """Whether a module owns nothing but vectors, or what scales channels and cannot be drawn."""
     own = list(module.parameters(recurse=False))
-    inside = list(module.modules())
-    if own and found and all(p.dim() <= 1 for p in module.parameters()):
-        found[-1].modules += inside
-    elif own and hasattr(module, "reset_parameters"):
-        found.append(Layer(name, inside))
-    else:
-        if own:
-            found.append(Layer(name, [module]))
-        for child, below in module.named_children():
-            _collect(f"{name}.{child}" if name else child, below, found)
+    bare = reset_of(module) is None
+    return all(p.dim() <= 1 or (bare and is_vector(p)) for p in own)
 
 
-def last_layers(network: nn.Module, k: int | None) -> list[Layer]:
-    """The k layers nearest to the output, or all for None, in the order of their definition.
+def _used(module: nn.Module, order: Order) -> int:
+    """When a module's own weights are used last; where that cannot be seen, when it runs."""
+    own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+    return max((order.get(id(t), 0) for t in own), default=0) or (
+        order.get(id(module), 0) if own else 0
+    )
+
+
+def last_layers(network: nn.Module, k: int | None, order: Order | None = None) -> list[Layer]:
+    """The k layers nearest to the output, or all for None, in their order.
+
+    Args:
+        network: Any.
+        k: How many.
+        order: As for `layers`.
 
     Raises:
         UsageError: The network has fewer layers, or ``k`` is below 1.
@@ -75,7 +113,7 @@ def last_layers(network: nn.Module, k: int | None) -> list[Layer]:
         Traceback (most recent call last):
         mu.errors.UsageError: k=3, but Sequential has 2 layers; k must be 1 to 2
     """
-    every = layers(network)
+    every = layers(network, order)
     if k is None:
         return every
     if not 1 <= k <= len(every):
@@ -86,50 +124,36 @@ def last_layers(network: nn.Module, k: int | None) -> list[Layer]:
     return every[-k:]
 
 
-def reinitialise(chosen: list[Layer]) -> None:
-    """Draw the weights of layers anew, in place, and reset their running statistics.
-
-    Each module's own ``reset_parameters`` does it. Tokens and tables of modules without one are
-    drawn as Vision Transformers draw them: normal with standard deviation 0.02, cut at two units.
-
-    Raises:
-        UsageError: A vector belongs to a module that cannot reset it; nothing was changed.
-    """
-    drawn = [m for layer in chosen for m in layer.modules if not hasattr(m, "reset_parameters")]
-    tables = [p for module in drawn for p in module.parameters(recurse=False)]
-    for module in drawn:
-        if any(p.dim() <= 1 for p in module.parameters(recurse=False)):
-            raise UsageError(
-                f"{type(module).__name__} has no reset_parameters(), so its weights cannot be "
-                "drawn anew; give it one, or choose a smaller k"
-            )
-    for table in tables:
-        nn.init.trunc_normal_(table, std=TABLE_STD, a=-2.0, b=2.0)
-    for layer in chosen:
-        for module in layer.modules:
-            reset: Any = getattr(module, "reset_parameters", None)
-            if reset is not None:
-                reset()
+def modules_of(chosen: list[Layer]) -> list[nn.Module]:
+    """The modules of some layers, layer after layer."""
+    return [module for layer in chosen for module in layer.modules]
 
 
-def train_from(network: nn.Module, chosen: list[Layer]) -> None:
+def train_from(network: nn.Module, chosen: list[Layer], order: Order) -> None:
     """Training mode from the first of the layers on, evaluation mode before it.
 
     Frozen layers thereby keep their running statistics, and what is random in them (dropout) rests.
-    Modules that contain the first layer are in training mode, since they act on it too.
+    Modules that contain one of the layers are in training mode, since they act on it too.
+
+    Args:
+        network: Any.
+        chosen: The last layers in this order.
+        order: From `order_of`.
     """
-    first, reached = chosen[0].modules[0], False
+    inside = {id(m) for m in modules_of(chosen)}
+    start = min(time for m in chosen[0].modules if (time := _used(m, order)))
     for module in network.modules():
-        reached = reached or module is first
-        module.training = reached or any(inner is first for inner in module.modules())
+        contains = any(id(m) in inside for m in module.modules())
+        module.training = contains or order.get(id(module), 0) >= start
+    rest(network)
 
 
 class LastLayers(Finetuning):
     """Base of the methods that train the last k layers on D_r and leave the others bit-identical.
 
     Args:
-        k: How many layers, counted from the output, or all for None; a normalisation belongs to the
-            layer before it, see `layers`.
+        k: How many layers, counted from the output in the order of a forward pass, or all for None;
+            a normalisation belongs to the layer before it, see `layers`.
         min_steps: More than ``epochs`` are trained where they have fewer optimiser steps in all
             (few samples; graphs, where an epoch is one step).
         training: As for `Finetuning`; batches of 64.
@@ -158,14 +182,17 @@ class LastLayers(Finetuning):
     def choose(self) -> list[Layer]:
         """The layers to train; all others are frozen."""
         network = self.learner.network
-        self.chosen = last_layers(network, self.k)
+        self.order = None if self.k is None else order_of(self.learner, look_at(self, "retain"))
+        self.chosen = last_layers(network, self.k, self.order)
         free = [p for layer in self.chosen for p in layer.parameters()]
         which = "all" if self.k is None else f"the last {self.k}"
         frozen = f"{which} layers are frozen in the model; choose a larger k"
+        share = self.train_only(free, frozen)
+        trained = (one for one in self.chosen if any(p.requires_grad for p in one.parameters()))
         self.facts = {
-            "layers": len(layers(network)),
-            "trained_layers": [layer.name for layer in self.chosen],
-            "trained_share": self.train_only(free, frozen),
+            "layers": len(layers(network, self.order)),
+            "trained_layers": [layer.name for layer in trained],
+            "trained_share": share,
         }
         return self.chosen
 
@@ -176,4 +203,7 @@ class LastLayers(Finetuning):
         return loader
 
     def on_train_epoch_start(self) -> None:
-        train_from(self.learner.network, self.chosen)
+        if self.order is None:
+            self.learner.train()
+        else:
+            train_from(self.learner.network, self.chosen, self.order)
