@@ -13,6 +13,7 @@ from mu.models.base import Learner, as_batch
 from mu.parts.part import DataPart, LoaderPart, Part, move
 
 LOOKED_AT = ("forget", "retain", "full", "kept")
+NEVER_EMPTY = ("forget", "retain")
 
 
 def look(learner: Learner, parts: Mapping[str, Part], device: str) -> Task | None:
@@ -27,12 +28,14 @@ def look(learner: Learner, parts: Mapping[str, Part], device: str) -> Task | Non
         The same for all parts; None where none of them can be looked at.
 
     Raises:
-        UsageError: A part is empty, the network fails on its first batch, or a target does not
+        UsageError: D_f or D_r is empty, the network fails on its first batch, or a target does not
             belong to the network.
     """
     found: list[Task] = []
     for name in LOOKED_AT:
         part = parts.get(name)
+        if isinstance(part, DataPart) and not len(part.ids) and name not in NEVER_EMPTY:
+            continue
         if isinstance(part, DataPart | LoaderPart):
             task = task_of(learner, move(_first(part, name), device), f"{name}=")
             _check_all(part, task)
@@ -48,7 +51,7 @@ def _first(part: DataPart | LoaderPart, name: str) -> Batch:
     """
     if isinstance(part, DataPart):
         if not len(part.ids):
-            raise UsageError(f"there are no samples in {name}: the request leaves it empty")
+            raise UsageError(f"there is nothing to {name}: that part has no samples")
         few = part.ids if part.data.trains_whole else part.ids[:2]
         return next(iter(part.data.loader(few, part.view)))
     loader = part.loaders[0]

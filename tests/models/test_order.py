@@ -23,7 +23,7 @@ class Backwards(nn.Module):
 
 
 def order(network, x):
-    return order_of(Learner(network.train()), as_batch((x, torch.zeros(len(x)))))
+    return order_of(Learner(network.train()), as_batch((x, torch.zeros(len(x), dtype=torch.int64))))
 
 
 def test_the_order_is_that_of_the_forward_pass():

@@ -334,7 +334,7 @@ def test_bad_requests():
     with pytest.raises(UsageError, match="are not the outputs of a linear layer"):
         images(learner=learner)
     convolution = Learner(nn.Conv2d(1, 2, 3))
-    with pytest.raises(UsageError, match="Conv2d has no linear layer"):
+    with pytest.raises(UsageError, match=r"logits \(n, C\) are needed"):
         images(learner=convolution)
     with pytest.raises(UsageError, match="of 0 to 1"):
         signs(torch.tensor([0, 2]), 2)

@@ -39,7 +39,9 @@ def test_the_head_reads_the_features(name):
     x = torch.rand(3, 1, size, size)
     head = output_layer(network)
     assert head.out_features == 4
-    features, logits, _ = head_inputs(Learner(network), as_batch((x, torch.zeros(3))), head)
+    features, logits, _ = head_inputs(
+        Learner(network), as_batch((x, torch.zeros(3, dtype=torch.int64))), head
+    )
     assert torch.equal(logits, network(x)) and torch.equal(logits, head(features))
     torch.testing.assert_close(features, network.features(x))
     assert not head._forward_hooks
@@ -79,6 +81,6 @@ def test_other_networks_are_refused():
     with pytest.raises(UsageError, match="Flatten has no linear layer"):
         output_layer(nn.Flatten())
     network = Doubled()
-    batch = Batch(torch.rand(2, 2), torch.zeros(2), torch.arange(2))
+    batch = Batch(torch.rand(2, 2), torch.zeros(2, dtype=torch.int64), torch.arange(2))
     with pytest.raises(UsageError, match=r"logits of Doubled are not the outputs .* \(2 → 3\)"):
         head_inputs(Learner(network), batch, network.head)

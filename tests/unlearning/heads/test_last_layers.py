@@ -49,7 +49,7 @@ def test_another_number_of_layers_is_refused(k):
 
 def test_modes_change_where_the_first_trained_layer_is():
     network = CifarResNet(8, 3, 10).train()
-    order = order_of(Learner(network), as_batch((torch.zeros(2, 3, 32, 32), torch.zeros(2))))
+    order = order_of(Learner(network), as_batch((torch.zeros(2, 3, 32, 32), [0, 1])))
     train_from(network, last_layers(network, 2, order), order)
     block = network.layer3[0]
     assert network.training and network.linear.training and block.bn2.training
