@@ -62,7 +62,7 @@ class Read:
         else:
             items = [next(iter(loader), None)]
         if not items or items[0] is None or not len(loader):
-            raise UsageError(f"{self.name} has no batches")
+            raise UsageError(f"{self.name} has no batches: there are no samples")
         batch = self.read(items[0])
         if not len(batch):
             raise UsageError(f"the first batch of {self.name} has no samples")

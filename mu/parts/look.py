@@ -51,7 +51,7 @@ def _first(part: DataPart | LoaderPart, name: str) -> Batch:
     """
     if isinstance(part, DataPart):
         if not len(part.ids):
-            raise UsageError(f"there is nothing to {name}: that part has no samples")
+            raise UsageError(f"there are no samples to {name}")
         few = part.ids if part.data.trains_whole else part.ids[:2]
         return next(iter(part.data.loader(few, part.view)))
     loader = part.loaders[0]

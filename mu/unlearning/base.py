@@ -347,7 +347,9 @@ def finished(method: Unlearner, before: Learner, seconds: float) -> Unlearned:
     aside = method.meter.seconds["setup"] + (probe.seconds if probe else 0.0)
     method.meter.seconds["request"] = seconds - aside
     found, seen = method.result().eval(), probe.trajectory if probe else {}
-    diverged = not_finite(found.named_parameters())
+    was = dict(before.named_buffers())  # a mask may hold infinity from the start
+    statistics = [(n, b) for n, b in found.named_buffers() if not not_finite([(n, was.get(n, b))])]
+    diverged = not_finite([*found.named_parameters(), *statistics])
     if diverged is not None:
         raise StepFailed(
             f"the method left weights that are not finite numbers ({diverged}); a smaller step "

@@ -54,19 +54,6 @@ def recycled(part: Part, batch_size: int | None, seed: int) -> Iterator[Batch]:
         seed += 1
 
 
-def is_finite(model: nn.Module) -> bool:
-    """Whether all weights and buffers are finite numbers.
-
-    Example:
-        >>> layer = nn.Linear(1, 1)
-        >>> before = is_finite(layer)
-        >>> _ = layer.weight.data.fill_(float("inf"))
-        >>> before, is_finite(layer)
-        (True, False)
-    """
-    return all(bool(torch.isfinite(tensor).all()) for tensor in model.state_dict().values())
-
-
 class NegGradPlus(Finetuning):
     r"""Fine-tune on D_r while climbing the loss of D_f (Kurmanji et al., arXiv 2302.09880).
 
@@ -76,7 +63,7 @@ class NegGradPlus(Finetuning):
     An epoch is one pass over D_r; beside each retained batch stands one of D_f, which is read again
     from the start where it ends first. The model is in training mode for retained batches and in
     evaluation mode for those of D_f, so that running statistics see D_r only. The second term has
-    no lower bound: weights that are no longer finite numbers are warned of.
+    no lower bound: a model whose weights are no longer finite numbers fails.
 
     Args:
         epochs: Passes over D_r.
@@ -109,8 +96,3 @@ class NegGradPlus(Finetuning):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         forget = move(next(self.forgotten), self.context.device)
         return joint_loss(self.learner, as_batch(batch), forget, self.beta)
-
-    def result(self) -> Learner:
-        if not is_finite(self.learner):
-            self.warn(f"weights are no longer finite numbers: lr={self.lr} is too large")
-        return self.learner

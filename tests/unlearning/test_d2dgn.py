@@ -266,7 +266,7 @@ def test_a_loss_that_is_no_number_fails_the_row():
 def test_a_network_without_embeddings_is_refused():
     case = links()
     case.learner.network = torch.nn.Linear(8, 1)
-    with pytest.raises(UsageError, match="Linear gives no embeddings"):
+    with pytest.raises(UsageError, match="Linear fails on the first batch"):
         forgotten(case)
 
 

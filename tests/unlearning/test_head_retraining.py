@@ -91,7 +91,7 @@ def test_what_makes_no_sense_is_refused():
     with pytest.raises(UsageError, match="start='random' is not one of zero, original"):
         HeadRetraining("random")
     net = nn.Sequential(nn.Linear(3, 2))
-    with pytest.raises(UsageError, match="there is nothing to retain"):
+    with pytest.raises(UsageError, match="retain= has no batches"):
         mu.unlearn(net, "head_retraining", retain=[])
     net.requires_grad_(False)
     with pytest.raises(UsageError, match="frozen in the model"):

@@ -183,7 +183,7 @@ def test_weights_that_are_not_finite_are_refused():
     parts = {
         p: LoaderPart((golden_batches(n),)) for p, n in (("forget", "forget"), ("retain", "remain"))
     }
-    with pytest.raises(StepFailed, match="not finite"):
+    with pytest.raises(UsageError, match="weight of Sequential holds values that are not finite"):
         apply(Influence(), learner, parts, Context())
 
 

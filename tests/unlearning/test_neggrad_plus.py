@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mu.data.base import Batch
-from mu.errors import UsageError
+from mu.errors import StepFailed, UsageError
 from mu.models.base import Learner
 from mu.models.predict import predict
 from mu.parts.part import LoaderPart
 from mu.unlearning import neggrad_plus
 from mu.unlearning.base import Context, apply
 from mu.unlearning.finetune import FineTune
-from mu.unlearning.neggrad_plus import NegGradPlus, is_finite, joint_loss, recycled
+from mu.unlearning.neggrad_plus import NegGradPlus, joint_loss, recycled
 
 
 def softmax(z):
@@ -126,12 +126,11 @@ def test_the_method_runs_the_public_loss(monkeypatch):
         apply(NegGradPlus(), case.learner, case.parts(), Context())
 
 
-def test_a_diverged_model_is_warned_of():
+def test_a_model_that_diverges_fails_the_row():
     case = CASES["images"]()
     method = NegGradPlus(epochs=5, lr=1e30, beta=0.1)
-    with pytest.warns(UserWarning, match=r"lr=1e\+30 is too large"):
-        found = apply(method, case.learner, case.parts(), Context())
-    assert found.warnings and not is_finite(found.learner)
+    with pytest.raises(StepFailed, match="not finite numbers .*smaller step"):
+        apply(method, case.learner, case.parts(), Context())
 
 
 def test_a_class_is_forgotten_as_by_retraining():
