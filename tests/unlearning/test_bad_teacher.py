@@ -84,20 +84,28 @@ def test_a_users_loaders_are_served():
 
 
 def test_a_layer_that_cannot_be_drawn_anew_is_refused_and_the_model_untouched():
-    class Scale(nn.Module):
+    class Half(nn.Linear):
         def __init__(self):
-            super().__init__()
-            self.factor = nn.Parameter(torch.ones(4))
+            super().__init__(4, 4)
+            self.more = nn.Parameter(torch.rand(4, 4))
 
         def forward(self, x):
-            return self.factor * x
+            return super().forward(x) @ self.more
 
-    learner = Learner(nn.Sequential(nn.Linear(2, 4), Scale(), nn.Linear(4, 2)))
+    learner = Learner(nn.Sequential(nn.Linear(2, 4), Half(), nn.Linear(4, 2)))
     before = copy.deepcopy(learner.state_dict())
     part = LoaderPart(([(torch.randn(3, 2), torch.tensor([0, 1, 0]))],))
-    with pytest.raises(UsageError, match="Scale has no reset_parameters"):
+    with pytest.raises(UsageError, match=r"1\.more cannot be drawn anew"):
         apply(BadTeacher(), learner, {"forget": part, "retain": part}, Context())
     assert all(torch.equal(t, before[n]) for n, t in learner.state_dict().items())
+
+
+def test_the_bad_teacher_has_the_frozen_body_of_the_model():
+    learner = Learner(nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 2)))
+    learner.network[0].requires_grad_(False)
+    found = untrained(learner, seed=9).network
+    assert torch.equal(found[0].weight, learner.network[0].weight)
+    assert not torch.equal(found[1].weight, learner.network[1].weight)
 
 
 def test_a_temperature_of_zero_is_refused():
