@@ -285,3 +285,179 @@ def test_what_left_a_graph_before_is_gone():
         mu.unlearn(first, "utu", data=data, request=one, before=[one])
     with pytest.raises(UsageError, match="give either loaders"):
         mu.unlearn(first, "utu", forget=[], retain=[], before=[one])
+
+
+X, Y = torch.randn(24, 3), torch.arange(24) % 2
+
+
+def parts_of(x=X, y=Y):
+    return {"forget": [(x[:8], y[:8])], "retain": [(x[8:16], y[8:16]), (x[16:], y[16:])]}
+
+
+def same(first, second):
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+class Wrapped(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+
+class LikeHuggingFace(Wrapped):
+    def forward(self, pixel_values):
+        return {"logits": self.network(pixel_values), "hidden": None}
+
+
+class Flat(Wrapped):
+    def forward(self, x):
+        return self.network(x).squeeze()
+
+
+METHODS = ("finetune", "ssd", "neggrad_plus", "random_labels")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int32, torch.bool])
+def test_labels_of_any_width_are_the_same_labels(method, kind):
+    net = nn.Linear(3, 2)
+    found = mu.unlearn(net, method, **parts_of(y=Y.to(kind)))
+    assert same(found, mu.unlearn(net, method, **parts_of()))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_outputs_and_targets_of_one_logit_in_every_shape(method):
+    net = nn.Linear(3, 1)
+    wanted = mu.unlearn(net, method, **parts_of())
+    for y in (Y.float(), Y.float()[:, None], Y[:, None]):
+        assert same(mu.unlearn(net, method, **parts_of(y=y)), wanted)
+        assert same(mu.unlearn(Flat(net), method, **parts_of(y=y)), wanted)
+    panel = mu.evaluate(net, **parts_of(), test=[(X, Y)])
+    assert panel == mu.evaluate(Flat(net), **parts_of(y=Y.float()), test=[(X, Y.float())])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_logits_are_read_off_an_object(method):
+    net = nn.Linear(3, 2)
+    found = mu.unlearn(LikeHuggingFace(net), method, **parts_of())
+    assert isinstance(found, LikeHuggingFace)
+    assert same(found, mu.unlearn(net, method, **parts_of()))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_fields_say_what_is_input_and_target(method):
+    net = nn.Linear(3, 2)
+    wanted = mu.unlearn(net, method, **parts_of())
+    named = {n: [{"y": y, "x": x} for x, y in one] for n, one in parts_of().items()}
+    assert same(mu.unlearn(net, method, **named, fields=("x", "y")), wanted)
+    longer = {n: [(range(len(y)), x, y) for x, y in one] for n, one in parts_of().items()}
+    assert same(mu.unlearn(net, method, **longer, fields=(1, 2)), wanted)
+    panel = mu.evaluate(net, **named, test=[{"x": X, "y": Y}], fields=("x", "y"))
+    assert panel == mu.evaluate(net, **parts_of(), test=[(X, Y)])
+    with pytest.raises(UsageError, match="a batch is a mapping with 'y', 'x'"):
+        mu.unlearn(net, method, **named)
+
+
+@pytest.mark.parametrize(
+    "method", ["finetune", "ssd", "neggrad_plus", "gradient_ascent", "retrain"]
+)
+def test_a_loss_of_ones_own_is_what_is_trained(method):
+    net, y = nn.Linear(3, 4), torch.rand(24, 4).round()
+    loss = nn.BCEWithLogitsLoss()
+
+    class Learnt(Learner):
+        def loss(self, logits, targets, reduction="mean"):
+            found = nn.functional.binary_cross_entropy_with_logits(
+                logits, targets, reduction="none"
+            ).mean(1)
+            return {"mean": found.mean, "sum": found.sum, "none": lambda: found}[reduction]()
+
+    found = mu.unlearn(net, method, **parts_of(y=y), loss=loss)
+    torch.testing.assert_close(
+        found.weight, mu.unlearn(Learnt(net), method, **parts_of(y=y)).network.weight
+    )
+    with pytest.raises(UsageError, match=r"no class numbers.*BCEWithLogitsLoss\(\)"):
+        mu.unlearn(net, method, **parts_of(y=y))
+
+
+def test_methods_that_need_classes_refuse_other_targets():
+    for method in ("random_labels", "bad_teacher", "scrub", "drop_class", "acu"):
+        with pytest.raises(UsageError, match="needs class numbers"):
+            mu.unlearn(nn.Linear(3, 4), method, **parts_of(y=torch.rand(24, 4)), loss=nn.MSELoss())
+
+
+def test_scores_of_a_loss_of_ones_own():
+    nets = [nn.Linear(3, 2) for _ in range(3)]
+    y = torch.rand(24, 2)
+    test = [(X + 1, y)]
+    found = mu.evaluate(nets[0], **parts_of(y=y), test=test, loss=nn.MSELoss(), oracles=nets[1:])
+    wanted = nn.functional.mse_loss(nets[0](X[:8]), y[:8])
+    assert found["loss_forget"] == pytest.approx(wanted.item(), rel=1e-5)
+    assert 0 <= found["loss_auc"] <= 1 and found["output_forget"] > 0
+    assert found["oracle/output_test"] > 0 and "ua" not in found
+
+
+def test_a_call_leaves_nothing_behind(monkeypatch):
+    import os
+    import random
+
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)).train()
+    net[0].requires_grad_(False)
+    net(X).sum().backward()
+    seen = []
+    for seed in (1, 2):
+        torch.manual_seed(seed), np.random.seed(seed), random.seed(seed)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            new = mu.unlearn(net, "finetune", **parts_of())
+            mu.evaluate(net, **parts_of(), test=[(X, Y)])
+        seen.append((torch.rand(1).item(), np.random.rand(), random.random()))
+        assert new[2].weight.dtype == torch.float32 and new[2].weight.grad is None
+        assert [p.requires_grad for p in new.parameters()] == [False] * 2 + [True] * 4
+        assert not new.training and all(m.training for m in net.modules())
+    assert len(set(seen)) == 2
+    assert "PL_GLOBAL_SEED" not in os.environ
+    assert net[2].weight.grad is not None and net[1].num_batches_tracked == 1
+
+
+def test_a_result_can_be_copied_and_trained_by_a_users_trainer():
+    import copy
+    import pickle
+
+    new = mu.unlearn(Learner(nn.Linear(3, 2)), "finetune", **parts_of())
+    assert new._trainer is None
+    assert same(copy.deepcopy(new), pickle.loads(pickle.dumps(new)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"forget": []}, "forget= has no batches"),
+        ({"retain": []}, "retain= has no batches"),
+        ({"lr": float("nan")}, "lr=nan must be positive and finite"),
+        ({"forget": [(X, Y + 5)]}, "label 5 is outside the 2 classes"),
+        ({"retain": [(X, Y), (X, Y - 1)]}, "label -1 is outside"),
+        ({"forget": 3}, "forget= is a int, no loader"),
+    ],
+)
+def test_what_comes_in_is_looked_at(options, message):
+    with pytest.raises(UsageError, match=message):
+        mu.unlearn(nn.Linear(3, 2), "neggrad_plus", **(parts_of() | options))
+
+
+def test_weights_that_are_not_finite_before_or_after():
+    from mu.errors import StepFailed
+
+    net = nn.Linear(3, 2)
+    with pytest.raises(StepFailed, match="left weights that are not finite"):
+        mu.unlearn(net, "gradient_ascent", **parts_of(), lr=1e38, epochs=9)
+    net.weight.data[0] = torch.inf
+    for call in (mu.unlearn, lambda net, **parts: mu.evaluate(net, **parts, test=[(X, Y)])):
+        with pytest.raises(UsageError, match="weight of Linear holds values that are not finite"):
+            call(net, **parts_of())
+
+
+def test_a_method_that_did_nothing_says_so():
+    with pytest.warns(UserWarning, match="GradientAscent did nothing: every weight is as it"):
+        mu.unlearn(nn.Linear(3, 2), "gradient_ascent", **parts_of(), lr=1e-30)

@@ -129,7 +129,7 @@ def test_the_method_runs_the_public_loss(monkeypatch):
 def test_a_model_that_diverges_fails_the_row():
     case = CASES["images"]()
     method = NegGradPlus(epochs=5, lr=1e30, beta=0.1)
-    with pytest.raises(StepFailed, match="not finite numbers .*smaller step"):
+    with pytest.raises(StepFailed, match=r"not finite numbers .*smaller step"):
         apply(method, case.learner, case.parts(), Context())
 
 
