@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import nn
 
 from mu.data.base import Batch, Ids
+from mu.data.graphs import GraphInput
 from mu.errors import UsageError
 from mu.models.base import as_batch
+from mu.parts.cut import at
 from mu.parts.part import DataPart, LoaderPart, Part
-from mu.parts.rows import gathered
+from mu.parts.rows import Held, gathered
 
 Order = Callable[[int], Ids]  # n → an order of 0 … n − 1, another one at each call
 
@@ -45,7 +47,8 @@ def drawn(
         order: Of the samples, or of those of one class after the other; by default numpy draws it.
 
     Raises:
-        UsageError: Nothing is left to draw from, or the inputs of a user's loader are no tensors.
+        UsageError: Nothing is left to draw from, or samples of a user's loader do not fit into one
+            batch.
 
     Example:
         >>> part = LoaderPart(([(torch.zeros(5, 2), torch.arange(5))],))
@@ -59,19 +62,20 @@ def drawn(
         order = order or np.random.default_rng(seed).permutation
         rows = chosen(labels, order, count, share, missing)
         return DataPart(part.data, np.sort(part.ids[rows]), part.view)
+    learner = getattr(part, "learner", None)
     if count is not None and not per_class:
-        few = of_stream(part.batches(), count, seed)
-        return part if few is None else LoaderPart(([few],))
+        some = of_stream(part.batches(), count, seed, learner)
+        return part if some is None else LoaderPart(([some],), learner)
     order = order or torch_order(seed)
     if count is not None:
-        few = first_of_each(part.batches(), count)
+        few = first_of_each(part.batches(), count, learner)
         rows = order(len(few))
     else:
-        few = Batch(*gathered(part))
-        labels = few.y.numpy() if per_class else np.zeros(len(few))
+        few = gathered(part.batches(), learner)
+        labels = few.batch.y.numpy() if per_class else np.zeros(len(few))
         rows = np.sort(chosen(labels, order, count, share, missing))
     places = torch.split(torch.from_numpy(rows), batch_size or len(rows))
-    return LoaderPart(([Batch(few.x[at], few.y[at], few.index[at]) for at in places],))
+    return LoaderPart((list(few.batches(places)),), learner)
 
 
 def chosen(
@@ -115,44 +119,45 @@ def torch_order(seed: int) -> Order:
     return lambda n: torch.randperm(n, generator=generator).numpy()
 
 
-def of_stream(batches: Iterable[Any], count: int, seed: int) -> Batch | None:
-    """Samples drawn from a stream as one batch; None where the inputs are no tensors (a graph).
+def of_stream(
+    batches: Iterable[Any], count: int, seed: int, learner: nn.Module | None = None
+) -> Batch | None:
+    """Samples drawn from a stream as one batch; None where it is of a graph.
 
     Only then is it known how many samples there are; no more than ``count`` are ever held.
+
+    Raises:
+        UsageError: There are no samples, or they do not fit into one batch.
     """
     generator = torch.Generator().manual_seed(seed)
     keys = torch.empty(0)
-    found: list[Tensor] = []
+    found: Batch | None = None
     for item in batches:
         batch = as_batch(item)
-        if not isinstance(batch.x, Tensor):
+        if isinstance(batch.x, GraphInput):
             return None
         keys = torch.cat([keys, torch.rand(len(batch), generator=generator)])
-        pieces = (batch.x, batch.y, batch.index)
-        before = found or [piece[:0] for piece in pieces]
-        found = [torch.cat([a, b]) for a, b in zip(before, pieces, strict=True)]
+        held = gathered([batch] if found is None else [found, batch], learner)
         best = keys.argsort()[:count].sort().values
-        keys, found = keys[best], [tensor[best] for tensor in found]
-    if not found:
+        keys, found = keys[best], held.read(best)
+    if found is None:
         raise UsageError("there are no samples to draw from")
-    x, y, index = found
-    return Batch(x, y, index)
+    return found
 
 
-def first_of_each(batches: Iterable[Any], count: int) -> Batch:
-    """The first ``count`` samples of each class in a stream, as one batch.
+def first_of_each(batches: Iterable[Any], count: int, learner: nn.Module | None = None) -> Held:
+    """The first ``count`` samples of each class in a stream.
 
     Raises:
-        UsageError: There are no samples, or their inputs are no tensors.
+        UsageError: There are no samples, or they do not fit into one batch.
     """
     taken: dict[int, int] = {}
     found: list[Batch] = []
     for batch in map(as_batch, batches):
-        if not isinstance(batch.x, Tensor):
-            raise UsageError("batches whose inputs are no tensors cannot be drawn from")
         rows = []
         for row, label in enumerate(batch.y.tolist()):
             taken[label] = taken.get(label, 0) + 1
             rows += [row] if taken[label] <= count else []
-        found.append(Batch(batch.x[rows], batch.y[rows], batch.index[rows]))
-    return Batch(*gathered(LoaderPart((found,))))
+        if rows:
+            found.append(at(batch, rows, learner))
+    return gathered(found, learner)

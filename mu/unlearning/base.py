@@ -17,8 +17,9 @@ from torch import Tensor
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, Progress, as_batch
-from mu.parts.part import DataPart, LoaderPart, Part, move
+from mu.parts.part import DataPart, LoaderPart, Part, move, of_learner
 from mu.training.fit import Counted, Meter, train, use_channels_last
+from mu.training.lone_sample import lone_samples_served
 from mu.training.sign_descent import SignDescent
 from mu.unlearning.options import at_least, no_other, not_negative, one_of, positive
 from mu.unlearning.probe import Probe
@@ -254,13 +255,14 @@ def apply(
         raise UsageError(f"{type(method).__name__} needs {', '.join(missing)}")
     pl.seed_everything(context.seed, workers=False, verbose=False)
     watched, context = context.watched, replace(context, watched={})  # not for the method's eyes
-    handed = {n: parts[n] for n in method.needs}
+    handed = {n: of_learner(parts[n], learner) for n in method.needs}
     method.attach(learner, handed, context, dict(memory or {}), stored or {})
     if context.channels_last:
         use_channels_last(method.learner)
     start = time.perf_counter()
     method.learner.to(context.device).eval()
-    with torch.autocast(context.device, torch.bfloat16, enabled=context.precision == "bf16-mixed"):
+    mixed = context.precision == "bf16-mixed"
+    with torch.autocast(context.device, torch.bfloat16, enabled=mixed), lone_samples_served():
         method.solve()
     if method.epochs:
         loader = method.train_batches()

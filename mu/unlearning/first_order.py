@@ -15,6 +15,7 @@ from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import trained
 from mu.models.base import as_batch, evaluation_mode
 from mu.parts.disjoint import Remembering, distinct
+from mu.parts.nested import mapped
 from mu.parts.relabelling import wrong_labels
 from mu.unlearning.base import Unlearner
 from mu.unlearning.options import at_least, one_of, positive
@@ -97,7 +98,7 @@ def with_zero_features(batches: Iterable[Any]) -> Iterator[Batch]:
             gone = sorted(set(torch.cat(asked).tolist()))
             yield replace(batch, x=replace(x, features=without_rows(x.features, gone)))
         else:
-            yield replace(batch, x=torch.zeros_like(x))
+            yield replace(batch, x=mapped(x, torch.zeros_like))
 
 
 class FirstOrder(Unlearner):

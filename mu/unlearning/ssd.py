@@ -10,6 +10,7 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.parts.disjoint import known_ids
+from mu.parts.part import LoaderPart, by_rows
 from mu.unlearning import options
 from mu.unlearning.base import Unlearner
 from mu.unlearning.dampening import (
@@ -102,6 +103,8 @@ class SSD(Unlearner):
 
     def solve(self) -> None:
         self.counts: dict[str, int] = {}
+        # What is large for D_f depends on its batches, so they are made as those of D.
+        self.parts = {name: by_rows(part) for name, part in self.parts.items()}
         self.check_parts()
         own = {n.removeprefix(OWN): t for n, t in self.memory.items() if n.startswith(OWN)}
         reused = own if self.stale else {}
@@ -112,14 +115,15 @@ class SSD(Unlearner):
         alpha = self.threshold(full, forget)
         selected = dampen(self.learner, full, forget, alpha, self.lam)
         largest = float(pooled(found).max())
-        known = self.ids("full") is not None
+        full_part = self.parts["full"]
+        kept = isinstance(full_part, LoaderPart) and full_part.is_graph
         self.facts = {
             "alpha": alpha,
             "lambda": self.lam,
             "fisher": self.full.fisher,
             "loss": self.full.loss,
-            "batch_size": self.full.batch_size if known else "of the loader",
-            "order": self.full.order if known else "of the loader",
+            "batch_size": "of the loader" if kept else self.full.batch_size,
+            "order": "of the loader" if kept else self.full.order,
             "selected": selected,
             "selected_share": selected / sum(ratio.numel() for ratio in found.values()),
             "largest_ratio": largest,

@@ -7,6 +7,7 @@ from cases import CASES
 from part_case import IDS, X, Y, parts
 
 from mu.data.base import Batch
+from mu.data.graphs import GraphInput
 from mu.errors import UsageError
 from mu.models.base import as_batch
 from mu.parts.draw import chosen, drawn, torch_order
@@ -54,14 +55,15 @@ def test_a_share_is_of_each_class():
 @pytest.mark.parametrize("order", [None, torch_order(0)])
 def test_a_part_cut_down_keeps_a_share_of_each_class(part, order):
     few = drawn(part, 0, share=0.5, per_class=True, batch_size=4, order=order)
-    x, y, _ = gathered(few)
+    found = gathered(few.batches()).batch
+    x, y = found.x, found.y
     assert y.bincount().tolist() == [0, 2, 2]
     assert all(any(torch.equal(one, own) for own in X[IDS]) for one in x)
 
 
 @pytest.mark.parametrize("part", parts(), ids=["data", "loader"])
 def test_a_share_of_all_together(part):
-    x, _, _ = gathered(drawn(part, 0, share=0.4))
+    x = gathered(drawn(part, 0, share=0.4).batches()).batch.x
     assert len(x.unique(dim=0)) == 2
 
 
@@ -98,10 +100,27 @@ def test_of_classes_that_are_missing_nothing_is_taken():
 
 
 def test_a_graph_that_a_users_loader_holds_is_left_whole():
-    part = LoaderPart(([Batch(object(), torch.zeros(3), torch.arange(3))],))
+    part = LoaderPart(([Batch(GraphInput(X, X), torch.zeros(3), torch.arange(3))],))
     assert drawn(part, 0, count=2) is part
-    with pytest.raises(UsageError, match="no tensors"):
+    with pytest.raises(UsageError, match="GraphInput, which cannot be cut"):
         drawn(part, 0, count=2, per_class=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [({"count": 3}, 3), ({"count": 2, "per_class": True}, 4), ({"share": 0.5}, 4)],
+)
+def test_inputs_of_several_tensors_are_drawn_together(options, wanted):
+    x, y = torch.arange(8.0), torch.arange(8) % 2
+    batches = [
+        ({"a": x[at, None], "b": (x[at] + 100,)}, y[at]) for at in (slice(0, 5), slice(5, 8))
+    ]
+    found = list(drawn(LoaderPart((batches,)), 1, **options).batches())
+    a = torch.cat([b.x["a"] for b in found])[:, 0]
+    b = torch.cat([batch.x["b"][0] for batch in found])
+    assert torch.equal(a + 100, b)
+    assert torch.equal(torch.cat([batch.y for batch in found]), a.long() % 2)
+    assert len(a) == wanted
 
 
 def test_orders_of_ids_are_those_of_before():
