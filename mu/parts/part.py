@@ -133,9 +133,7 @@ class LoaderPart:
 
     def batches(self, **options: Any) -> Any:
         """The loaders as they are, or batches of their rows."""
-        if not options or not (self.as_rows or len(self.loaders) > 1) or self.is_graph:
-            return self
-        return as_data(self.rows(), **options)
+        return as_data(self.rows(), **options) if options and heeds_options(self) else self
 
     @cached_property
     def is_graph(self) -> bool:
@@ -170,6 +168,13 @@ class LoaderPart:
 def of_learner(part: Part, learner: nn.Module) -> Part:
     """The part, which now knows the network that takes its batches."""
     return replace(part, learner=learner) if isinstance(part, LoaderPart) else part
+
+
+def heeds_options(part: Part) -> bool:
+    """Whether `Part.batches` gives batches of the size and order asked for."""
+    if isinstance(part, LoaderPart):
+        return (part.as_rows or len(part.loaders) > 1) and not part.is_graph
+    return True
 
 
 def by_rows(part: Part) -> Part:

@@ -295,8 +295,8 @@ class Finetuning(Unlearner):
     Args:
         epochs: Passes over the training part.
         lr: Learning rate, constant.
-        batch_size: Samples a batch, where the part is not the user's own loader; None takes all
-            in one step.
+        batch_size: Samples a batch; a user's own loader that is read alone keeps its batches. None
+            takes all in one step.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of SGD and Adam.
         optimizer: "sgd", "adam" or "sign" (`mu.training.sign_descent.SignDescent`; neither momentum

@@ -115,9 +115,8 @@ class ConceptPoisoning(FrozenTrunk):
 
     def few(self, part: Part) -> Part:
         """A share of each class of a part."""
-        seed, size = self.context.seed, self.batch_size
-        order = torch_order(seed)
-        return drawn(part, seed, share=self.share, per_class=True, batch_size=size, order=order)
+        seed = self.context.seed
+        return drawn(part, seed, share=self.share, per_class=True, order=torch_order(seed))
 
     def read_concepts(self, gone: Sequence[int]) -> Mapping[int, ConceptMap]:
         """The concept maps, one for each class to forget where they are used.

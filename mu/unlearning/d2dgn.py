@@ -130,9 +130,7 @@ def trained_on_non_edges(
             meter.forward += 1
             meter.backward += 1
             optimizer.zero_grad()
-            logits = learner(replace(view)).squeeze(-1)
-            loss = functional.binary_cross_entropy_with_logits(logits, labels)
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(learner.loss(learner(replace(view)), labels))
             optimizer.step()
 
 

@@ -5,13 +5,13 @@ import pytest
 import torch
 from cases import CASES
 from part_case import IDS, X, Y, parts
+from torch.utils.data import DataLoader, TensorDataset
 
-from mu.data.base import Batch
+from mu.data.base import Batch, TensorData
 from mu.data.graphs import GraphInput
 from mu.errors import UsageError
-from mu.models.base import as_batch
 from mu.parts.draw import chosen, drawn, torch_order
-from mu.parts.part import LoaderPart
+from mu.parts.part import DataPart, LoaderPart
 from mu.parts.rows import gathered
 from mu.parts.whole_classes import labels_of
 
@@ -54,7 +54,7 @@ def test_a_share_is_of_each_class():
 @pytest.mark.parametrize("part", parts(), ids=["data", "loader"])
 @pytest.mark.parametrize("order", [None, torch_order(0)])
 def test_a_part_cut_down_keeps_a_share_of_each_class(part, order):
-    few = drawn(part, 0, share=0.5, per_class=True, batch_size=4, order=order)
+    few = drawn(part, 0, share=0.5, per_class=True, order=order)
     found = gathered(few.batches()).batch
     x, y = found.x, found.y
     assert y.bincount().tolist() == [0, 2, 2]
@@ -71,25 +71,31 @@ def test_a_share_of_all_together(part):
 @pytest.mark.parametrize("count", [3, 1000])
 def test_few_of_each_class(form, count):
     part = CASES["images"]().parts()["retain"]
-    few = drawn(form(part), 1, count=count, per_class=True, batch_size=8)
+    few = drawn(form(part), 1, count=count, per_class=True)
     labels = labels_of(few)
     wanted = np.minimum(count, np.bincount(labels_of(part).numpy()))
     assert torch.bincount(labels).tolist() == wanted.tolist()
-    again = drawn(form(part), 1, count=count, per_class=True, batch_size=8)
+    again = drawn(form(part), 1, count=count, per_class=True)
     assert torch.equal(labels, labels_of(again))
 
 
-def test_a_loaders_first_samples_are_shuffled_and_keep_their_labels():
-    labels = torch.tensor([0] * 6 + [1] * 6)
-    x = torch.arange(12.0)[:, None]
-    part = LoaderPart((list(zip(x.split(4), labels.split(4), strict=True)),))
-    few = drawn(part, 0, count=5, per_class=True, batch_size=4)
-    batches = [as_batch(b) for b in few.batches()]
-    assert [len(b) for b in batches] == [4, 4, 2]
-    x, y = torch.cat([b.x for b in batches])[:, 0], torch.cat([b.y for b in batches])
-    assert torch.equal(y, labels[x.long()])
-    assert y.tolist() != sorted(y.tolist())
-    assert sorted(x.tolist()) == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+@pytest.mark.parametrize(
+    "options", [{"count": 5}, {"share": 0.3}, {"count": 2, "per_class": True}, {"count": 99}]
+)
+def test_from_a_loader_the_same_samples_are_drawn_as_from_data(options):
+    x, y = torch.arange(20.0)[:, None], torch.arange(20) % 3
+    none = np.empty(0, np.int64)
+    data = TensorData(x, y, train=np.arange(20), validation=none, test=none)
+    wanted = drawn(DataPart(data, np.arange(20), None), 4, **options)
+    for shuffle in (False, True):
+        loader = DataLoader(TensorDataset(x, y), 3, shuffle=shuffle)
+        found = drawn(LoaderPart((loader,)), 4, **options)
+        for reading in ({"batch_size": 4}, {"batch_size": 4, "train": True, "seed": 1}):
+            own, other = (list(part.batches(**reading)) for part in (found, wanted))
+            assert [len(batch) for batch in own] == [len(batch) for batch in other]
+            if reading.keys() == {"batch_size"} or options == {"count": 99}:
+                for a, b in zip(own, other, strict=True):
+                    assert torch.equal(a.x, b.x) and torch.equal(a.y, b.y)
 
 
 def test_of_classes_that_are_missing_nothing_is_taken():
@@ -102,7 +108,7 @@ def test_of_classes_that_are_missing_nothing_is_taken():
 def test_a_graph_that_a_users_loader_holds_is_left_whole():
     part = LoaderPart(([Batch(GraphInput(X, X), torch.zeros(3), torch.arange(3))],))
     assert drawn(part, 0, count=2) is part
-    with pytest.raises(UsageError, match="GraphInput, which cannot be cut"):
+    with pytest.raises(UsageError, match="of a graph cannot be cut"):
         drawn(part, 0, count=2, per_class=True)
 
 
