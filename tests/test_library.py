@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import mu
 from mu.errors import UsageError
 from mu.models.base import Learner
+from mu.parts.part import LoaderPart, by_rows
 from mu.unlearning.base import Unlearner
 from mu.unlearning.ssd import SSD, alpha_of_share, dampen, importance
 
@@ -52,8 +53,10 @@ def test_unlearn_is_the_public_functions_and_leaves_the_net_alone(digits, net):
     assert type(new) is nn.Sequential
     for name, tensor in net.state_dict().items():
         assert torch.equal(tensor, before[name])
-    full = importance(net, [*loaders["retain"], *loaders["forget"]])
-    forget = importance(net, loaders["forget"])
+    reading = {"batch_size": 64, "shuffle": True}
+    full = LoaderPart((loaders["retain"], loaders["forget"])).batches(**reading)
+    forget = by_rows(LoaderPart((loaders["forget"],))).batches(**reading)
+    full, forget = importance(net, full), importance(net, forget)
     twin = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
     twin.load_state_dict(before)
     selected = dampen(twin, full, forget, alpha_of_share(full, forget, 0.02), 0.5)

@@ -27,8 +27,8 @@ class Batch:
         y: (n, …) targets.
         index: (n,) absolute ids; −1 marks a sample without one (drawn negatives).
         weight: (n,) weights in the loss, or None for ones.
-        units: Cost of one forward pass over the batch; by default its samples where ``x`` is a
-            tensor and 1, one encoder pass over the view, where it is a graph.
+        units: Cost of one forward pass over the batch; by default its samples, and 1, one encoder
+            pass over the view, where ``x`` is a graph.
     """
 
     x: Any
@@ -39,7 +39,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         if self.units < 0:
-            self.units = len(self.y) if isinstance(self.x, Tensor) else 1
+            self.units = 1 if hasattr(self.x, "adjacency") else len(self.y)  # a `GraphInput`
 
     def __len__(self) -> int:
         return len(self.y)

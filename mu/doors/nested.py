@@ -1,30 +1,55 @@
-"""Inputs of one or several tensors: alone, in a tuple, a list or a dictionary."""
+"""Inputs of a network: a tensor, or tensors in tuples, lists and dictionaries."""
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from mu.errors import UsageError
+
+
+def mapped(x: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The same structure with each tensor changed; None stays.
+
+    Raises:
+        UsageError: Something in it is neither a tensor nor such a structure.
+
+    Example:
+        >>> mapped({"a": torch.ones(2), "b": [None]}, torch.neg)
+        {'a': tensor([-1., -1.]), 'b': [None]}
+    """
+    if isinstance(x, Tensor):
+        return change(x)
+    if x is None:
+        return None
+    if isinstance(x, Mapping):
+        values = {key: mapped(value, change) for key, value in x.items()}
+        if type(x) is dict:
+            return values
+        found: Any = copy.copy(x)  # an ordered one, or one with attributes of its own
+        found.update(values)
+        return found
+    if isinstance(x, tuple | list) and not isinstance(x, PackedSequence):
+        parts = [mapped(value, change) for value in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    raise UsageError(
+        f"inputs hold a {type(x).__name__}, which cannot be cut into samples: tensors are needed, "
+        "alone or in tuples, lists and dictionaries"
+    )
+
+
+def tensors_of(x: Any) -> list[Tensor]:
+    """The tensors in a structure, in the order in which `mapped` meets them."""
+    found: list[Tensor] = []
+    mapped(x, lambda tensor: found.append(tensor) or tensor)  # type: ignore[func-returns-value]
+    return found
 
 
 def moved(x: Any, device: torch.device | str) -> Any:
-    """The same structure with its tensors on a device; what has a ``to`` of its own is asked.
-
-    Example:
-        >>> moved({"a": torch.ones(1), "b": [torch.zeros(1)]}, "cpu")
-        {'a': tensor([1.]), 'b': [tensor([0.])]}
-    """
-    if isinstance(x, Mapping):
-        return {name: moved(value, device) for name, value in x.items()}
-    if isinstance(x, tuple | list):
-        return type(x)(moved(value, device) for value in x)
-    return x.to(device) if hasattr(x, "to") else x
-
-
-def tensors_in(x: Any) -> Iterator[Tensor]:
-    """The tensors of a structure, in their order."""
-    if isinstance(x, Tensor):
-        yield x
-    elif isinstance(x, Mapping | tuple | list):
-        for value in x.values() if isinstance(x, Mapping) else x:
-            yield from tensors_in(value)
+    """The input on a device; a graph moves itself."""
+    if hasattr(x, "to") and not isinstance(x, Mapping):
+        return x.to(device)
+    return mapped(x, lambda tensor: tensor.to(device))

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from mu.data.base import Data, Ids, TensorData
-from mu.doors.nested import tensors_in
+from mu.doors.nested import tensors_of
+from mu.errors import UsageError
 
 PIECE = 4096  # samples that are digested at once
 
@@ -22,7 +23,10 @@ def row_digests(x: Any, count: int) -> list[bytes]:
         (True, False)
     """
     found = [blake2b(digest_size=16) for _ in range(count)]
-    tensors = [tensor.detach().cpu().contiguous() for tensor in tensors_in(x)]
+    try:
+        tensors = [tensor.detach().cpu().contiguous() for tensor in tensors_of(x)]
+    except UsageError:  # a graph
+        return []
     if not tensors or any(len(tensor) != count for tensor in tensors):
         return []
     for tensor in tensors:

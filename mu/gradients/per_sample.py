@@ -7,15 +7,19 @@ import torch
 from torch import Tensor
 
 from mu.data.base import Batch
+from mu.data.graphs import GraphInput
+from mu.doors.nested import mapped, tensors_of
 from mu.errors import UsageError
 from mu.gradients.folding import Fold
 from mu.gradients.mean_gradient import refuse_batch_statistics
 from mu.gradients.probe import check_losses, probe
 from mu.gradients.recorder import Recorder, Unplanned
-from mu.gradients.single import Loss, add_singles, at, single_losses
+from mu.gradients.single import Loss, add_singles, single_losses
 from mu.gradients.sink import REST, SELECTED, Power, Sink
 from mu.gradients.vectors import trained
 from mu.models.base import Learner, as_batch, evaluation_mode
+from mu.parts.cut import at
+from mu.parts.nested import Axes, axes_of
 
 __all__ = ["Loss", "Power", "Sums", "per_sample_sums", "single_losses"]
 
@@ -93,7 +97,7 @@ def per_sample_sums(
     with evaluation_mode(learner), torch.enable_grad():
         for item in batches:
             batch = as_batch(item)
-            if count == 0 and isinstance(batch.x, Tensor):
+            if count == 0 and not isinstance(batch.x, GraphInput):
                 refuse_batch_statistics(learner)
             marks = _marks(select, batch)
             sums.add(batch, marks)
@@ -126,20 +130,25 @@ class _Pass:
         self.learner, self.loss, self.sink = learner, loss, sink
         self.folds: dict[int, Fold] | None = None  # None: not yet looked at
         self.formulas = True
+        self.last: bool | None = None  # whether images may lie channels last
 
     def add(self, batch: Batch, marks: Tensor) -> None:
         """Add a batch."""
         if not self.sink.trained:
             return
         n = len(batch)
-        if not isinstance(batch.x, Tensor):
+        if isinstance(batch.x, GraphInput):
             self.sink.begin(marks)
             add_singles(self.learner, batch, self.loss, self.sink)
             return
-        batch = _arranged(batch, marks if bool(marks.any()) else None)
+        axes = axes_of([(batch.x, n)], self.learner)
+        if self.last is None:
+            self.last = _runs_channels_last(self.learner, at(batch, slice(0, 2), axes=axes))
+        batch = _arranged(batch, axes, marks if bool(marks.any()) else None, self.last)
         if self.folds is None and n >= 2:
-            found = probe(self.learner, at(batch, slice(0, 2)), self.loss, self.sink)
-            self.formulas, self.folds = found is not None, found or {}
+            found = probe(self.learner, at(batch, slice(0, 2), axes=axes), self.loss, self.sink)
+            # Formulas read samples off the first dimension.
+            self.formulas, self.folds = found is not None and not any(axes), found or {}
         self.sink.begin(marks.sort(descending=True).values)
         if n <= FEW or not self.formulas or not self._add_by_formula(batch):
             add_singles(self.learner, batch, self.loss, self.sink)
@@ -158,11 +167,25 @@ class _Pass:
         return True
 
 
-def _arranged(batch: Batch, marks: Tensor | None) -> Batch:
-    """The batch with images channels last, and with the marked samples first."""
+def _runs_channels_last(learner: Learner, two: Batch) -> bool:
+    """Whether the network takes images so; one that flattens them with ``view`` does not."""
+    if all(tensor.dim() != 4 for tensor in tensors_of(two.x)):
+        return False
+    try:
+        with torch.no_grad():
+            learner.outputs(replace(two, x=mapped(two.x, _channels_last)))
+    except RuntimeError:
+        return False
+    return True
+
+
+def _arranged(batch: Batch, axes: Axes, marks: Tensor | None, last: bool) -> Batch:
+    """The batch without history, with images channels last if so, and the marked samples first."""
     if marks is not None:
-        batch = at(batch, torch.argsort(~marks, stable=True))
-    x = batch.x.detach()
-    if x.dim() == 4 and torch.is_floating_point(x):
-        x = x.contiguous(memory_format=torch.channels_last)
-    return replace(batch, x=x)
+        batch = at(batch, torch.argsort(~marks, stable=True), axes=axes)
+    return replace(batch, x=mapped(batch.x, _channels_last if last else Tensor.detach))
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    images = x.dim() == 4 and torch.is_floating_point(x)
+    return x.detach().contiguous(memory_format=torch.channels_last) if images else x.detach()

@@ -9,9 +9,10 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.gradients.folding import Fold
 from mu.gradients.recorder import Recorder, Unplanned
-from mu.gradients.single import Loss, add_singles, at
+from mu.gradients.single import Loss, add_singles
 from mu.gradients.sink import SELECTED, Sink
 from mu.models.base import Learner
+from mu.parts.cut import at
 
 FIRST = torch.tensor([True, False])  # the sample that is compared is summed apart
 
@@ -21,7 +22,7 @@ def probe(learner: Learner, two: Batch, loss: Loss, sink: Sink) -> dict[int, Fol
 
     Args:
         learner: In evaluation mode.
-        two: Two samples with tensor inputs.
+        two: Two samples, of no graph.
         loss: (logits, targets) → (n,) losses.
         sink: Whose parameters and power count; nothing is added to it.
 
@@ -33,7 +34,7 @@ def probe(learner: Learner, two: Batch, loss: Loss, sink: Sink) -> dict[int, Fol
     """
     truth = sink.fresh()
     truth.begin(FIRST[:1])
-    (alone,) = add_singles(learner, at(two, slice(0, 1)), loss, truth)
+    (alone,) = add_singles(learner, at(two, slice(0, 1), learner), loss, truth)
     recorder = Recorder(sink.trained, 2, None)
     with recorder:
         losses = loss(*learner.outputs(two))
@@ -120,7 +121,7 @@ def _mixing(learner: Learner, two: Batch) -> str:
 
         return hook
 
-    for kept, batch in zip(rows, (two, at(two, slice(0, 1))), strict=True):
+    for kept, batch in zip(rows, (two, at(two, slice(0, 1), learner)), strict=True):
         handles = [
             module.register_forward_hook(keep(name, kept))
             for name, module in learner.named_modules()

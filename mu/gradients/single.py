@@ -1,34 +1,30 @@
 """Losses and gradients of single samples, one backward pass each: exact for any network."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from mu.data.base import Batch
+from mu.data.graphs import GraphInput
 from mu.gradients.sink import Sink
 from mu.models.base import Learner
+from mu.parts.cut import at
+from mu.parts.nested import axes_of
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-def at(batch: Batch, rows: Tensor | slice) -> Batch:
-    """The samples of a batch with tensor inputs at some rows, in that order."""
-    weight = None if batch.weight is None else batch.weight[rows]
-    x, y, index = batch.x[rows], batch.y[rows], batch.index[rows]
-    return replace(batch, x=x, y=y, index=index, weight=weight, units=len(y))
 
 
 def single_losses(learner: Learner, batch: Batch, loss: Loss) -> Iterator[Tensor]:
     """The loss of each sample of a batch, each on a graph that may be back-propagated alone.
 
-    Tensor inputs are sliced, so that one backward pass costs one sample; other inputs (a graph)
-    share one forward pass.
+    Inputs are sliced, so that one backward pass costs one sample; those of a graph share one
+    forward pass.
     """
-    if isinstance(batch.x, Tensor):
+    if not isinstance(batch.x, GraphInput):
+        axes = axes_of([(batch.x, len(batch))], learner)
         for n in range(len(batch)):
-            yield loss(*learner.outputs(at(batch, slice(n, n + 1)))).mean()
+            yield loss(*learner.outputs(at(batch, slice(n, n + 1), axes=axes))).mean()
         return
     logits, targets = learner.outputs(batch)
     yield from loss(logits, targets)
@@ -40,7 +36,7 @@ def add_singles(learner: Learner, batch: Batch, loss: Loss, sink: Sink) -> list[
     Returns:
         The loss of each sample.
     """
-    shared = not isinstance(batch.x, Tensor)
+    shared = isinstance(batch.x, GraphInput)
     values, trained = [], sink.trained
     for n, value in enumerate(single_losses(learner, batch, loss)):
         values.append(float(value.detach()))

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mu.data.graphs import GraphInput
 from mu.errors import UsageError
 from mu.gradients.single import single_losses
 from mu.gradients.vectors import gradient_vector, trained
@@ -25,7 +26,7 @@ def single_gradients(learner: Learner, batches: Iterable[Any]) -> Iterator[Tenso
     with evaluation_mode(learner), torch.enable_grad():
         for item in batches:
             batch = as_batch(item)
-            shared = not isinstance(batch.x, Tensor)
+            shared = isinstance(batch.x, GraphInput)
             losses = single_losses(learner, batch, lambda z, y: learner.loss(z, y, "none"))
             for loss in losses:
                 yield gradient_vector(loss, parameters, keep=shared)

@@ -9,7 +9,8 @@ from mu.data.base import Batch
 from mu.lora.stages import Stages
 from mu.models.base import Learner
 from mu.models.output_layer import head_inputs
-from mu.parts.part import DataPart, Part
+from mu.parts.cut import at, together
+from mu.parts.part import Part, heeds_options
 from mu.training.fit import Counted, Meter
 
 
@@ -79,12 +80,14 @@ class Replay:
             yield from self.read(part, seed=seed, **given)
             return
         found = self.held[part]
-        if isinstance(self.parts[part], DataPart):
+        if heeds_options(self.parts[part]):
             generator = torch.Generator().manual_seed(seed)
-            x, y = (torch.cat([getattr(b, name) for b in found]) for name in ("x", "y"))
-            order = torch.randperm(len(y), generator=generator).to(y.device)
-            sizes = torch.split(order, self.batch_size or len(order))
-            found = [Batch(x[rows], y[rows], rows) for rows in sizes]
+            whole = together(found, axes=(0,))
+            order = torch.randperm(len(whole), generator=generator).to(whole.y.device)
+            found = [
+                at(whole, rows, axes=(0,))
+                for rows in torch.split(order, self.batch_size or len(order))
+            ]
         yield from Counted(found, self.meter)
 
     def passed(

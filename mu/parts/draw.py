@@ -1,18 +1,17 @@
 """Samples drawn from a part: so many or a share of them, of all or of each class."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from mu.data.base import Batch, Ids
+from mu.data.base import Ids
 from mu.errors import UsageError
-from mu.models.base import as_batch
 from mu.parts.part import DataPart, LoaderPart, Part
-from mu.parts.rows import gathered
+from mu.parts.rows import labels_of
 
 Order = Callable[[int], Ids]  # n → an order of 0 … n − 1, another one at each call
 
@@ -25,14 +24,12 @@ def drawn(
     share: float | None = None,
     per_class: bool = False,
     missing: Collection[int] = (),
-    batch_size: int | None = None,
     order: Order | None = None,
 ) -> Part:
-    """A part cut down to samples drawn without replacement, in the order of their ids.
+    """A part cut down to samples drawn without replacement, in their order in the part.
 
-    Of a user's own loaders they are held in memory: a ``count`` is drawn, or with ``per_class``
-    the first of each class are taken and shuffled, while every batch is read once; of a ``share``
-    all samples have to be held first.
+    Of a user's own loaders the drawn samples are held in memory, and read in batches of the
+    method's own.
 
     Args:
         part: Where to draw from.
@@ -41,11 +38,11 @@ def drawn(
         share: Or which share of them, in (0, 1]; at least one.
         per_class: Of each class, and not of all samples together.
         missing: With ``per_class``, classes of which nothing is taken.
-        batch_size: Of what is held in memory; None is one batch.
         order: Of the samples, or of those of one class after the other; by default numpy draws it.
 
     Raises:
-        UsageError: Nothing is left to draw from, or the inputs of a user's loader are no tensors.
+        UsageError: Nothing is left to draw from, or samples of a user's loader do not fit into one
+            batch.
 
     Example:
         >>> part = LoaderPart(([(torch.zeros(5, 2), torch.arange(5))],))
@@ -54,24 +51,18 @@ def drawn(
     """
     if count is None and share in (None, 1) and not missing:
         return part
-    if isinstance(part, DataPart):
-        labels = part.data.targets(part.ids) if per_class else np.zeros(len(part.ids))
-        order = order or np.random.default_rng(seed).permutation
-        rows = chosen(labels, order, count, share, missing)
-        return DataPart(part.data, np.sort(part.ids[rows]), part.view)
-    if count is not None and not per_class:
-        few = of_stream(part.batches(), count, seed)
-        return part if few is None else LoaderPart(([few],))
-    order = order or torch_order(seed)
-    if count is not None:
-        few = first_of_each(part.batches(), count)
-        rows = order(len(few))
-    else:
-        few = Batch(*gathered(part))
-        labels = few.y.numpy() if per_class else np.zeros(len(few))
-        rows = np.sort(chosen(labels, order, count, share, missing))
-    places = torch.split(torch.from_numpy(rows), batch_size or len(rows))
-    return LoaderPart(([Batch(few.x[at], few.y[at], few.index[at]) for at in places],))
+    if isinstance(part, LoaderPart) and part.is_graph and not per_class:
+        return part
+    order = order or np.random.default_rng(seed).permutation
+    if isinstance(part, LoaderPart):
+        rows = part.rows()
+        labels = labels_of(rows).numpy() if per_class else np.zeros(len(rows))
+        places = torch.from_numpy(np.sort(chosen(labels, order, count, share, missing)))
+        return replace(part, loaders=([rows.read(places)],), as_rows=True)
+    assert isinstance(part, DataPart)
+    labels = part.data.targets(part.ids) if per_class else np.zeros(len(part.ids))
+    ids = part.ids[chosen(labels, order, count, share, missing)]
+    return DataPart(part.data, np.sort(ids), part.view)
 
 
 def chosen(
@@ -113,46 +104,3 @@ def torch_order(seed: int) -> Order:
     """Orders drawn by torch on the CPU."""
     generator = torch.Generator().manual_seed(seed)
     return lambda n: torch.randperm(n, generator=generator).numpy()
-
-
-def of_stream(batches: Iterable[Any], count: int, seed: int) -> Batch | None:
-    """Samples drawn from a stream as one batch; None where the inputs are no tensors (a graph).
-
-    Only then is it known how many samples there are; no more than ``count`` are ever held.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    keys = torch.empty(0)
-    found: list[Tensor] = []
-    for item in batches:
-        batch = as_batch(item)
-        if not isinstance(batch.x, Tensor):
-            return None
-        keys = torch.cat([keys, torch.rand(len(batch), generator=generator)])
-        pieces = (batch.x, batch.y, batch.index)
-        before = found or [piece[:0] for piece in pieces]
-        found = [torch.cat([a, b]) for a, b in zip(before, pieces, strict=True)]
-        best = keys.argsort()[:count].sort().values
-        keys, found = keys[best], [tensor[best] for tensor in found]
-    if not found:
-        raise UsageError("there are no samples to draw from")
-    x, y, index = found
-    return Batch(x, y, index)
-
-
-def first_of_each(batches: Iterable[Any], count: int) -> Batch:
-    """The first ``count`` samples of each class in a stream, as one batch.
-
-    Raises:
-        UsageError: There are no samples, or their inputs are no tensors.
-    """
-    taken: dict[int, int] = {}
-    found: list[Batch] = []
-    for batch in map(as_batch, batches):
-        if not isinstance(batch.x, Tensor):
-            raise UsageError("batches whose inputs are no tensors cannot be drawn from")
-        rows = []
-        for row, label in enumerate(batch.y.tolist()):
-            taken[label] = taken.get(label, 0) + 1
-            rows += [row] if taken[label] <= count else []
-        found.append(Batch(batch.x[rows], batch.y[rows], batch.index[rows]))
-    return Batch(*gathered(LoaderPart((found,))))

@@ -1,99 +1,128 @@
 """Samples that can be read in any order, and batches of them in an order drawn each epoch."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from mu.data.base import Batch
+from mu.data.base import Batch, Data, Ids, View, draws
+from mu.data.graphs import GraphInput
 from mu.errors import UsageError
 from mu.models.base import as_batch
-from mu.parts.part import DataPart, Part
+from mu.parts.cut import at, together
+from mu.parts.nested import Axes, axes_of
+
+
+class Rows:
+    """N samples.
+
+    Attributes:
+        axes: See `mu.parts.nested.axes_of`; None where they are not known.
+    """
+
+    axes: Axes | None = None
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def numbers(self) -> Tensor:
+        """(n,) what tells the samples apart: equal for the same sample, also in other epochs."""
+        return torch.arange(len(self))
+
+    def renewed(self, seed: int, epoch: int) -> "Rows":
+        """The rows of an epoch; others only where a user's sampler draws them."""
+        return self
+
+    def batches(self, places: Sequence[Tensor]) -> Iterator[Batch]:
+        """One batch for each of some lists of rows (m,), in their order."""
+        raise NotImplementedError
+
+    def read(self, rows: Tensor) -> Batch:
+        """The samples at some rows, in that order."""
+        return next(iter(self.batches([rows])))
 
 
 @dataclass(frozen=True)
-class Rows:
-    """n samples.
+class Held(Rows):
+    """Samples held in memory.
 
     Attributes:
-        y: (n,) targets.
-        read: Rows (m,) → inputs (m, …) in that order.
+        batch: All of them.
         units: Cost of one sample in passes of the network; 0 for features, which were computed
             before.
     """
 
-    y: Tensor
-    read: Callable[[Tensor], Tensor]
+    batch: Batch
     units: int = 1
+    axes: Axes | None = (0,)
 
     def __len__(self) -> int:
-        return len(self.y)
+        return len(self.batch)
+
+    def batches(self, places: Sequence[Tensor]) -> Iterator[Batch]:
+        for rows in places:
+            yield replace(at(self.batch, rows, axes=self.axes), units=self.units * len(rows))
 
 
-def held(x: Tensor, y: Tensor, units: int = 1) -> Rows:
-    """Samples held in memory."""
-    return Rows(y, lambda rows: x[rows], units)
+def held(x: Any, y: Tensor, units: int = 1, axes: Axes = (0,)) -> Held:
+    """Samples held in memory, without ids."""
+    return Held(Batch(x, y, torch.full((len(y),), -1)), units, axes)
 
 
-def rows_of(part: Part) -> Rows:
-    """A part as rows: read when asked for, or, of a user's own loaders, held in memory.
+@dataclass(frozen=True)
+class OfData(Rows):
+    """Samples of a data set, read when asked for."""
+
+    data: Data
+    ids: Ids
+    view: View
+    axes: Axes | None = (0,)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def batches(self, places: Sequence[Tensor]) -> Iterator[Batch]:
+        for rows in places:
+            yield next(iter(self.data.loader(self.ids[rows.numpy()], self.view)))
+
+
+def gathered(
+    batches: Iterable[Any], learner: nn.Module | None = None, axes: Axes | None = None
+) -> Held:
+    """All samples of some batches, in memory.
+
+    Args:
+        batches: `Batch` or ``(x, y)``.
+        learner: Takes them; for `mu.parts.nested.axes_of`.
+        axes: Where they are known.
 
     Raises:
-        UsageError: The inputs are no tensors, or there are none.
+        UsageError: There are none, they are graphs, or they do not fit together.
     """
-    if isinstance(part, DataPart):
-        data, ids, view = part.data, part.ids, part.view
-
-        def read(rows: Tensor) -> Tensor:
-            x: Tensor = next(iter(data.loader(ids[rows.numpy()], view))).x
-            return x
-
-        return Rows(torch.as_tensor(data.targets(ids)), read)
-    return held(*gathered(part)[:2])
-
-
-def gathered(part: Part) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs, targets and ids (−1 where unknown) of a whole part, in memory.
-
-    Raises:
-        UsageError: The inputs are no tensors, or there are none.
-    """
-    batches = [as_batch(batch) for batch in part.batches()]
-    if not batches or not all(isinstance(batch.x, Tensor) for batch in batches):
-        raise UsageError("there are no samples, or their inputs are no tensors of one size")
-    columns = ([b.x for b in batches], [b.y for b in batches], [b.index for b in batches])
-    x, y, index = (torch.cat(column) for column in columns)
-    return x, y, index
+    found = [as_batch(batch) for batch in batches]
+    if not found:
+        raise UsageError("there are no samples")
+    if any(isinstance(batch.x, GraphInput) for batch in found):
+        raise UsageError(
+            "batches of a graph cannot be cut into samples; give data= and request= in place of "
+            "loaders"
+        )
+    axes = axes or axes_of([(batch.x, len(batch)) for batch in found], learner)
+    return Held(together(found, axes=axes), axes=axes)
 
 
-def joined(first: Rows, second: Rows) -> Rows:
-    """The rows of the first, then those of the second.
-
-    Example:
-        >>> a, b = (held(torch.tensor(v), torch.tensor(v)) for v in ([1, 2], [3]))
-        >>> joined(a, b).read(torch.tensor([2, 0, 1]))
-        tensor([3, 1, 2])
-    """
-    size = len(first)
-
-    def read(rows: Tensor) -> Tensor:
-        early = rows < size
-        if early.all() or not early.any():
-            return first.read(rows) if early.all() else second.read(rows - size)
-        x = torch.cat([first.read(rows[early]), second.read(rows[~early] - size)])
-        place = torch.cat([early.nonzero()[:, 0], (~early).nonzero()[:, 0]])
-        return x[place.argsort()]
-
-    return Rows(torch.cat([first.y, second.y]), read, max(first.units, second.units))
+Order = Callable[[Rows, int], Tensor]  # rows and an epoch → (n,) the order of the epoch
 
 
-class Shuffled:
-    """Batches of rows; every epoch has an order of its own, fixed by the seed and the epoch."""
+class Ordered:
+    """Batches of rows in an order of each epoch; the epoch counter moves on by itself."""
 
-    def __init__(self, rows: Rows, batch_size: int | None, seed: int) -> None:
-        self.rows, self.seed, self.epoch = rows, seed, 0
+    def __init__(self, rows: Rows, batch_size: int | None, seed: int, order: Order) -> None:
+        self.rows, self.seed, self.order, self.epoch = rows, seed, order, 0
         self.batch_size = batch_size or max(len(rows), 1)
 
     def __len__(self) -> int:
@@ -101,8 +130,59 @@ class Shuffled:
 
     def __iter__(self) -> Iterator[Batch]:
         epoch, self.epoch = self.epoch, self.epoch + 1
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.rows))
-        for rows in torch.split(torch.from_numpy(order), self.batch_size):
-            units = self.rows.units * len(rows)
-            unknown = torch.full((len(rows),), -1)
-            yield Batch(self.rows.read(rows), self.rows.y[rows], unknown, units=units)
+        rows = self.rows.renewed(self.seed, epoch)
+        yield from rows.batches(torch.split(self.order(rows, epoch), self.batch_size))
+
+
+def shuffled(rows: Rows, batch_size: int | None, seed: int) -> Ordered:
+    """Batches of rows; every epoch has an order of its own, fixed by the seed and the epoch."""
+
+    def order(rows: Rows, epoch: int) -> Tensor:
+        return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(rows)))
+
+    return Ordered(rows, batch_size, seed, order)
+
+
+def as_data(
+    rows: Rows,
+    *,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    by_class: bool = False,
+    train: bool = False,
+    seed: int = 0,
+    augment: str | None = None,
+) -> Ordered:
+    """Batches of rows as those of a data set whose ids are their places; see `mu.parts.part.Part`.
+
+    ``augment`` is without effect: what a user's loader yields is augmented as the user wants it.
+    """
+
+    def order(rows: Rows, epoch: int) -> Tensor:
+        found = torch.arange(len(rows))
+        if by_class:
+            found = torch.from_numpy(np.argsort(labels_of(rows).numpy(), kind="stable"))
+        if shuffle:
+            generator = torch.Generator().manual_seed(seed)
+            found = found[torch.randperm(len(found), generator=generator)]
+        return found[as_trained(found, seed, epoch)] if train else found
+
+    return Ordered(rows, batch_size, seed, order)
+
+
+def as_trained(places: Tensor, seed: int, epoch: int) -> Tensor:
+    """Order in which a data set reads the samples with these ids in an epoch of training.
+
+    Args:
+        places: (n,) a permutation of 0 … n − 1.
+        seed: Of the draw.
+        epoch: Of the draw.
+    """
+    drawn = draws(seed, epoch, 0, (len(places),))
+    return torch.from_numpy(np.argsort(drawn[places.numpy()], kind="stable"))
+
+
+def labels_of(rows: Rows, batch_size: int = 256) -> Tensor:
+    """(n,) targets of rows, all of which are read for it."""
+    places = torch.split(torch.arange(len(rows)), batch_size)
+    return torch.cat([batch.y.cpu() for batch in rows.batches(places)])

@@ -8,7 +8,7 @@ from mu.models.base import as_batch
 from mu.parts.part import DataPart, Part
 
 
-def labels_of(part: Part) -> Tensor:
+def classes_in(part: Part) -> Tensor:
     """(n,) labels of a part; of a user's own loaders every batch is looked at.
 
     Raises:
@@ -44,7 +44,7 @@ def whole_classes(forget: Part, retain: Part, name: str) -> list[int]:
         >>> whole_classes(forget, LoaderPart(([(x, torch.tensor([0, 1, 0]))],)), "UNSIR")
         [2, 4]
     """
-    gone, kept = torch.unique(labels_of(forget)), torch.unique(labels_of(retain))
+    gone, kept = torch.unique(classes_in(forget)), torch.unique(classes_in(retain))
     both = gone[torch.isin(gone, kept)]
     if len(both):
         raise NotApplicable(

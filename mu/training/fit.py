@@ -16,6 +16,7 @@ from mu.data.base import Batch, removed_elements
 from mu.data.build import build_data
 from mu.models.base import Learner, Progress, as_batch, build_learner
 from mu.models.weights import load_weights, read_weights
+from mu.training.lone_sample import lone_samples_served
 from mu.training.plateau import Plateau
 from mu.training.recipe import check_recipe, optimisation
 
@@ -88,8 +89,11 @@ def train(
     device: str,
     callbacks: Sequence[pl.Callback] = (),
 ) -> None:
-    """Run a Trainer that trains and does nothing else: no logger, checkpoint, bar or summary."""
-    with quiet_lightning():
+    """Run a Trainer that trains and does nothing else: no logger, checkpoint, bar or summary.
+
+    Batches of one sample are served; see `mu.training.lone_sample`.
+    """
+    with quiet_lightning(), lone_samples_served():
         trainer = pl.Trainer(
             max_epochs=epochs,
             precision=precision,  # type: ignore[arg-type]

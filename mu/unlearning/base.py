@@ -21,8 +21,9 @@ from mu.doors.guest import copied
 from mu.errors import NotApplicable, StepFailed, UsageError
 from mu.models.base import Learner, Progress, as_batch
 from mu.parts.look import look
-from mu.parts.part import DataPart, LoaderPart, Part, move
+from mu.parts.part import DataPart, LoaderPart, Part, move, of_learner
 from mu.training.fit import Counted, Meter, train, use_channels_last
+from mu.training.lone_sample import lone_samples_served
 from mu.training.sign_descent import SignDescent
 from mu.unlearning.options import at_least, no_other, not_negative, one_of, positive
 from mu.unlearning.probe import Probe
@@ -279,7 +280,7 @@ def apply(
             "every parameter is frozen in the model: set requires_grad to true where it may change"
         )
     watched, context = context.watched, replace(context, watched={})  # not for the method's eyes
-    handed = {n: parts[n] for n in method.needs}
+    handed = {n: of_learner(parts[n], learner) for n in method.needs}
     method.attach(learner, handed, context, dict(memory or {}), stored or {})
     if context.channels_last:
         use_channels_last(method.learner)
@@ -323,7 +324,8 @@ def gradients_of_recurrent(learner: Learner, device: str) -> AbstractContextMana
 def carried_out(method: Unlearner, context: Context, watched: Mapping[str, Any]) -> float:
     """Solve or train; the seconds it took. The learner ends on the CPU."""
     start = time.perf_counter()
-    with torch.autocast(context.device, torch.bfloat16, enabled=context.precision == "bf16-mixed"):
+    mixed = context.precision == "bf16-mixed"
+    with torch.autocast(context.device, torch.bfloat16, enabled=mixed), lone_samples_served():
         method.solve()
     if method.epochs:
         loader = method.train_batches()
@@ -390,8 +392,8 @@ class Finetuning(Unlearner):
     Args:
         epochs: Passes over the training part.
         lr: Learning rate, constant.
-        batch_size: Samples a batch, where the part is not the user's own loader; None takes all
-            in one step.
+        batch_size: Samples a batch; a user's own loader that is read alone keeps its batches. None
+            takes all in one step.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of SGD and Adam.
         optimizer: "sgd", "adam" or "sign" (`mu.training.sign_descent.SignDescent`; neither momentum

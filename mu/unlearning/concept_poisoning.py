@@ -13,10 +13,11 @@ from mu.errors import UsageError
 from mu.models.order import order_of
 from mu.models.output_layer import head_inputs
 from mu.parts.draw import drawn, torch_order
+from mu.parts.joined import joined
 from mu.parts.part import DataPart, Part, move
 from mu.parts.relabelling import LABELS, Labels, nearest_donor, poisoned_labels
-from mu.parts.rows import Rows, gathered, held, joined, rows_of
-from mu.parts.whole_classes import labels_of, whole_classes
+from mu.parts.rows import Held, Rows, gathered, held
+from mu.parts.whole_classes import classes_in, whole_classes
 from mu.unlearning import options
 from mu.unlearning.heads.frozen_trunk import FrozenTrunk, last_stage
 from mu.unlearning.heads.look import found_head, look_at
@@ -102,7 +103,7 @@ class ConceptPoisoning(FrozenTrunk):
 
     def solve(self) -> None:
         gone = whole_classes(self.parts["forget"], self.parts["retain"], "ConceptPoisoning")
-        allowed = [int(label) for label in torch.unique(labels_of(self.parts["retain"]))]
+        allowed = [int(label) for label in torch.unique(classes_in(self.parts["retain"]))]
         self.head = found_head(self, "retain", editable=self.trainable == "head")
         self.maps = self.read_concepts(gone)
         self.parts = {name: self.few(self.parts[name]) for name in ("forget", "retain")}
@@ -112,14 +113,13 @@ class ConceptPoisoning(FrozenTrunk):
             clean = self.features_of(self.forward_batches("retain", batch_size=self.batch_size))
             self.rows = joined(self.features_of(self.in_batches(poison)), clean)
         else:
-            self.rows = joined(poison, rows_of(retain))
+            self.rows = joined(poison, retain.rows(), self.learner)
         self.choose(self.trained())
 
     def few(self, part: Part) -> Part:
         """A share of each class of a part."""
-        seed, size = self.context.seed, self.batch_size
-        order = torch_order(seed)
-        return drawn(part, seed, share=self.share, per_class=True, batch_size=size, order=order)
+        seed = self.context.seed
+        return drawn(part, seed, share=self.share, per_class=True, order=torch_order(seed))
 
     def read_concepts(self, gone: Sequence[int]) -> Mapping[int, ConceptMap]:
         """The concept maps, one for each class to forget where they are used.
@@ -142,7 +142,7 @@ class ConceptPoisoning(FrozenTrunk):
         self, gone: Sequence[int], allowed: Sequence[int], forget: Part, retain: Part
     ) -> Rows:
         """Images of D_f with their pixels and labels changed, in memory."""
-        x, y, index = gathered(forget)
+        x, y, index = images_in(forget)
         used = self.edit != "none" or self.labels == "targeted"
         donors = self.donors(gone, allowed, held(x, y)) if used else {}
         generator = torch.Generator().manual_seed(self.context.seed)
@@ -157,7 +157,7 @@ class ConceptPoisoning(FrozenTrunk):
         self.facts |= {"concepts": {str(t): found.concept for t, found in self.maps.items()}}
         return held(changed, labels)
 
-    def donors(self, gone: Sequence[int], allowed: Sequence[int], own: Rows) -> dict[int, int]:
+    def donors(self, gone: Sequence[int], allowed: Sequence[int], own: Held) -> dict[int, int]:
         """Class → the class that lends its label and its concept.
 
         Raises:
@@ -165,7 +165,7 @@ class ConceptPoisoning(FrozenTrunk):
         """
         if self.donor == "nearest":
             logits = self.logits_of(own)
-            return {label: nearest_donor(logits[own.y == label], allowed) for label in gone}
+            return {label: nearest_donor(logits[own.batch.y == label], allowed) for label in gone}
         found = {
             t: self.maps[t].donor if self.donor == "concept" else int(self.donor) for t in gone
         }
@@ -185,8 +185,7 @@ class ConceptPoisoning(FrozenTrunk):
     def in_batches(self, rows: Rows) -> Iterator[Batch]:
         """Rows in their order on the device, each batch counted as one forward pass."""
         order = torch.split(torch.arange(len(rows)), self.batch_size or len(rows))
-        batches = ((rows.read(some), rows.y[some]) for some in order)
-        for batch in self.meter.count(batches, backward=False):
+        for batch in self.meter.count(rows.batches(order), backward=False):
             yield move(batch, self.context.device)
 
     def edited(
@@ -237,5 +236,17 @@ def images_of(part: Part, label: int) -> tuple[Tensor, Tensor]:
     if isinstance(part, DataPart):
         ids = part.ids[part.data.targets(part.ids) == label]
         part = DataPart(part.data, ids, part.view)
-    x, y, index = gathered(part)
+    x, y, index = images_in(part)
     return x[y == label], index[y == label]
+
+
+def images_in(part: Part) -> tuple[Tensor, Tensor, Tensor]:
+    """Inputs, targets and ids (−1 where unknown) of a whole part, in memory.
+
+    Raises:
+        UsageError: The inputs are no tensors.
+    """
+    found = gathered(part.batches(), axes=(0,)).batch
+    if not isinstance(found.x, Tensor):
+        raise UsageError(f"inputs are {type(found.x).__name__}, no tensors of images")
+    return found.x, found.y, found.index

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from mu.data.base import Batch
 from mu.data.graphs import GraphInput, adjacency
@@ -130,9 +129,7 @@ def trained_on_non_edges(
             meter.forward += 1
             meter.backward += 1
             optimizer.zero_grad()
-            logits = learner(replace(view)).squeeze(-1)
-            loss = functional.binary_cross_entropy_with_logits(logits, labels)
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(learner.loss(learner(replace(view)), labels))
             optimizer.step()
 
 

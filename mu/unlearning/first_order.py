@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mu.data.base import Batch
 from mu.data.graphs import GraphInput, without_rows
+from mu.doors.nested import mapped
 from mu.errors import UsageError
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import trained
@@ -97,7 +98,7 @@ def with_zero_features(batches: Iterable[Any]) -> Iterator[Batch]:
             gone = sorted(set(torch.cat(asked).tolist()))
             yield replace(batch, x=replace(x, features=without_rows(x.features, gone)))
         else:
-            yield replace(batch, x=torch.zeros_like(x))
+            yield replace(batch, x=mapped(x, torch.zeros_like))
 
 
 class FirstOrder(Unlearner):

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -18,8 +18,9 @@ from mu.lora.groups import group_norms, group_sparsity, proximal_step, zero_grou
 from mu.lora.prototypes import apart, class_means, prototype_loss
 from mu.lora.replay import Replay
 from mu.lora.stages import Stages
+from mu.models.base import cross_entropy
 from mu.parts.draw import drawn
-from mu.parts.part import DataPart, Part
+from mu.parts.part import Part
 from mu.unlearning import options
 from mu.unlearning.base import Unlearner
 from mu.unlearning.heads.look import found_head
@@ -42,19 +43,22 @@ ADAPTER = "adapter/"  # of what is remembered of an adapter
 LEAST = 1e-5 / 1e-2  # the learning rate at the end, as a share of that at the start
 
 
-def bounded_forget_loss(logits: Tensor, labels: Tensor, bound: float) -> Tensor:
-    """ReLU(bound − mean cross-entropy): pushes samples away until the bound, and no further.
+def bounded_forget_loss(
+    logits: Tensor, labels: Tensor, bound: float, loss: Callable[..., Tensor] = cross_entropy
+) -> Tensor:
+    """ReLU(bound − mean loss): pushes samples away until the bound, and no further.
 
     Args:
         logits: (n, C).
         labels: (n,) class ids.
         bound: A few times ln C for a softmax head; log C is what a uniform answer costs.
+        loss: Of logits and labels; that of the model.
 
     Example:
         >>> bounded_forget_loss(torch.zeros(2, 4), torch.tensor([0, 1]), 1.0).item()
         0.0
     """
-    return torch.relu(bound - nn.functional.cross_entropy(logits, labels))
+    return torch.relu(bound - loss(logits, labels))
 
 
 class GSLoRA(Unlearner):
@@ -218,12 +222,7 @@ class GSLoRA(Unlearner):
                 )
 
     def few(self, part: Part, seed: int, missing: Collection[int] = ()) -> Part:
-        """The same number of samples of every class, or the same share.
-
-        A user's own loaders are taken as they are.
-        """
-        if not isinstance(part, DataPart):
-            return part
+        """The same number of samples of every class, or the same share."""
         order = np.random.default_rng([seed, 7]).permutation
         return drawn(
             part,
@@ -237,14 +236,16 @@ class GSLoRA(Unlearner):
 
     def described(self, network: nn.Module) -> None:
         """Bounds, and what share of the network is trained."""
-        if self.bound is None:
-            self.bound = 3 * math.log(self.head.out_features)
-        if self.table is not None and self.bound_prototype is None:
-            self.bound_prototype = apart(self.table)
+        bound, bound_prototype = self.bound, self.bound_prototype
+        if bound is None:
+            bound = 3 * math.log(max(2, self.head.out_features))
+        if self.table is not None and bound_prototype is None:
+            bound_prototype = apart(self.table)
+        self.reach = bound, bound_prototype or 0.0  # of this model: another one has its own
         trained = sum(p.numel() for p in self.adapters.parameters)
         self.facts |= {
-            "bound": self.bound,
-            "bound_prototype": self.bound_prototype,
+            "bound": bound,
+            "bound_prototype": bound_prototype,
             "trained_share": trained / sum(p.numel() for p in network.parameters()),
         }
 
@@ -290,7 +291,7 @@ class GSLoRA(Unlearner):
             now = zero_group_ratio(group_norms(self.sets).detach(), TOLERANCE)
             still = still + int(sums[2]) if now == vanished and epoch >= self.quiet else 0
             vanished = now
-            met = forget >= (self.bound or 0.0) and retain <= first + slack
+            met = forget >= self.reach[0] and retain <= first + slack
             if met and epoch >= self.quiet and still >= self.settle:
                 break
         self.facts["epochs"] = epoch + 1
@@ -326,13 +327,14 @@ class GSLoRA(Unlearner):
         """The weighted terms of the loss for one pair of batches, and ℓ(F) as "ce"."""
         kept_z, kept, kept_y = self.replay.passed(self.learner, replayed, self.head)
         gone_z, lost, gone_y = self.replay.passed(self.learner, gone, self.head)
+        loss = self.learner.loss
         terms = {
-            "remain": nn.functional.cross_entropy(kept, kept_y),
-            "forget": self.beta * bounded_forget_loss(lost, gone_y, self.bound or 0.0),
-            "ce": nn.functional.cross_entropy(lost.detach(), gone_y),
+            "remain": loss(kept, kept_y),
+            "forget": self.beta * bounded_forget_loss(lost, gone_y, self.reach[0], loss),
+            "ce": loss(lost.detach(), gone_y),
         }
         if self.table is not None and self.w_forget:
-            away = torch.relu((self.bound_prototype or 0.0) - self.divergence(gone_z, gone_y))
+            away = torch.relu(self.reach[1] - self.divergence(gone_z, gone_y))
             terms["push"] = self.w_forget * away
         if self.table is not None and self.w_retain:
             terms["pull"] = self.w_retain * self.divergence(kept_z, kept_y)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mu.data.base import Batch
+from mu.data.graphs import GraphInput
 from mu.errors import NotApplicable, UsageError
 from mu.gradients.mean_gradient import gradient_sum
 from mu.gradients.vectors import add, to_vector, trained
@@ -231,7 +232,7 @@ class IAU(Unlearner):
 
     def _batches(self, part: str) -> Iterator[Batch]:
         for batch in self.batches(part, batch_size=self.batch_size):
-            if self.sequence == "cumulative" and not isinstance(batch.x, Tensor):
+            if self.sequence == "cumulative" and isinstance(batch.x, GraphInput):
                 raise NotApplicable(
                     "not applicable: sequence=cumulative on a graph, which is another one after "
                     "each request; take sequence=current"

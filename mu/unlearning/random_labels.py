@@ -1,53 +1,47 @@
 """Random labels: the forgotten samples are learnt anew with labels that are wrong."""
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from mu.data.base import Batch
-from mu.models.base import as_batch
+from mu.parts.disjoint import known_ids
 from mu.parts.mixed import mixed
-from mu.parts.part import DataPart, LoaderPart, Part
+from mu.parts.part import Part
 from mu.parts.relabelling import wrong_labels
 from mu.unlearning.base import Finetuning
-
-
-def numbered(part: Part) -> LoaderPart:
-    """A user's own batches held in memory and numbered, so that each sample keeps its draw."""
-    found: list[Batch] = []
-    start = 0
-    for batch in map(as_batch, part.batches()):
-        found.append(replace(batch, index=torch.arange(start, start + len(batch))))
-        start += len(batch)
-    return LoaderPart((found,))
 
 
 class Draws:
     """One uniform number for each sample, whatever batch it comes in.
 
     Args:
-        part: D_f: of mu's data, or from `numbered`.
+        part: D_f.
         seed: The same seed gives the same numbers.
     """
 
     def __init__(self, part: Part, seed: int) -> None:
-        if isinstance(part, DataPart):
-            self.ids = torch.from_numpy(part.ids).sort().values
-        else:
-            self.ids = torch.arange(sum(len(batch) for batch in part.batches()))
+        ids = known_ids(part)
+        self.ids = None if ids is None else ids.sort().values
         self.seed = seed
         self.draw()
 
     def draw(self, epoch: int = 0) -> None:
         """Draw all numbers anew."""
-        generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
-        self.values = torch.rand(len(self.ids), generator=generator)
+        self.generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
+        self.values = torch.empty(0)
+        self._draw_up_to(0 if self.ids is None else len(self.ids))
 
     def of(self, index: Tensor) -> Tensor:
-        """(n,) numbers of samples with these ids, all of which are in D_f."""
-        return self.values[torch.searchsorted(self.ids, index.cpu())].to(index.device)
+        """(n,) numbers of samples of D_f with these ids; those of a user's loaders count from 0."""
+        places = index.cpu() if self.ids is None else torch.searchsorted(self.ids, index.cpu())
+        self._draw_up_to(int(places.max()) + 1 if len(places) else 0)
+        return self.values[places].to(index.device)
+
+    def _draw_up_to(self, count: int) -> None:
+        """How many samples a user's loaders hold is not known before; a number stays as drawn."""
+        more = max(count - len(self.values), 0)
+        self.values = torch.cat([self.values, torch.rand(more, generator=self.generator)])
 
 
 class RandomLabels(Finetuning):
@@ -78,12 +72,8 @@ class RandomLabels(Finetuning):
         self.redraw = redraw
 
     def train_batches(self) -> Any:
-        forget = self.parts["forget"]
-        if not isinstance(forget, DataPart):
-            forget = numbered(forget)
-        self.draws = Draws(forget, self.context.seed)
-        parts = {"forget": forget, "retain": self.parts["retain"]}
-        return mixed(parts, self.batch_size, self.context.seed, augment=self.context.augment)
+        self.draws = Draws(self.parts["forget"], self.context.seed)
+        return mixed(self.parts, self.batch_size, self.context.seed, augment=self.context.augment)
 
     def on_train_epoch_start(self) -> None:
         if self.redraw:

@@ -10,6 +10,7 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.parts.disjoint import known_ids
+from mu.parts.part import by_rows, heeds_options
 from mu.unlearning import options
 from mu.unlearning.base import Unlearner
 from mu.unlearning.dampening import (
@@ -102,9 +103,11 @@ class SSD(Unlearner):
 
     def solve(self) -> None:
         self.counts: dict[str, int] = {}
+        # What is large for D_f depends on its batches, so they are made as those of D.
+        self.parts = {name: by_rows(part) for name, part in self.parts.items()}
         self.check_parts()
-        own = {n.removeprefix(OWN): t for n, t in self.memory.items() if n.startswith(OWN)}
-        reused = own if self.stale else {}
+        kept = {n.removeprefix(OWN): t for n, t in self.memory.items() if n.startswith(OWN)}
+        reused = kept if self.stale else {}
         full, forget = self.both(reused)
         check_importance("I_D", full)
         check_importance("I_Df", forget, full)
@@ -112,14 +115,14 @@ class SSD(Unlearner):
         alpha = self.threshold(full, forget)
         selected = dampen(self.learner, full, forget, alpha, self.lam)
         largest = float(pooled(found).max())
-        known = self.ids("full") is not None
+        own = heeds_options(self.parts["full"])
         self.facts = {
             "alpha": alpha,
             "lambda": self.lam,
             "fisher": self.full.fisher,
             "loss": self.full.loss,
-            "batch_size": self.full.batch_size if known else "of the loader",
-            "order": self.full.order if known else "of the loader",
+            "batch_size": self.full.batch_size if own else "of the loader",
+            "order": self.full.order if own else "of the loader",
             "selected": selected,
             "selected_share": selected / sum(ratio.numel() for ratio in found.values()),
             "largest_ratio": largest,

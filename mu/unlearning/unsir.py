@@ -166,7 +166,6 @@ class UNSIR(Unlearner):
             self.context.seed,
             count=self.samples_per_class,
             per_class=True,
-            batch_size=self.batch_size,
         )
         self.parts = {**self.parts, "retain": few}
         noise, labels = self.make_noise(classes)

@@ -7,7 +7,7 @@ from cases import CASES
 
 from mu.errors import NotApplicable, UsageError
 from mu.parts.part import DataPart, LoaderPart
-from mu.parts.whole_classes import labels_of, whole_classes
+from mu.parts.whole_classes import classes_in, whole_classes
 
 
 def loader(labels, size=4):
@@ -37,6 +37,6 @@ def test_several_classes_in_any_order():
 
 def test_what_has_no_classes_is_refused():
     with pytest.raises(UsageError, match="no samples"):
-        labels_of(LoaderPart(([],)))
+        classes_in(LoaderPart(([],)))
     with pytest.raises(UsageError, match="no class labels"):
-        labels_of(LoaderPart(([(torch.zeros(2, 1), torch.zeros(2))],)))
+        classes_in(LoaderPart(([(torch.zeros(2, 1), torch.zeros(2))],)))

@@ -326,7 +326,7 @@ def test_bad_requests():
     with pytest.raises(UsageError, match=r"radius=0.5, but a feature has norm"):
         images(radius=0.5)
     empty = np.empty(0, np.int64)
-    with pytest.raises(UsageError, match="nothing to forget"):
+    with pytest.raises(UsageError, match="no samples to forget"):
         images(forget=empty)
     case = problem()
     learner = copy.deepcopy(case.learner)

@@ -113,7 +113,7 @@ def test_the_noise_of_a_request_is_that_of_the_closed_form(power):
 def test_samples_bound_the_cost_and_every_pass_is_counted():
     learner, _, part = linear(n=40)
     found = apply(FisherForgetting(samples=10), learner, {"retain": part}, Context())
-    looks = 10  # one batch is read to see how many classes there are; here a batch is everything
+    looks = 1  # one sample is read to see how many classes there are
     assert (found.meter.forward, found.meter.backward) == (3 * 10 + looks, 3 * 10)
     method = FisherForgetting(samples=10, labels="sampled")
     found = apply(method, learner, {"retain": part}, Context())

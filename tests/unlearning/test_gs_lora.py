@@ -1,5 +1,7 @@
 """GS-LoRA: the authors' losses and whole continual run, and what must hold of any request."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from mu.lora.prototypes import apart, class_means
 from mu.lora.replay import Replay
 from mu.models.base import Learner
 from mu.models.output_layer import output_layer
+from mu.models.timm import TimmModel
 from mu.unlearning import gs_lora
 from mu.unlearning.base import Context, DataPart, LoaderPart, apply
 from mu.unlearning.gs_lora import GSLoRA, bounded_forget_loss, h_mean, prototype_loss
@@ -149,6 +152,7 @@ def test_the_first_step_s_terms_and_gradients(monkeypatch) -> None:
         layer.A.data.copy_(start[f"{name}/A"])
         layer.B.data.copy_(start[f"{name}/B"])
     method.table = tensor("vit/request0/prototypes")
+    method.reach = method.bound, method.bound_prototype
     method.replay = Replay.__new__(Replay)
     method.replay.stages = None
     from mu.models.base import as_batch
@@ -224,6 +228,47 @@ def test_a_class_is_forgotten_and_the_others_stay(easy) -> None:
     assert accuracy(data, found.learner, 2) < 0.2
     assert all(accuracy(data, found.learner, label) > 0.9 for label in (0, 1, 3))
     assert found.facts["accuracy"]["forget"] < 0.2 and found.facts["epochs"] <= 30
+
+
+class Dearer(Learner):
+    """A learner whose loss is one more than cross-entropy."""
+
+    def loss(self, logits, targets, reduction="mean"):
+        return super().loss(logits, targets, reduction) + 1
+
+
+def test_the_loss_is_that_of_the_learner(easy) -> None:
+    given = {"epochs": 1, "batch_size": None, "keep": "last"}
+    (plain,) = request(easy, [2], **given).facts["losses"]
+    (own,) = request(easy, [2], learner=Dearer(easy[1].network), **given).facts["losses"]
+    assert own["retain"] == pytest.approx(plain["retain"] + 1, rel=1e-5)
+    assert own["forget"] == pytest.approx(plain["forget"] + 1, rel=1e-5)
+    assert bounded_forget_loss(torch.zeros(1, 2), torch.tensor([0]), 1.5, easy[1].loss) > 0.8
+    assert bounded_forget_loss(torch.zeros(1, 2), torch.tensor([0]), 1.5, Dearer(None).loss) == 0
+
+
+def test_an_object_has_the_bound_of_each_model_it_is_run_on() -> None:
+    method, bounds = GSLoRA(epochs=1, rank=2, share=None, batch_size=None, w_forget=0.1), []
+    for classes in (4, 9):
+        torch.manual_seed(0)
+        network = TimmModel(
+            "vit_tiny_patch16_224",
+            1,
+            classes,
+            8,
+            patch_size=4,
+            options={"depth": 2, "embed_dim": 16, "num_heads": 2},
+        )
+        x, y = quadrants(24)
+        gone = y == 2
+        parts = {
+            "forget": LoaderPart(([(x[gone], y[gone])],)),
+            "retain": LoaderPart(([(x[~gone], y[~gone])],)),
+            "validation": LoaderPart(([(x, y)],)),
+        }
+        bounds.append(apply(method, Learner(network.eval()), parts, Context()).facts)
+    assert [one["bound"] for one in bounds] == pytest.approx([3 * math.log(4), 3 * math.log(9)])
+    assert bounds[0]["bound_prototype"] != bounds[1]["bound_prototype"]
 
 
 def test_only_feed_forward_weights_change_and_the_network_is_plain(easy) -> None:

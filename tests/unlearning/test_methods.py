@@ -7,37 +7,18 @@ from functools import cache
 import cases
 import pytest
 import torch
-import yaml
+from method_case import KINDS, METHODS, method, serves
 
-from mu.configuration.choices import choices, options_of
-from mu.data.build import build
 from mu.errors import CellFailed, UsageError
 from mu.models.base import Learner, build_learner
+from mu.models.output_layer import output_layer
 from mu.models.predict import predict
 from mu.unlearning.base import Context, apply
-
-# A method that wants a file of the user's has tests of its own.
-METHODS = {
-    name: path
-    for name, path in choices("method").items()
-    if "???" not in yaml.safe_load(path.read_text()).values()
-}
-KINDS = {"images": "samples", "patches": "samples", "nodes": "nodes", "links": "edges"}
 
 
 @cache
 def case(name):
     return cases.CASES[name]()
-
-
-def method(name):
-    return build(options_of(yaml.safe_load(METHODS[name].read_text())))
-
-
-def serves(name, problem):
-    declared = method(name).requests
-    transformer = "transformer" in method(name).architectures
-    return (not declared or KINDS[problem] in declared) and transformer == (problem == "patches")
 
 
 PAIRS = [(name, problem) for name in METHODS for problem in KINDS if serves(name, problem)]
@@ -162,3 +143,39 @@ def test_what_is_frozen_stays_bit_identical_or_the_method_says_why_not(name, pro
 def test_a_needed_part_that_is_missing_is_named():
     with pytest.raises(UsageError, match="SSD needs full"):
         apply(method("ssd"), case("images").learner, {"forget": None}, Context())
+
+
+@cache
+def other_learner(problem):
+    """A second model of the problem, with two classes more."""
+    torch.manual_seed(7)
+    found = build_learner(case(problem).model)
+    head = output_layer(found.network) if problem in ("images", "patches") else None
+    if head is not None:
+        head.out_features += 2
+        head.weight = torch.nn.Parameter(torch.randn(head.out_features, head.in_features) / 4)
+        head.bias = torch.nn.Parameter(torch.zeros(head.out_features))
+    return found
+
+
+ONE_EACH = {(type(method(name)), problem): (name, problem) for name, problem in reversed(PAIRS)}
+
+
+@pytest.mark.parametrize(("name", "problem"), ONE_EACH.values())
+def test_an_object_keeps_nothing_of_an_earlier_model(name, problem):
+    def last(found, *learners):
+        for learner in learners:
+            parts = case(problem).parts(found.gradient_view)
+            left = apply(found, learner, parts, Context())
+        return left
+
+    second = other_learner(problem)
+    one = last(method(name), case(problem).learner, second)
+    fresh = last(method(name), second)
+    for (key, a), b in zip(
+        one.learner.state_dict().items(), fresh.learner.state_dict().values(), strict=True
+    ):
+        assert torch.equal(a, b), key
+    assert one.memory.keys() == fresh.memory.keys()
+    assert one.facts.keys() == fresh.facts.keys()
+    assert one.facts.get("bound") == fresh.facts.get("bound")

@@ -81,13 +81,13 @@ def test_loaders_without_ids_are_read_twice_to_the_same_end(case):
     wanted = run(SSD(share=0.05, fisher="per_sample"), case)
     assert passes(found) == [125, 125, 100, 100]
     assert found.facts["selected"] == wanted.facts["selected"]
-    assert (found.facts["batch_size"], found.facts["order"]) == ("of the loader",) * 2
+    assert (found.facts["batch_size"], found.facts["order"]) == (64, "shuffled")
     for a, b in zip(found.learner.parameters(), wanted.learner.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
     adaptive = run(SSD(rule="assd", batch_size=20, order="ids"), case, parts=parts)
     assert adaptive.facts["selected_share"] == pytest.approx(math.log(1 + 25) / 100, abs=0.003)
     # With everything of D stored its loader has to be counted.
-    full = {"importance": importance(case.learner, parts["full"])}
+    full = {"importance": importance(case.learner, parts["full"].batches(batch_size=20))}
     again = run(SSD(rule="assd", batch_size=20, order="ids"), case, parts=parts, stored=full)
     assert same_bits(adaptive.learner, again.learner)
     assert passes(again) == [25, 25, 0, 0]

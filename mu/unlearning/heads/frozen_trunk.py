@@ -10,7 +10,7 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.order import Order, when
 from mu.models.output_layer import head_inputs
-from mu.parts.rows import Rows, Shuffled, held
+from mu.parts.rows import Held, Ordered, Rows, held, shuffled
 from mu.unlearning.base import OPTIMIZERS, Finetuning
 
 MOST = 0.9  # of the trunk's parameters: what holds more is no stage of it, but contains the stages
@@ -75,7 +75,7 @@ class FrozenTrunk(Finetuning):
     groups: list[tuple[list[nn.Module], float]]
 
     @torch.no_grad()
-    def features_of(self, batches: Iterable[Batch]) -> Rows:
+    def features_of(self, batches: Iterable[Batch]) -> Held:
         """What the head reads of the batches, and their targets, in memory.
 
         Raises:
@@ -101,8 +101,8 @@ class FrozenTrunk(Finetuning):
         self.facts["trained_share"] = self.train_only(free, frozen)
         self.groups = groups
 
-    def train_batches(self) -> Shuffled:
-        return Shuffled(self.rows, self.batch_size, self.context.seed)
+    def train_batches(self) -> Ordered:
+        return shuffled(self.rows, self.batch_size, self.context.seed)
 
     def on_train_epoch_start(self) -> None:
         self.learner.eval()
