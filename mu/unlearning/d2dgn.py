@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from mu.data.base import Batch
 from mu.data.graphs import GraphInput, adjacency
