@@ -108,8 +108,9 @@ def representation(backbone: nn.Module, x: Any) -> Tensor:
     if isinstance(backbone, GraphNetwork) and backbone.depth > 1 and x.pairs is None:
         hidden = backbone.layers(x)[-2].relu()
         return hidden if x.nodes is None else hidden[x.nodes]
-    found: Tensor = backbone(x)
-    return found
+    found: Any = backbone(x)
+    read: Tensor = getattr(found, "logits", found)  # what the head of an output object was given
+    return read
 
 
 def headless(network: nn.Module, head: str | None = None) -> nn.Module:

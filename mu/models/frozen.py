@@ -14,8 +14,8 @@ def resting(network: nn.Module) -> list[nn.Module]:
     Example:
         >>> body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, affine=False))
         >>> network = nn.Sequential(body.requires_grad_(False), nn.Flatten(), nn.Linear(8, 3))
-        >>> resting(network)
-        [BatchNorm2d(2, eps=1e-05, momentum=0.1, affine=False, track_running_stats=True)]
+        >>> [type(module).__name__ for module in resting(network)]
+        ['BatchNorm2d']
     """
     return list(_resting(network, around=False))
 

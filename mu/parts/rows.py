@@ -68,7 +68,7 @@ class Held(Rows):
             yield replace(at(self.batch, rows, axes=self.axes), units=self.units * len(rows))
 
 
-def held(x: Any, y: Tensor, units: int = 1, axes: Axes = (0,)) -> Held:
+def held(x: Any, y: Tensor, units: int = 1, axes: Axes | None = (0,)) -> Held:
     """Samples held in memory, without ids."""
     return Held(Batch(x, y, torch.full((len(y),), -1)), units, axes)
 

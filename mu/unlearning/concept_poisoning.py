@@ -142,20 +142,26 @@ class ConceptPoisoning(FrozenTrunk):
         self, gone: Sequence[int], allowed: Sequence[int], forget: Part, retain: Part
     ) -> Rows:
         """Images of D_f with their pixels and labels changed, in memory."""
-        x, y, index = images_in(forget)
+        own = self.in_memory(forget)
+        y = own.batch.y
         used = self.edit != "none" or self.labels == "targeted"
-        donors = self.donors(gone, allowed, held(x, y)) if used else {}
+        donors = self.donors(gone, allowed, own) if used else {}
         generator = torch.Generator().manual_seed(self.context.seed)
         labels = poisoned_labels(y, self.labels, donors, allowed, generator)
-        changed = x if self.edit == "none" else x.clone()
+        changed = own.batch.x if self.edit == "none" else images_in(own, self.edit).clone()
         for label, donor in donors.items():
             if self.edit != "none":
                 rows = (y == label).nonzero()[:, 0]
-                changed[rows] = self.edited(label, donor, x[rows], index[rows], retain, generator)
+                given = own.batch.x[rows], own.batch.index[rows], retain, generator
+                changed[rows] = self.edited(label, donor, *given)
         self.facts |= {"edit": self.edit, "labels": self.labels, "poisoned": len(y)}
         self.facts |= {"donors": {str(label): donor for label, donor in donors.items()}}
         self.facts |= {"concepts": {str(t): found.concept for t, found in self.maps.items()}}
-        return held(changed, labels)
+        return held(changed, labels, axes=own.axes)
+
+    def in_memory(self, part: Part) -> Held:
+        """All samples of a part."""
+        return gathered(part.batches(), self.learner, (0,) if isinstance(part, DataPart) else None)
 
     def donors(self, gone: Sequence[int], allowed: Sequence[int], own: Held) -> dict[int, int]:
         """Class → the class that lends its label and its concept.
@@ -198,7 +204,7 @@ class ConceptPoisoning(FrozenTrunk):
         generator: torch.Generator,
     ) -> Tensor:
         """Images of a class with a window of the donor's images pasted into them."""
-        lent, lent_index = images_of(retain, donor)
+        lent, lent_index = images_of(retain, donor, self.edit)
         found = self.maps.get(label) if self.edit == "localized" else None
         if found is not None:
             if found.donor != donor:
@@ -227,26 +233,28 @@ class ConceptPoisoning(FrozenTrunk):
         return [([self.head], self.lr), (rest, self.trunk_lr)]
 
 
-def images_of(part: Part, label: int) -> tuple[Tensor, Tensor]:
-    """Images of one class in a part and their ids (−1 where unknown), in memory.
+def images_of(part: Part, label: int, edit: str) -> tuple[Tensor, Tensor]:
+    """Images of one class in a part and their ids (−1 where unknown), in memory, for an edit.
 
     Raises:
-        UsageError: It has none.
+        UsageError: The inputs are no images.
     """
     if isinstance(part, DataPart):
         ids = part.ids[part.data.targets(part.ids) == label]
         part = DataPart(part.data, ids, part.view)
-    x, y, index = images_in(part)
-    return x[y == label], index[y == label]
+    found = gathered(part.batches(), axes=(0,))
+    own = found.batch.y == label
+    return images_in(found, edit)[own], found.batch.index[own]
 
 
-def images_in(part: Part) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs, targets and ids (−1 where unknown) of a whole part, in memory.
+def images_in(rows: Held, edit: str) -> Tensor:
+    """(n, C, H, W) inputs.
 
     Raises:
-        UsageError: The inputs are no tensors.
+        UsageError: They are no images.
     """
-    found = gathered(part.batches(), axes=(0,)).batch
-    if not isinstance(found.x, Tensor):
-        raise UsageError(f"inputs are {type(found.x).__name__}, no tensors of images")
-    return found.x, found.y, found.index
+    x = rows.batch.x
+    if isinstance(x, Tensor) and x.dim() == 4 and len(x) == len(rows):
+        return x
+    kind = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+    raise UsageError(f"edit={edit} pastes images (n, C, H, W), got inputs {kind}; take edit=none")

@@ -1,5 +1,6 @@
 """ACU as a method: exact on a frozen backbone, from request to request."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import mu
 from mu.analytic.memory import recalled
 from mu.errors import UsageError
 from mu.models.analytic import CHUNK, AnalyticNetwork
-from mu.models.base import build_learner
+from mu.models.base import Learner, build_learner
 from mu.unlearning.acu import ACU, AnalyticHead
 from mu.unlearning.base import Context, DataPart, apply
 
@@ -214,6 +215,25 @@ def test_networks_of_others_are_given_a_head_on_what_their_own_reads(name) -> No
     again.learn(found.features(x[2:]), y[2:])
     again.reserve(3)
     torch.testing.assert_close(head.double(), again.weight, atol=1e-4, rtol=1e-3)
+
+
+def test_a_network_that_returns_an_object_is_read_at_its_head() -> None:
+    class Reading(Learner):
+        def forward(self, x):
+            found = self.network(x)
+            return getattr(found, "logits", found)
+
+    class Speaking(Branches):
+        def forward(self, x):
+            return SimpleNamespace(logits=super().forward(x))
+
+    x, y = torch.rand(12, 4), torch.arange(12) % 3
+    loaders: Any = {"forget": [(x[:2], y[:2])], "retain": [(x[2:], y[2:])]}
+    torch.manual_seed(0)
+    plain = Branches()
+    torch.manual_seed(0)
+    found: Any = mu.unlearn(Reading(Speaking()), "acu", expansion=24, **loaders)
+    assert torch.equal(found(x), mu.unlearn(plain, "acu", expansion=24, **loaders)(x))
 
 
 def test_a_frozen_head_and_a_convolution_as_head_are_refused() -> None:

@@ -17,7 +17,7 @@ from mu.models.predict import predict
 from mu.models.vision import SmallCNN
 from mu.training.fit import fit
 from mu.unlearning import concept_poisoning
-from mu.unlearning.base import Context, DataPart, apply
+from mu.unlearning.base import Context, DataPart, LoaderPart, apply
 from mu.unlearning.concept_poisoning import ConceptPoisoning
 from mu.unlearning.heads.last_layers import layers
 
@@ -380,3 +380,29 @@ def test_a_users_loaders_are_mixed_sample_by_sample(case, trainable):
 def test_options_out_of_range_are_named(options, named):
     with pytest.raises(UsageError, match=named):
         ConceptPoisoning(**options)
+
+
+def test_without_an_edit_inputs_of_any_structure_are_relabelled():
+    class Sum(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = torch.nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.head(x["a"] + x["b"])
+
+    torch.manual_seed(0)
+    x, y = torch.randn(30, 3), torch.arange(30) % 3
+    gone = y == 2
+    parts = {
+        name: LoaderPart(([({"a": x[at], "b": x[at]}, y[at])],))
+        for name, at in (("forget", gone), ("retain", ~gone))
+    }
+    plain = {
+        name: LoaderPart(([(2 * x[at], y[at])],))
+        for name, at in (("forget", gone), ("retain", ~gone))
+    }
+    learner = Learner(Sum())
+    found = apply(ConceptPoisoning(epochs=2), learner, parts, Context()).learner.network.head
+    wanted = apply(ConceptPoisoning(epochs=2), Learner(learner.network.head), plain, Context())
+    torch.testing.assert_close(found.weight, wanted.learner.network.weight)
