@@ -38,14 +38,19 @@ def mean_product(
         (P,) float64.
 
     Raises:
-        UsageError: There are no batches.
+        UsageError: There are no batches, or an operation has no second derivative.
     """
     parameters = trained(learner)
     pieces = list(to_named(vector, parameters).values())
     total, count = torch.zeros_like(vector, dtype=torch.float64), 0
     with evaluation_mode(learner), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         for batch in map(as_batch, batches):
-            total += product(batch, list(parameters.values()), pieces)
+            try:
+                total += product(batch, list(parameters.values()), pieces)
+            except RuntimeError as error:
+                if "is not implemented" not in str(error):
+                    raise
+                raise no_second_derivative(" ".join(str(error).split())[:200]) from error
             count += len(batch)
     if count == 0:
         raise UsageError("there are no samples to make a matrix of second derivatives of")
