@@ -148,8 +148,21 @@ def _graph(data: Any, ignore: Sequence[str] = ()) -> tuple[Tensor, Tensor, Edges
     if isinstance(ignore, str) or (unknown := sorted(set(ignore) - set(IGNORABLE))):
         named = ignore if isinstance(ignore, str) else unknown[0]
         raise UsageError(f"ignore={named!r}: a list of {', '.join(IGNORABLE)} is due")
-    x = _features(data.x)
+    _refuse_unused(data, ignore)
+    x, edge_index = _features(data.x), _columns(data.edge_index)
     size = len(x)
+    edges = undirected_edges(edge_index, size)
+    _refuse_extra_columns(edge_index, edges, size)
+    labels = None if "y" in ignore else data.y
+    y = torch.zeros(size, dtype=torch.int64) if labels is None else _labels(labels, size)
+    weight = None if "edge_weight" in ignore else getattr(data, "edge_weight", None)
+    if weight is None:
+        return x, y, edges, None
+    return x, y, edges, _weights(_array(weight), edge_index, edges, size)
+
+
+def _refuse_unused(data: Any, ignore: Sequence[str]) -> None:
+    """Refuse what layers may read of an edge and mu does not keep, unless it is to be ignored."""
     for name in UNUSED:
         if getattr(data, name, None) is not None and name not in ignore:
             raise UsageError(
@@ -157,18 +170,16 @@ def _graph(data: Any, ignore: Sequence[str] = ()) -> tuple[Tensor, Tensor, Edges
                 "lost: mu serves one weight an edge, data.edge_weight of shape (m,); "
                 f'ignore=["{name}"] leaves it out'
             )
-    labels = None if "y" in ignore else data.y
-    weight = None if "edge_weight" in ignore else getattr(data, "edge_weight", None)
-    edge_index = _array(data.edge_index)
-    edges = undirected_edges(edge_index, size)
-    _refuse_extra_columns(edge_index, edges, size)
-    y = torch.zeros(size, dtype=torch.int64) if labels is None else _labels(labels, size)
-    return (
-        x,
-        y,
-        edges,
-        None if weight is None else _weights(_array(weight), edge_index, edges, size),
-    )
+
+
+def _columns(edge_index: Any) -> NDArray[np.int64]:
+    """(2, m) node numbers of an edge list."""
+    found = _array(edge_index)
+    if found.ndim != 2 or len(found) != 2 or not np.issubdtype(found.dtype, np.integer):
+        raise UsageError(
+            f"edge_index is {found.dtype} of shape {found.shape}; (2, m) node numbers are due"
+        )
+    return found.astype(np.int64)
 
 
 def _features(x: Any) -> Tensor:
@@ -197,15 +208,16 @@ def _refuse_extra_columns(edge_index: NDArray[Any], edges: Edges, size: int) -> 
     loops = edge_index[0] == edge_index[1]
     if loops.any():
         raise UsageError(
-            f"edge_index has {int(loops.sum())} self-loops (node {edge_index[0][loops][0]}), which "
-            "mu does not keep: torch_geometric.utils.remove_self_loops takes them out"
+            f"edge_index has self-loops, {int(loops.sum())} of them, the first at node "
+            f"{edge_index[0][loops][0]}; mu keeps none: "
+            "torch_geometric.utils.remove_self_loops(edge_index, edge_weight) takes them out"
         )
     if edge_index.shape[1] > 2 * len(edges):
         codes, counts = np.unique(edge_index[0] * size + edge_index[1], return_counts=True)
         u, v = divmod(int(codes[counts > 1][0]), size)
         raise UsageError(
-            f"edge_index has repeated edges, such as {u} → {v}: torch_geometric.utils.coalesce "
-            "makes one of each"
+            f"edge_index has repeated edges, such as {u} → {v}: "
+            "torch_geometric.utils.coalesce(edge_index, edge_weight) makes one of each"
         )
 
 
@@ -214,11 +226,12 @@ def _weights(weight: NDArray[Any], edge_index: NDArray[Any], edges: Edges, size:
     if weight.shape != (edge_index.shape[1],):
         raise UsageError(
             f"edge_weight has shape {weight.shape}; one number for each of the "
-            f"{edge_index.shape[1]} columns of edge_index is due"
+            f"{edge_index.shape[1]} columns of edge_index is due: data.edge_weight.flatten() of "
+            "one column"
         )
     if weight.dtype != np.float64:
         weight = weight.astype(np.float32)
-    codes = edge_index[0].astype(np.int64) * size + edge_index[1]
+    codes = edge_index[0] * size + edge_index[1]
     order = np.argsort(codes)
 
     def of(pairs: Edges) -> Weights:

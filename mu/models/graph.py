@@ -188,7 +188,8 @@ class Convolutions(GraphNetwork):
         raise NotImplementedError
 
     def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
-        check_width(x, self.in_features)
+        if h is None:
+            check_features(x, self.in_features, next(self.conv1.parameters()))
         return self.convolved(self.conv2 if number else self.conv1, number, h, x)
 
     def convolved(self, conv: Any, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
@@ -210,12 +211,17 @@ class Convolutions(GraphNetwork):
         return product(self.matrix(number, x), transformed(weight, h, x))
 
 
-def check_width(x: GraphInput, width: int) -> None:
-    """Refuse features of another width than the network's.
+def check_features(x: GraphInput, width: int, weight: Tensor) -> None:
+    """Refuse features of another width or type than the network's first weights.
 
     Raises:
         UsageError: Naming both.
     """
+    if x.features.dtype != weight.dtype:
+        raise UsageError(
+            f"the features are {x.features.dtype}, the network's weights {weight.dtype}: give the "
+            "features the weights' type, as data.x.float() does, or the network theirs"
+        )
     if x.features.shape[1] != width:
         raise UsageError(
             f"the graph has {x.features.shape[1]} features a node, the network takes {width}"
@@ -296,7 +302,8 @@ class GAT(GraphNetwork):
         self.lin2, self.conv2 = attention(hidden, out_features)
 
     def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
-        check_width(x, self.in_features)
+        if h is None:
+            check_features(x, self.in_features, self.lin1.weight)
         if isinstance(x, Field):
             raise UsageError("GAT cannot be asked of a restricted view")
         refuse_weights(x)
