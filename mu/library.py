@@ -10,6 +10,7 @@ from mu.artifact import Artifact
 from mu.configuration.choices import choices, options_of, read_yaml, unknown
 from mu.configuration.compose import composed
 from mu.data.base import Data, removed_elements
+from mu.data.pyg import refuse_raw_graph
 from mu.doors.batches import Fields
 from mu.doors.checked import Task, refuse_diverged, task_at_home
 from mu.doors.guest import undisturbed
@@ -138,6 +139,7 @@ def _parts_of(
         UsageError: Loaders as well, half of what is needed, or an element that left before.
         NotApplicable: Elements of a kind that the method does not forget.
     """
+    refuse_raw_graph(data)
     given = [request for request in requests if request is not None]
     if data is None or len(given) < len(requests) or any(one is not None for one in loaders):
         raise UsageError("give either loaders forget= and retain=, or data= and request=")

@@ -17,6 +17,7 @@ from mu.data.split import check_shares
 from mu.errors import UsageError
 
 Edges = NDArray[np.int64]
+Weights = NDArray[np.floating[Any]]
 Made = TypeVar("Made")
 
 
@@ -26,11 +27,13 @@ class GraphInput:
 
     Attributes:
         features: (N, f) node features, dense or sparse CSR.
-        adjacency: (N, N) symmetric sparse CSR matrix of ones, without self-loops.
+        adjacency: (N, N) symmetric sparse CSR matrix without self-loops: the weights of the edges,
+            ones where they have none.
         nodes: (n,) nodes to classify, or None.
         pairs: (2, n) node pairs to score, or None.
         made: What models derived of this view, such as a normalised adjacency; shared by all
             inputs that `dataclasses.replace` makes of this one by asking something else.
+        weighted: Whether edges have weights.
     """
 
     features: Tensor
@@ -38,6 +41,7 @@ class GraphInput:
     nodes: Tensor | None = None
     pairs: Tensor | None = None
     made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    weighted: bool = False
 
     def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
         """What ``make`` returns, computed at the first call under this name for this view."""
@@ -57,18 +61,31 @@ class GraphInput:
         """The input on a device; itself where it is there already."""
         if self.adjacency.device == torch.empty(0, device=device).device:
             return self
-        tensors = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        tensors: dict[str, Any] = {
+            k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)
+        }
         return replace(self, made={}, **tensors)
 
 
-def adjacency(edges: Edges, num_nodes: int) -> Tensor:
-    """(N, N) CSR matrix with both directions of each edge of ``edges`` (E, 2)."""
+def adjacency(edges: Edges, num_nodes: int, weights: Weights | None = None) -> Tensor:
+    """(N, N) CSR matrix with both directions of each edge of ``edges`` (E, 2).
+
+    Its values are the (E,) ``weights``, or ones.
+    """
     from scipy.sparse import coo_matrix
 
     rows, columns = np.concatenate([edges, edges[:, ::-1]]).T
-    ones = np.ones(len(rows), np.float32)
-    found = coo_matrix((ones, (rows, columns)), (num_nodes, num_nodes)).tocsr()
+    values = np.ones(len(rows), np.float32) if weights is None else np.tile(weights, 2)
+    found = coo_matrix((values, (rows, columns)), (num_nodes, num_nodes)).tocsr()
     return csr_tensor(found)
+
+
+def weights_of(x: GraphInput, edges: Edges) -> Weights | None:
+    """(E,) weights of edges (E, 2) of a view, or None where its edges have none."""
+    if not x.weighted:
+        return None
+    found: Weights = np.asarray(scipy_csr(x.adjacency)[edges[:, 0], edges[:, 1]]).ravel()
+    return found
 
 
 def csr_tensor(matrix: Any) -> Tensor:
@@ -167,21 +184,24 @@ class GraphData(Data):
         x: (N, f) node features, dense or sparse CSR.
         y: (N,) node classes.
         edges: (E, 2) edges with row < col that messages pass along, sorted.
+        weights: (E,) their positive weights, or None.
 
     Raises:
-        UsageError: Lengths differ, a node is out of range, or the edges are not sorted pairs with
-            row < col (`undirected_edges` makes them).
+        UsageError: Lengths differ, a node is out of range, a weight is not positive, or the edges
+            are not sorted pairs with row < col (`undirected_edges` makes them).
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset({"edges", "nodes", "features"})
     trains_whole: ClassVar[bool] = True
 
-    def __init__(self, x: Tensor, y: Tensor, edges: Edges) -> None:
+    def __init__(self, x: Tensor, y: Tensor, edges: Edges, weights: Weights | None = None) -> None:
         super().__init__()
         if x.shape[0] != len(y):
             raise UsageError(f"{x.shape[0]} rows of features and {len(y)} labels: one for a node")
         check_edges(edges, len(y))
-        self.x, self.y, self.edges = x, y, edges
+        if weights is not None:
+            check_weights(weights, edges)
+        self.x, self.y, self.edges, self.weights = x, y, edges, weights
         self.num_nodes = len(y)
         self.sizes = {"edges": len(edges), "nodes": len(y), "features": len(y)}
         self.model_facts = {"in_features": x.shape[1], "num_nodes": len(y)}
@@ -193,7 +213,9 @@ class GraphData(Data):
         features = [x] if x.layout == torch.strided else [x.crow_indices(), x.col_indices()]
         if x.layout != torch.strided:
             features.append(x.values())
-        arrays = (*(f.numpy() for f in features), self.y.numpy(), self.edges, *self.parts.values())
+        arrays = [*(f.numpy() for f in features), self.y.numpy(), self.edges, *self.parts.values()]
+        if self.weights is not None:
+            arrays.append(self.weights)
         for array in arrays:
             value.update(str((array.dtype, array.shape)).encode())
             value.update(np.ascontiguousarray(array).data)
@@ -243,9 +265,14 @@ class GraphData(Data):
         return np.delete(self.edges, np.asarray(removed, np.int64), axis=0)
 
     def _build_graph(self, edges: tuple[int, ...], features: tuple[int, ...]) -> GraphInput:
+        weights = self.weights
+        if weights is not None:
+            weights = np.delete(weights, np.asarray(edges, np.int64))
         with torch.inference_mode(False):
             x = without_rows(self.x, list(features)) if features else self.x
-            return GraphInput(x, adjacency(self.edges_of(View({"edges": edges})), self.num_nodes))
+            left = self.edges_of(View({"edges": edges}))
+            matrix = adjacency(left, self.num_nodes, weights)
+            return GraphInput(x, matrix, weighted=weights is not None)
 
     def element_labels(self, kind: str, level: str | None = None) -> NDArray[Any] | None:
         labels = self.y.numpy() if level is None else self.labelling(level)
@@ -275,6 +302,23 @@ def check_edges(edges: Edges, num_nodes: int) -> None:
         )
 
 
+def check_weights(weights: Weights, edges: Edges) -> None:
+    """Refuse weights that are not one positive number an edge.
+
+    Raises:
+        UsageError: Naming the first that is wrong.
+    """
+    if weights.shape != (len(edges),):
+        raise UsageError(f"{len(edges)} edges have weights of shape {weights.shape}, not one each")
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights > 0)))
+    if len(wrong):
+        u, v = edges[wrong[0]]
+        raise UsageError(
+            f"the edge ({u}, {v}) has the weight {weights[wrong[0]]}: weights are positive, finite "
+            "numbers; leave out an edge that weighs nothing"
+        )
+
+
 def without_rows(x: Tensor, rows: list[int]) -> Tensor:
     """Features in which some rows are zero; the tensor given is not changed."""
     if x.layout == torch.strided:
@@ -282,7 +326,7 @@ def without_rows(x: Tensor, rows: list[int]) -> Tensor:
         found[rows] = 0
         return found
     matrix = scipy_csr(x).copy()
-    kept = np.ones(matrix.shape[0], np.float32)
+    kept = np.ones(matrix.shape[0], matrix.dtype)
     kept[rows] = 0
     matrix.data *= np.repeat(kept, np.diff(matrix.indptr))
     matrix.eliminate_zeros()
@@ -297,15 +341,25 @@ class NodeData(GraphData):
         y: (N,) node classes.
         edges: (E, 2) edges with row < col, sorted.
         parts: ``train``, ``validation`` and ``test`` → nodes.
+        weights: (E,) positive weights of the edges, or None.
 
     Raises:
-        UsageError: As `GraphData`; also parts that share nodes, or name one that is not there.
+        UsageError: As `GraphData`; also parts that share nodes, or name one that is not there or
+            has no label (a negative one).
     """
 
-    def __init__(self, x: Tensor, y: Tensor, edges: Edges, parts: dict[str, Ids]) -> None:
-        super().__init__(x, y, edges)
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        edges: Edges,
+        parts: dict[str, Ids],
+        weights: Weights | None = None,
+    ) -> None:
+        super().__init__(x, y, edges, weights)
         self.parts = {name: np.sort(ids).astype(np.int64) for name, ids in parts.items()}
         check_parts(self.parts, len(y))
+        check_labelled(y.numpy(), self.parts)
         self.model_facts["out_features"] = int(y.max()) + 1
 
     def elements(self, kind: str) -> Ids:
@@ -333,6 +387,21 @@ class NodeData(GraphData):
         for start in range(0, len(ids), how.batch_size):
             nodes = torch.from_numpy(ids[start : start + how.batch_size])
             yield Batch(replace(graph, nodes=nodes), self.y[nodes], nodes, units=1)
+
+
+def check_labelled(labels: NDArray[Any], parts: Mapping[str, Ids]) -> None:
+    """Refuse parts that hold a node without a label, whose class is negative.
+
+    Raises:
+        UsageError: Naming the first.
+    """
+    for part, ids in parts.items():
+        wrong = ids[labels[ids] < 0]
+        if len(wrong):
+            raise UsageError(
+                f"node {wrong[0]} of the {part} part has the label {labels[wrong[0]]}: nodes "
+                "without a label belong to no part; take them out of its mask"
+            )
 
 
 def random_nodes(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mu.data.base import Batch, Ids, Kept, Reading, View
-from mu.data.graphs import Edges, GraphData
+from mu.data.graphs import Edges, GraphData, Weights
 from mu.data.split import check_shares
 from mu.errors import UsageError
 
@@ -35,6 +35,7 @@ class LinkData(GraphData):
         split_seed: Seed of the split and of the evaluation negatives.
         supervised: Training edges in the loss of one epoch, drawn anew each epoch; None takes all.
             Messages pass along all edges either way. For graphs whose pairs do not fit in memory.
+        weights: (E,) positive weights of all edges, or None. They weigh messages, not the loss.
 
     Raises:
         UsageError: Shares that leave nothing, or fewer pairs without an edge than asked for.
@@ -49,6 +50,7 @@ class LinkData(GraphData):
         test: float = 0.05,
         split_seed: int = 0,
         supervised: int | None = None,
+        weights: Weights | None = None,
     ) -> None:
         check_shares(validation=validation, test=test)
         if supervised is not None and supervised < 1:
@@ -59,7 +61,7 @@ class LinkData(GraphData):
         held = [order[:n_validation], order[n_validation : n_validation + n_test]]
         trained = np.sort(order[n_validation + n_test :])
         negatives = non_edges(edges, len(y), n_validation + n_test, rng)
-        super().__init__(x, y, edges[trained])
+        super().__init__(x, y, edges[trained], None if weights is None else weights[trained])
         self.supervised = supervised
         blocks = [
             edges[trained],

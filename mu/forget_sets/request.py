@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from mu.artifact import Artifact
 from mu.data.base import Data, Ids, Kept
@@ -33,10 +34,11 @@ def check(request: Request, data: Data, before: Mapping[str, Ids]) -> Request:
     """The request with sorted ids, or an error that names what is wrong with it.
 
     Raises:
-        UsageError: Unknown kind, no ids, an id twice, out of range, or already forgotten.
+        UsageError: Unknown kind, no ids, what is no id, an id twice, out of range, or already
+            forgotten.
     """
     allowed = data.elements(request.kind)
-    ids = np.sort(np.asarray(request.ids, dtype=np.int64))
+    ids = np.sort(ids_of(request, data))
     if len(ids) == 0:
         raise UsageError(f"the request names no {request.kind}; there is nothing to forget")
     twice = ids[:-1][ids[1:] == ids[:-1]]
@@ -54,6 +56,32 @@ def check(request: Request, data: Data, before: Mapping[str, Ids]) -> Request:
     if len(ids) == len(allowed):
         raise UsageError(f"the request names all {len(ids)} {request.kind}; nothing would be left")
     return Request(request.kind, ids)
+
+
+def ids_of(request: Request, data: Data) -> Ids:
+    """(n,) ids of a request, which may hold one boolean for each element instead.
+
+    Raises:
+        UsageError: They are neither.
+    """
+    given = request.ids
+    ids = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    if ids.dtype == bool:
+        # Ids of samples count those of all parts.
+        of_samples = request.kind == "samples"
+        size = int(data.universe().max()) + 1 if of_samples else data.sizes[request.kind]
+        if ids.shape != (size,):
+            raise UsageError(
+                f"the request holds booleans of shape {ids.shape}: a mask of the {request.kind} "
+                f"has shape ({size},), ids are mask.nonzero()"
+            )
+        return np.flatnonzero(ids)
+    if ids.ndim != 1:
+        way = "; data.edge_ids(pairs) are the ids of pairs" if request.kind == "edges" else ""
+        raise UsageError(f"the ids of the request have shape {ids.shape}, not (n,){way}")
+    if len(ids) and not np.issubdtype(ids.dtype, np.integer):
+        raise UsageError(f"the ids of the request are of type {ids.dtype}; ids are whole numbers")
+    return ids.astype(np.int64)
 
 
 def removed_with(before: Mapping[str, Ids], request: Request) -> dict[str, Ids]:

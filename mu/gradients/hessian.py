@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mu.data.base import Batch
-from mu.gradients.twice import mean_product, no_second_derivative, refuse_once_differentiable
+from mu.gradients.twice import mean_product, refuse_once_differentiable
 from mu.gradients.vectors import gradient_vector
 from mu.models.base import Learner
 
@@ -60,9 +60,4 @@ def _product(loss: Tensor, parameters: list[Any], pieces: list[Tensor]) -> Tenso
         return torch.zeros(sum(p.numel() for p in pieces), dtype=torch.float64, device=loss.device)
     inner: Any = sum(known)
     refuse_once_differentiable(inner)
-    try:
-        return gradient_vector(inner, parameters)
-    except RuntimeError as error:
-        if "is not implemented" not in str(error):
-            raise
-        raise no_second_derivative(" ".join(str(error).split())[:200]) from error
+    return gradient_vector(inner, parameters)

@@ -9,6 +9,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mu.data.base import Batch
 from mu.errors import UsageError
+from mu.gradients.bags import twice_differentiable_bags
 from mu.gradients.vectors import to_named, trained
 from mu.models.base import Learner, as_batch, evaluation_mode
 
@@ -24,8 +25,8 @@ def mean_product(
     """A matrix that is a mean over samples, times a vector.
 
     Accumulated in float64, so it does not depend on how the samples are cut into batches. The
-    model is in evaluation mode inside. Attention takes its plain kernel, since the fused ones have
-    no second derivative.
+    model is in evaluation mode inside. Attention takes its plain kernel, and bags of embeddings are
+    made of plain operations, since the fused ones have no second derivative.
 
     Args:
         learner: Its trained parameters are what is differentiated for.
@@ -38,14 +39,20 @@ def mean_product(
         (P,) float64.
 
     Raises:
-        UsageError: There are no batches.
+        UsageError: There are no batches, or an operation has no second derivative.
     """
     parameters = trained(learner)
     pieces = list(to_named(vector, parameters).values())
     total, count = torch.zeros_like(vector, dtype=torch.float64), 0
-    with evaluation_mode(learner), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+    plain = sdpa_kernel(SDPBackend.MATH), twice_differentiable_bags(learner)
+    with evaluation_mode(learner), torch.enable_grad(), plain[0], plain[1]:
         for batch in map(as_batch, batches):
-            total += product(batch, list(parameters.values()), pieces)
+            try:
+                total += product(batch, list(parameters.values()), pieces)
+            except RuntimeError as error:
+                if "is not implemented" not in str(error):
+                    raise
+                raise no_second_derivative(" ".join(str(error).split())[:200]) from error
             count += len(batch)
     if count == 0:
         raise UsageError("there are no samples to make a matrix of second derivatives of")

@@ -71,4 +71,4 @@ def receptive_field(x: GraphInput, depth: int) -> Field:
     pairs = None if x.pairs is None else torch.searchsorted(found[-1], x.pairs)
     nodes = None if x.nodes is None else torch.searchsorted(found[-1], x.nodes)
     whole = replace(x, nodes=None, pairs=None)
-    return Field(features, x.adjacency, nodes, pairs, whole=whole, levels=found)
+    return Field(features, x.adjacency, nodes, pairs, {}, x.weighted, whole, found)

@@ -9,8 +9,25 @@ from torch_geometric.utils import add_self_loops
 
 from mu.data.graphs import GraphInput
 from mu.errors import UsageError
+from mu.models.base import evaluation_mode
 from mu.models.field import Field
-from mu.models.sparse import Sparse, product, propagated_features, propagation, sparse_features
+from mu.models.own_graph_network import (
+    Way,
+    called,
+    edge_list,
+    first_that_works,
+    forget_caches,
+    message_passing,
+    steps_of_messages,
+)
+from mu.models.sparse import (
+    Sparse,
+    product,
+    propagated_features,
+    propagation,
+    refuse_weights,
+    sparse_features,
+)
 
 
 class GraphNetwork(nn.Module):
@@ -34,6 +51,10 @@ class GraphNetwork(nn.Module):
     def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
         """(N, d) output of a layer, before ReLU; ``h`` is its input, None for ``x.features``."""
         raise NotImplementedError
+
+    def hops(self, number: int, x: GraphInput) -> int:
+        """Number of edges between a node and the farthest that a layer's output depends on."""
+        return number + 1
 
     def layers(self, x: GraphInput) -> list[Tensor]:
         """Outputs of all layers, each (N, d_l), before ReLU; the last are the embeddings."""
@@ -68,25 +89,75 @@ class GraphNetwork(nn.Module):
 
 
 class Encoder(GraphNetwork):
-    """Any network that maps features and a sparse adjacency matrix to embeddings.
+    """Any network that maps features and edges to embeddings, as it is.
 
-    Layers of torch_geometric take the matrix in place of an ``edge_index``, so a user's own model
-    can be wrapped as it is. Its last output counts as its only layer.
+    A network with layers of torch_geometric, or with an argument ``edge_index``, is called as
+    ``network(x, edge_index)``, any other as ``network(x, adjacency)`` with the sparse matrix; where
+    one fails the other is tried, and sparse features are made dense where that is needed
+    (`mu.models.own_graph_network`). An argument with "weight" in its name gets the weights of the
+    edges. What layers with ``cached=True`` keep of the graph they saw first is never used. Its last
+    output counts as its only layer.
 
     Args:
-        network: ``network(features, adjacency)`` gives (N, d) embeddings or (N, C) logits.
+        network: Gives (N, d) embeddings or (N, C) logits.
+        hops: Number of edges between a node and the farthest that its output depends on. None
+            counts how often layers of torch_geometric pass messages, which is more where some
+            stand side by side.
+
+    Raises:
+        UsageError: ``hops`` is no positive number. When it is called: the network can be called in
+            no such way, gives no row a node, or takes no weights where the edges have some.
     """
 
     depth = 1
     restricts = False
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, hops: int | None = None) -> None:
         super().__init__()
-        self.network = network
+        if hops is not None and hops < 1:
+            raise UsageError(f"hops={hops} is not a positive number; null counts them")
+        self.network, self.reach = network, hops
+        self.way: dict[tuple[bool, torch.layout], Way] = {}
 
     def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
-        found: Tensor = self.network(x.features, x.adjacency)
+        kind = x.weighted, x.features.layout
+        forget_caches(self.network)
+        try:
+            if kind in self.way:
+                found = called(self.network, x, self.way[kind])
+            else:
+                self.way[kind], found = first_that_works(self.network, x)
+        finally:
+            forget_caches(self.network)
+        return one_row_a_node(found, x, self.network)
+
+    def hops(self, number: int, x: GraphInput) -> int:
+        if self.reach is not None:
+            return self.reach
+        with evaluation_mode(self), torch.no_grad():
+            count = steps_of_messages(self.network, x) if message_passing(self.network) else 0
+        forget_caches(self.network)
+        if not count:
+            raise UsageError(
+                f"how far messages go in {type(self.network).__name__} cannot be counted, since no "
+                "layer of torch_geometric passes them; say it: Encoder(network, hops=2)"
+            )
+        return count
+
+
+def one_row_a_node(found: Any, x: GraphInput, network: nn.Module) -> Tensor:
+    """The output of a network, checked.
+
+    Raises:
+        UsageError: It is no (N, d) tensor.
+    """
+    if isinstance(found, Tensor) and found.dim() == 2 and len(found) == len(x.adjacency):
         return found
+    shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    raise UsageError(
+        f"{type(network).__name__} gives {shape}, not one row for each of the {len(x.adjacency)} "
+        "nodes: wrap it in a module whose forward returns the (N, d) embeddings"
+    )
 
 
 class Convolutions(GraphNetwork):
@@ -117,7 +188,8 @@ class Convolutions(GraphNetwork):
         raise NotImplementedError
 
     def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
-        check_width(x, self.in_features)
+        if h is None:
+            check_features(x, self.in_features, next(self.conv1.parameters()))
         return self.convolved(self.conv2 if number else self.conv1, number, h, x)
 
     def convolved(self, conv: Any, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
@@ -139,12 +211,17 @@ class Convolutions(GraphNetwork):
         return product(self.matrix(number, x), transformed(weight, h, x))
 
 
-def check_width(x: GraphInput, width: int) -> None:
-    """Refuse features of another width than the network's.
+def check_features(x: GraphInput, width: int, weight: Tensor) -> None:
+    """Refuse features of another width or type than the network's first weights.
 
     Raises:
         UsageError: Naming both.
     """
+    if x.features.dtype != weight.dtype:
+        raise UsageError(
+            f"the features are {x.features.dtype}, the network's weights {weight.dtype}: give the "
+            "features the weights' type, as data.x.float() does, or the network theirs"
+        )
     if x.features.shape[1] != width:
         raise UsageError(
             f"the graph has {x.features.shape[1]} features a node, the network takes {width}"
@@ -225,9 +302,11 @@ class GAT(GraphNetwork):
         self.lin2, self.conv2 = attention(hidden, out_features)
 
     def layer(self, number: int, h: Tensor | None, x: GraphInput) -> Tensor:
-        check_width(x, self.in_features)
+        if h is None:
+            check_features(x, self.in_features, self.lin1.weight)
         if isinstance(x, Field):
             raise UsageError("GAT cannot be asked of a restricted view")
+        refuse_weights(x)
         lin, conv = (self.lin2, self.conv2) if number else (self.lin1, self.conv1)
         found: Tensor = conv(transformed(lin.weight, h, x), edge_index(x))
         return found
@@ -252,8 +331,7 @@ def edge_index(x: GraphInput) -> Tensor:
     """(2, m) edges of a view in both directions and a loop at each node, made once."""
 
     def make() -> Tensor:
-        coo: Any = x.adjacency.to_sparse(layout=torch.sparse_coo)
-        found: Tensor = add_self_loops(coo.indices(), num_nodes=len(x.adjacency))[0]
+        found: Tensor = add_self_loops(edge_list(x), num_nodes=len(x.adjacency))[0]
         return found
 
     return x.once("edge_index", make)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mu.data.graphs import GraphInput, csr_tensor, scipy_csr
+from mu.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,20 @@ def _mean(adjacency: Any) -> Any:
 
 MATRICES: dict[str, Callable[[Any], Any]] = {"gcn": _gcn, "sum": _sum, "mean": _mean}
 SYMMETRIC = ("gcn", "sum")
+WEIGHTED = ("gcn",)
+
+
+def refuse_weights(x: GraphInput) -> None:
+    """Refuse a view with weights on its edges, for a layer that does not read them.
+
+    Raises:
+        UsageError: It has.
+    """
+    if x.weighted:
+        raise UsageError(
+            "the edges have weights, which GIN, GraphSAGE and GAT do not read: take GCN, a network "
+            "of your own in mu.models.graph.Encoder, or the graph without edge_weight"
+        )
 
 
 def numpy_dtype(tensor: Tensor) -> Any:
@@ -86,7 +101,12 @@ def propagation(x: GraphInput, kind: str) -> Sparse:
     Args:
         x: The view.
         kind: "gcn", "sum" or "mean".
+
+    Raises:
+        UsageError: Edges have weights, and the convolution, as published, knows none.
     """
+    if kind not in WEIGHTED:
+        refuse_weights(x)
     from scipy.sparse import csr_array
 
     def make() -> Sparse:

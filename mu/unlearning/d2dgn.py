@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mu.data.base import Batch
-from mu.data.graphs import GraphInput, adjacency
+from mu.data.graphs import GraphInput, adjacency, weights_of
 from mu.data.links import draw_non_edges
 from mu.errors import StepFailed, UsageError
 from mu.models.base import Learner
@@ -104,7 +104,8 @@ def trained_on_non_edges(
     """Train a network, in place, to predict random pairs without an edge as if they were edges.
 
     The graph its messages pass along is made of as many drawn pairs as ``x`` has edges; other pairs
-    without an edge, drawn once, are its negatives. So it knows the features and no edge.
+    without an edge, drawn once, are its negatives. So it knows the features and no edge. The drawn
+    pairs get the weights of the edges, where those have some.
 
     Args:
         learner: With fresh weights.
@@ -120,7 +121,10 @@ def trained_on_non_edges(
     edges = drawn[: len(known)]
     edges = edges[np.lexsort((edges[:, 1], edges[:, 0]))]
     pairs = np.concatenate([edges, drawn[len(known) :]])
-    view = GraphInput(x.features, adjacency(edges, size), pairs=torch.from_numpy(pairs.T.copy()))
+    weights = weights_of(x, np.stack(np.divmod(known, size), axis=1))
+    graph = adjacency(edges, size, weights)
+    asked = torch.from_numpy(pairs.T.copy())
+    view = GraphInput(x.features, graph, pairs=asked, weighted=x.weighted)
     labels = torch.zeros(len(pairs))
     labels[: len(edges)] = 1
     optimizer = torch.optim.Adam(learner.parameters(), lr=lr)

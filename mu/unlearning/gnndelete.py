@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mu.data.base import Batch
-from mu.data.graphs import GraphInput, adjacency, neighbourhood
+from mu.data.graphs import GraphInput, adjacency, neighbourhood, weights_of
 from mu.data.links import draw_non_edges
 from mu.errors import UsageError
 from mu.models.base import Learner
@@ -150,9 +150,11 @@ class GNNDelete(Unlearner):
     .. math:: L_l = \alpha L_\text{DEC}^l + (1 - \alpha) L_\text{NI}^l
 
     The network's own weights stay; after layer l the embeddings of nodes near a forgotten edge (one
-    hop in the first layer, two in the second) are multiplied by :math:`W_l`. While they are learnt
-    messages pass along the edges of the two-hop neighbourhood, forgotten ones included; targets are
-    the original's embeddings on the retained graph. The operators stay in the network.
+    hop in the first layer, two in the second) are multiplied by :math:`W_l`. A network in
+    `mu.models.graph.Encoder` is one layer, and near are all nodes that its message passing reaches.
+    While they are learnt messages pass along the edges of the largest neighbourhood, forgotten ones
+    included; targets are the original's embeddings on the retained graph. The operators stay in the
+    network.
 
     Args:
         epochs: Steps.
@@ -200,7 +202,8 @@ class GNNDelete(Unlearner):
         size = len(whole.adjacency)
         gone = self._gone(whole, kept, self.first_batch("forget").x)
         columns, forgotten = self._columns(whole, gone)
-        found = [neighbourhood_masks(columns, forgotten, k + 1, size) for k in range(network.depth)]
+        hops = [network.hops(number, kept) for number in range(network.depth)]
+        found = [neighbourhood_masks(columns, forgotten, far, size) for far in hops]
         with torch.no_grad():
             self.originals = network.layers(kept)
             self.meter.forward += 1
@@ -214,7 +217,8 @@ class GNNDelete(Unlearner):
         self.learner.network, self.num_nodes = deleting, size
         inside = columns[:, found[-1][1]].numpy().T
         inside = np.unique(np.sort(inside, axis=1), axis=0)
-        self.view = GraphInput(kept.features, adjacency(inside, size))
+        near = adjacency(inside, size, weights_of(whole, inside))
+        self.view = GraphInput(kept.features, near, weighted=whole.weighted)
         with torch.no_grad():  # the network's own weights stay, so its first layer does
             self.first = network.layer(0, None, self.view)
         self.forget = torch.cat([gone, gone.flip(0)], dim=1)
@@ -222,7 +226,8 @@ class GNNDelete(Unlearner):
         ends = torch.zeros(size, dtype=torch.bool)
         ends[gone.flatten()] = True
         self.near = [(nodes & ~ends).nonzero().squeeze(1) for nodes, _ in found]
-        self.facts = {"nodes": [int(nodes.sum()) for nodes, _ in found], "init": self.init}
+        counts = [int(nodes.sum()) for nodes, _ in found]
+        self.facts = {"nodes": counts, "hops": hops, "init": self.init}
 
     def _gone(self, whole: GraphInput, kept: GraphInput, forget: GraphInput) -> Tensor:
         """(2, k) edges, one direction, that the retained graph has lost.

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from forget_sets.problems import links, nodes, table
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +62,39 @@ def test_ids_come_back_sorted():
         5,
         9,
     ]
+
+
+@pytest.mark.parametrize("kind", ["nodes", "edges", "samples"])
+def test_a_mask_of_the_elements_names_them(kind):
+    data = DATA["table" if kind == "samples" else "nodes"]
+    ids = data.elements(kind)[[2, 5]]
+    size = len(data.x) if kind == "samples" else data.sizes[kind]
+    mask = np.zeros(size, bool)
+    mask[ids] = True
+    for form in (mask, torch.from_numpy(mask), mask.tolist()):
+        assert check(Request(kind, form), data, {}).ids.tolist() == ids.tolist()
+    with pytest.raises(UsageError, match=rf"booleans of shape .*shape \({size},\)"):
+        check(Request(kind, mask[:-1]), data, {})
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (np.array([1.5, 3.0]), "type float64; ids are whole numbers"),
+        (["1"], "ids are whole numbers"),
+        (np.array([[1, 3]]), r"shape \(1, 2\), not \(n,\); data.edge_ids"),
+        (np.ones((4, 2), bool), r"booleans of shape \(4, 2\)"),
+        (3, r"shape \(\), not \(n,\)"),
+    ],
+)
+def test_what_is_no_list_of_ids_is_refused(ids, said):
+    with pytest.raises(UsageError, match=said):
+        check(Request("edges", ids), DATA["links"], {})
+
+
+def test_ids_may_be_a_list_or_a_tensor_of_any_width():
+    for ids in ([5, 3], torch.tensor([5, 3], dtype=torch.int32), np.array([5, 3], np.uint8)):
+        assert check(Request("edges", ids), DATA["links"], {}).ids.tolist() == [3, 5]
 
 
 @given(choice=st.sampled_from(KINDS), draw=st.data())

@@ -1,13 +1,16 @@
 import pytest
 import torch
 from influence_case import Attention, Squares, golden_batches, golden_learner, regression, relative
+from own_graph_case import CONVOLUTIONS, graph, network
 from torch import nn
 
+from mu.data.pyg import nodes_of
 from mu.errors import UsageError
 from mu.gradients.gauss_newton import gauss_newton_product
 from mu.gradients.hessian import hessian_product
 from mu.gradients.vectors import to_named, trained
 from mu.models.base import Learner
+from mu.models.graph import Encoder
 
 
 def dense(learner, x, loss_hessian):
@@ -69,3 +72,39 @@ def test_of_a_linear_network_it_is_the_hessian():
 def test_no_samples_are_refused():
     with pytest.raises(UsageError, match="no samples"):
         gauss_newton_product(golden_learner(), [], torch.ones(526))
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_networks_of_torch_geometric_have_a_product(name):
+    """Jᵀ H J by one backward pass a logit, which no layer is exempt from."""
+    data = nodes_of(graph(dtype=torch.float64))
+    learner = Learner(Encoder(network(name)))
+    (batch,) = data.loader(data.parts["train"][:6])
+    logits = learner(batch.x)
+    parameters = list(learner.parameters())
+    # An output that a ReLU has cut off depends on nothing.
+    how = {"retain_graph": True, "materialize_grads": True}
+    rows = [torch.autograd.grad(one, parameters, **how) for one in logits.flatten()]
+    flat = [torch.cat([g.flatten() for g in row]) for row in rows]
+    jacobian = torch.stack(flat).view(*logits.shape, -1)
+    hessian = softmax_hessian(logits.detach())
+    v = torch.randn(jacobian.shape[-1], dtype=torch.float64)
+    wanted = torch.einsum("nci,ncd,ndj,j->i", jacobian, hessian, jacobian, v) / len(batch)
+    found = gauss_newton_product(learner, [batch], v)
+    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_an_operation_without_a_second_derivative_is_named():
+    class Bag(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.head = nn.EmbeddingBag(9, 3, mode="max"), nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.head(self.table(x))
+
+    learner = Learner(Bag())
+    batch = (torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 1]))
+    size = sum(p.numel() for p in learner.parameters())
+    with pytest.raises(UsageError, match=r"no second derivative \(.*_embedding_bag_backward"):
+        gauss_newton_product(learner, [batch], torch.ones(size))

@@ -28,6 +28,12 @@ def asked(dtype=torch.float32, sparse=False, **what) -> GraphInput:
     return GraphInput(features, adjacency(torch.tensor(EDGES).numpy(), 6), **what)
 
 
+def weighted() -> GraphInput:
+    weights = np.array([0.5, 3.0, 2.0, 7.0], np.float32)
+    matrix = adjacency(torch.tensor(EDGES).numpy(), 6, weights)
+    return replace(asked(), adjacency=matrix, weighted=True)
+
+
 def random_graph(n: int, share: float, seed: int) -> GraphInput:
     rng = np.random.default_rng(seed)
     rows, columns = np.triu_indices(n, 1)
@@ -56,6 +62,29 @@ def test_torch_geometrics_own_forward_pass_gives_the_same(network):
     both = x.adjacency.to_sparse_coo().indices()
     wanted = net.conv2(net.conv1(x.features, both).relu(), both)
     assert torch.allclose(net.encode(x), wanted, atol=1e-6)
+
+
+def test_weights_are_read_as_torch_geometric_reads_them():
+    net, x = GCN(3, 2, 5).eval(), weighted()
+    coo = x.adjacency.to_sparse_coo()
+    hidden = net.conv1(x.features, coo.indices(), coo.values()).relu()
+    wanted = net.conv2(hidden, coo.indices(), coo.values())
+    assert torch.allclose(net.encode(x), wanted, atol=1e-6)
+    assert not torch.allclose(net.encode(x), net.encode(asked()), atol=1e-3)
+    some = replace(x, nodes=torch.tensor([4, 0]))
+    assert torch.allclose(net(receptive_field(some, 2)), wanted[[4, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("network", [GIN, GraphSAGE, GAT])
+def test_layers_that_read_no_weights_refuse_them(network):
+    with pytest.raises(UsageError, match="edges have weights, which GIN, GraphSAGE and GAT do not"):
+        network(3, 2, 5)(weighted())
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_features_of_another_type_are_refused(network):
+    with pytest.raises(UsageError, match=r"features are torch.float64, .*weights torch.float32"):
+        network(3, 2, 5)(asked(torch.float64))
 
 
 def test_attention_is_torch_geometrics():

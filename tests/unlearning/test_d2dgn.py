@@ -6,15 +6,27 @@ import torch
 from cases import CASES, _communities
 from hypothesis import given
 from hypothesis import strategies as st
+from own_graph_case import graph as own_graph
+from own_graph_case import network as own_network
+from torch import nn
 
 from mu.data.graphs import NodeData
+from mu.data.pyg import links_of
 from mu.errors import StepFailed, UsageError
 from mu.models.base import Learner
-from mu.models.graph import GCN
+from mu.models.graph import GCN, Encoder
 from mu.models.predict import predict
 from mu.models.teachers import divergence
+from mu.training.fit import Meter
 from mu.unlearning.base import Context, DataPart, apply
-from mu.unlearning.d2dgn import D2DGN, element_alpha, feature_loss, softened, unseen_targets
+from mu.unlearning.d2dgn import (
+    D2DGN,
+    element_alpha,
+    feature_loss,
+    softened,
+    trained_on_non_edges,
+    unseen_targets,
+)
 
 
 def links():
@@ -309,3 +321,26 @@ def test_answers_are_softened_to_those_of_unseen_nodes_and_never_sharpened():
         ]
         assert sure[0] == pytest.approx(min(sure[1], sure[2]), abs=1e-4)
         assert torch.equal(found.argsort(-1), logits.argsort(-1))
+
+
+def test_the_edges_of_the_destroyer_weigh_what_real_ones_weigh():
+    """Its network sees as many drawn edges, with the weights of the real ones."""
+    data = links_of(own_graph(weights=True, dtype=torch.float64), test=0.1)
+    seen = []
+
+    class Looking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.own = own_network("gcn")
+
+        def forward(self, x, edge_index, edge_weight):
+            seen.append((edge_index, edge_weight))
+            return self.own(x, edge_index, edge_weight)
+
+    view = data.graph(None)
+    trained_on_non_edges(Learner(Encoder(Looking())), view, 1, 0.01, 0, Meter())
+    (edges, weights) = seen[0]
+    up = edges[0] < edges[1]
+    assert sorted(weights[up].tolist()) == sorted(data.weights.tolist())
+    drawn = {tuple(pair) for pair in edges[:, up].T.tolist()}
+    assert not drawn & {tuple(pair) for pair in data.edges.tolist()}

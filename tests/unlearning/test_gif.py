@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 from cases import CASES, _communities
+from own_graph_case import CONVOLUTIONS, WEIGHTED, graph, network
 
+import mu
 from mu.data.graphs import NodeData
+from mu.data.pyg import links_of
+from mu.forget_sets.files import Request
 from mu.models.base import Learner
-from mu.models.graph import GCN, GraphNetwork
+from mu.models.graph import GCN, Encoder, GraphNetwork
 from mu.models.sparse import product, propagation
 from mu.unlearning.base import Context, DataPart, apply
 from mu.unlearning.gif import GIF, seen_without
@@ -113,3 +117,15 @@ def test_feature_requests_are_served():
     case.removed = {"features": case.forget}
     assert direction(case).norm() > 0
     assert GCN is type(case.learner.network)
+
+
+@pytest.mark.parametrize("method", ["gif", "influence"])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_networks_of_ones_own_take_a_step_with_the_defaults(name, method):
+    data = links_of(graph(name in WEIGHTED, torch.float64), test=0.1)
+    net = Encoder(network(name))
+    new = mu.unlearn(net, method, data=data, request=Request("edges", np.array([4])))
+    assert new.unlearning["step_norm"] > 0
+    assert any(
+        not torch.equal(a, b) for a, b in zip(new.parameters(), net.parameters(), strict=True)
+    )

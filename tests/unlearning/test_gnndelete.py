@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import torch
 from cases import CASES
+from own_graph_case import CONVOLUTIONS, graph
+from own_graph_case import network as own_network
 
 from mu.data.build import build
-from mu.data.graphs import GraphInput, adjacency, undirected_edges
+from mu.data.graphs import GraphInput, adjacency, neighbourhood, undirected_edges
 from mu.data.links import LinkData
+from mu.data.pyg import nodes_of
 from mu.errors import UsageError
 from mu.models.base import Learner
-from mu.models.graph import GCN
+from mu.models.graph import GCN, Encoder
 from mu.unlearning.base import Context, DataPart, apply
 from mu.unlearning.gnndelete import (
     DeletingNetwork,
@@ -41,7 +44,7 @@ def network() -> GCN:
     return found
 
 
-def graph(columns) -> GraphInput:
+def golden_graph(columns) -> GraphInput:
     return GraphInput(golden("x"), adjacency(undirected_edges(columns, NODES), NODES))
 
 
@@ -70,8 +73,8 @@ def test_golden_masks(hops):
 
 
 def test_golden_embeddings():
-    kept = graph(GOLDEN["edge_index"][:, ~GOLDEN["forget_edge_mask"]])
-    near = graph(GOLDEN["edge_index"][:, GOLDEN["edge_mask_2hop"]])
+    kept = golden_graph(GOLDEN["edge_index"][:, ~GOLDEN["forget_edge_mask"]])
+    near = golden_graph(GOLDEN["edge_index"][:, GOLDEN["edge_mask_2hop"]])
     for number, z in enumerate(network().layers(kept), 1):
         close(z, GOLDEN[f"z{number}_original"])
     masks = [golden(f"node_mask_{hops}hop") for hops in (1, 2)]
@@ -236,3 +239,27 @@ def test_a_method_applied_twice_owes_nothing_to_its_first_request():
     first, second = (apply(method, case.learner, case.parts(), Context()) for _ in range(2))
     for name, tensor in first.learner.state_dict().items():
         assert torch.equal(tensor, second.learner.state_dict()[name])
+
+
+@pytest.mark.parametrize("name", ["gcn", "tag", "appnp"])
+def test_a_network_of_ones_own_is_covered_as_far_as_its_messages_go(name):
+    data = nodes_of(graph(weights=True, dtype=torch.float64))
+    kept = data.without({"edges": np.array([4])})
+    forget = data.affected("edges", np.array([4]))
+    trained = data.without({}).view
+    parts = {"forget": DataPart(data, forget, trained), "full": DataPart(data, kept.ids, trained)}
+    parts["kept"] = DataPart(data, kept.ids, kept.view)
+    method = GNNDelete(epochs=1)
+    found = apply(method, Learner(Encoder(own_network(name))), parts, Context(), {})
+    hops = CONVOLUTIONS[name][2]
+    assert found.facts["hops"] == [hops]
+    near = neighbourhood(
+        np.concatenate([data.edges, data.edges[:, ::-1]]).T, data.edges[4], hops, 30
+    )
+    operators = found.learner.network.operators
+    assert [one.node_mask.tolist() for one in operators] == [near.tolist()]
+    # Messages pass along the edges of the neighbourhood, each with its weight.
+    whole = data.graph(None).adjacency.to_dense()
+    wanted = whole * torch.from_numpy(np.outer(near, near))
+    assert torch.equal(method.view.adjacency.to_dense(), wanted)
+    assert method.view.weighted
