@@ -200,7 +200,7 @@ class GraphData(Data):
             raise UsageError(f"{x.shape[0]} rows of features and {len(y)} labels: one for a node")
         check_edges(edges, len(y))
         if weights is not None:
-            check_weights(weights, edges)
+            check_edge_weights(weights, edges)
         self.x, self.y, self.edges, self.weights = x, y, edges, weights
         self.num_nodes = len(y)
         self.sizes = {"edges": len(edges), "nodes": len(y), "features": len(y)}
@@ -302,7 +302,7 @@ def check_edges(edges: Edges, num_nodes: int) -> None:
         )
 
 
-def check_weights(weights: Weights, edges: Edges) -> None:
+def check_edge_weights(weights: Weights, edges: Edges) -> None:
     """Refuse weights that are not one positive number an edge.
 
     Raises:

@@ -22,9 +22,9 @@ __all__ = [
     "Progress",
     "as_batch",
     "build_learner",
-    "called",
     "cross_entropy",
     "evaluation_mode",
+    "output_of",
 ]
 
 Progress = Callable[[int, int], None]  # is told the number of batches done, and of all
@@ -39,7 +39,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
     return functional.cross_entropy(logits, targets, reduction=reduction)
 
 
-def called(network: nn.Module, x: Any) -> Any:
+def output_of(network: nn.Module, x: Any) -> Any:
     """What a network returns for an input; a mapping goes in by name where it takes names."""
     if not isinstance(x, Mapping):
         return network(x)
@@ -83,7 +83,7 @@ class Learner(pl.LightningModule):
         Raises:
             UsageError: It returns no logits.
         """
-        return logits_of(called(self.network, x), self.network)
+        return logits_of(output_of(self.network, x), self.network)
 
     def outputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits (n, C) or (n, 1), and the targets they are compared with.
