@@ -18,7 +18,7 @@ SEED ?=
 EXPERIMENTS := $(basename $(notdir $(wildcard configs/experiment/*.yaml)))
 BENCHMARKS := $(wildcard experiments/benchmarks/*.py)
 
-.PHONY: help demo test fuzz lint dev experiments benchmarks report docs clean $(EXPERIMENTS)
+.PHONY: help demo test fuzz matrix lint dev experiments benchmarks report docs clean $(EXPERIMENTS)
 
 help: ## this list
 	@echo "make TARGET [ARGS='key=value ...']"
@@ -53,6 +53,9 @@ fuzz: $(VENV)/installed-dev ## the property tests on more and fresh examples, or
 	echo "$$again"; \
 	$(PYTEST) -m hypothesis --hypothesis-profile=fuzz --hypothesis-seed=$$seed --timeout 3600 $(ARGS) \
 		|| { echo "$$again"; exit 1; }
+
+matrix: $(VENV)/installed-dev ## methods on models, loaders and graphs of every kind, one number
+	@PYTHONPATH="$(CURDIR)/tests" OMP_NUM_THREADS=1 $(BIN)/python -m matrix $(ARGS)
 
 lint: $(VENV)/installed-dev ## ruff (rules and format) and mypy
 	@$(BIN)/ruff check --output-format concise .
