@@ -239,16 +239,16 @@ def evaluate(
         evaluation = (known or composed({"evaluation": fitting}))["evaluation"]
         features = bool(reading_features(panel_of(evaluation, OF_CLASS in evaluation)["scores"]))
         (own, *said), split = listen(learners, parts, device, features)
-    k, last = len(others[0]), len(others[0]) + len(others[1])
-    peers = Peers(
-        oracles=said[:k],
-        untrained=said[k:last],
-        original=said[last] if original is not None else None,
-    )
-    whole = takes_whole_classes(own.at(split.forget)[1], own.at(split.retain)[1])
-    return _values(
-        panel_of(evaluation, whole), own, split, peers, None if twin is None else said[-1]
-    )
+        k, last = len(others[0]), len(others[0]) + len(others[1])
+        peers = Peers(
+            oracles=said[:k],
+            untrained=said[k:last],
+            original=said[last] if original is not None else None,
+        )
+        whole = takes_whole_classes(own.at(split.forget)[1], own.at(split.retain)[1])
+        return _values(
+            panel_of(evaluation, whole), own, split, peers, None if twin is None else said[-1]
+        )
 
 
 def _asked(

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from mu.data.graphs import GraphInput
+from mu.doors.outputs import logits_of
 from mu.models.analytic import headless
+from mu.models.base import output_of
 from mu.models.graph import GraphNetwork
 from mu.models.output_layer import output_layer
 
@@ -72,10 +74,11 @@ class Mixture(nn.Module):
         self.trunks = nn.ModuleList(headless(one, head) for one in own)
         bias = last.bias is not None
         self.head = NoisyLinear(copies * last.in_features, last.out_features, bias, noise)
+        self.head.to(last.weight.dtype)
 
     def features(self, x: Any) -> Tensor:
         """(n, copies · d) what the trunks say, side by side."""
-        return torch.cat([trunk(x) for trunk in self.trunks], dim=1)
+        return torch.cat([logits_of(output_of(trunk, x), trunk) for trunk in self.trunks], dim=1)
 
     def forward(self, x: Any) -> Tensor:
         logits: Tensor = self.head(self.features(x))

@@ -53,3 +53,19 @@ def moved(x: Any, device: torch.device | str) -> Any:
     if hasattr(x, "to") and not isinstance(x, Mapping):
         return x.to(device)
     return mapped(x, lambda tensor: tensor.to(device))
+
+
+def check_one_float(x: Any, name: str, why: str) -> None:
+    """Refuse inputs that are not one tensor of floating-point numbers.
+
+    Args:
+        x: Inputs.
+        name: Who needs it.
+        why: What for, as the end of a sentence; with the way out.
+
+    Raises:
+        UsageError: They are not.
+    """
+    if not (isinstance(x, Tensor) and x.is_floating_point()):
+        kind = f"a tensor of {x.dtype}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        raise UsageError(f"{name} needs inputs that are one tensor of floats, not {kind}: {why}")

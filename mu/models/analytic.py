@@ -83,7 +83,9 @@ class AnalyticNetwork(nn.Module):
 
     def expanded(self, features: Tensor) -> Tensor:
         """relu(P f) of at most `CHUNK` rows."""
-        return torch.relu(filled(features) @ self.expansion)[: len(features)]
+        return torch.relu(filled(features).to(self.expansion.dtype) @ self.expansion)[
+            : len(features)
+        ]
 
     def channels_last(self) -> bool:
         """Whether convolutions are stored so, which images have to follow."""

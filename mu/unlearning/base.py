@@ -136,6 +136,8 @@ class Unlearner(pl.LightningModule):
     ) -> None:
         """Take what one request needs; called by `apply`, before `solve` or training."""
         self.learner = copied(learner)
+        for module in filter(is_sparse, self.learner.modules()):
+            module.sparse = False  # type: ignore[assignment]  # Adam and penalties need dense ones
         self.parts, self.context, self.memory, self.stored = parts, context, memory, stored
         self.meter = Meter()
         self.upfront = {"forward": 0, "backward": 0}
@@ -286,7 +288,7 @@ def apply(
         use_channels_last(method.learner)
     method.learner.to(context.device).eval()
     with gradients_of_recurrent(method.learner, context.device):
-        check_labels(method, look(method.learner, handed, context.device))
+        check_labels(method, look(method.learner, handed or parts, context.device))
         seed_everything(context.seed)
         return finished(method, learner, carried_out(method, context, watched))
 
@@ -364,11 +366,19 @@ def finished(method: Unlearner, before: Learner, seconds: float) -> Unlearned:
     for module in found.modules():
         if isinstance(module, pl.LightningModule):
             module._trainer = None
+    for name, module in before.named_modules():
+        if is_sparse(module):
+            found.get_submodule(name).sparse = True  # type: ignore[assignment]
     if unchanged(before, found):
         method.warn(f"{type(method).__name__} did nothing: every weight is as it was")
     left = method.memory, method.facts, method.warnings
     model_of = method.model_of if "architecture" in method.changes else None
     return Unlearned(found, method.meter, *left, seen, model_of, method.upfront)
+
+
+def is_sparse(module: nn.Module) -> bool:
+    """Whether a table of embeddings makes sparse gradients."""
+    return isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.sparse
 
 
 def unchanged(before: nn.Module, after: nn.Module) -> bool:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mu.data.base import Batch
+from mu.doors.nested import check_one_float
 from mu.models.base import Learner, evaluation_mode
 from mu.parts.part import move
 from mu.unlearning.base import Finetuning
@@ -73,6 +74,9 @@ def nearest_wrong(
     Returns:
         (n,) classes.
     """
+    if neighbour == "fgsm":
+        why = "it steps along their gradient; neighbour=logit does without"
+        check_one_float(batch.x, "BoundaryShrink", why)
     x = fgsm(learner, batch, step) if neighbour == "fgsm" else batch.x
     with evaluation_mode(learner), torch.no_grad():
         logits, labels = learner.outputs(replace(batch, x=x))

@@ -186,7 +186,7 @@ class ConceptPoisoning(FrozenTrunk):
     def logits_of(self, rows: Rows) -> Tensor:
         """(n, C) logits before the request, one pass over the rows."""
         found = [head_inputs(self.learner, b, self.head)[1] for b in self.in_batches(rows)]
-        return torch.cat(found).float().cpu()
+        return torch.cat(found).cpu()
 
     def in_batches(self, rows: Rows) -> Iterator[Batch]:
         """Rows in their order on the device, each batch counted as one forward pass."""

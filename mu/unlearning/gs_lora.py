@@ -258,7 +258,7 @@ class GSLoRA(Unlearner):
             for part in ("forget", "retain")
             for batch in self.forward_batches(part, batch_size=self.batch_size)
         )
-        made = class_means(self.learner, batches, self.head, self.head.out_features)
+        made = class_means(self.learner, batches, self.head, max(2, self.head.out_features))
         if self.prototypes == "original":
             self.memory["prototypes"] = made.cpu()
         return made.to(self.context.device)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mu.data.base import Batch
+from mu.doors.nested import check_one_float
 from mu.models.base import Learner, evaluation_mode
 from mu.parts.draw import drawn
 from mu.parts.whole_classes import whole_classes
@@ -131,6 +132,7 @@ class UNSIR(Unlearner):
     def make_noise(self, classes: list[int]) -> tuple[Tensor, Tensor]:
         """Noise of all forgotten classes and its labels; counted as passes over as many samples."""
         x = self.first_batch("forget", batch_size=1).x
+        check_one_float(x, "UNSIR", "it draws noise like them and descends along its gradient")
         device, generator = self.context.device, torch.Generator().manual_seed(self.context.seed)
         found = []
         for label in classes:

@@ -247,10 +247,7 @@ def torchvision(name: str) -> nn.Module:
     from torchvision.models.resnet import BasicBlock
 
     if name == "vgg_bn":
-        net = models.VGG(models.vgg.make_layers([8, "M", 16, "M", 32], True), CLASSES, False)
-        net.avgpool = nn.AdaptiveAvgPool2d(2)
-        net.classifier = nn.Sequential(nn.Linear(128, 16), nn.ReLU(True), nn.Linear(16, CLASSES))
-        return net
+        return vgg()
     blocks = [MBConvConfig(1, 3, 1, 8, 8, 1, 1, 1), MBConvConfig(4, 3, 2, 8, 16, 1, 1, 1)]
     steps = [CNBlockConfig(8, 16, 1), CNBlockConfig(16, None, 1)]
     make = {
@@ -269,10 +266,31 @@ def torchvision(name: str) -> nn.Module:
     return make[name]()
 
 
+def vgg() -> nn.Module:
+    """A VGG with a small head; its usual one, of 120 million weights, is never made."""
+    from torchvision.models.vgg import VGG, make_layers
+
+    with torch.device("meta"):
+        net = VGG(make_layers([8, "M", 16, "M", 32], True), CLASSES, False)
+        net.avgpool = nn.AdaptiveAvgPool2d(2)
+        net.classifier = nn.Sequential(nn.Linear(128, 16), nn.ReLU(True), nn.Linear(16, CLASSES))
+    net.to_empty(device="cpu")
+    for module in net.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    return net
+
+
 def timm(name: str, **options: Any) -> nn.Module:
     import timm as models
 
     return models.create_model(name, num_classes=CLASSES, **options)
+
+
+def mixer() -> nn.Module:
+    from timm.models.mlp_mixer import MlpMixer
+
+    return MlpMixer(CLASSES, img_size=32, patch_size=8, num_blocks=1, embed_dim=16)
 
 
 def hugging_face(name: str) -> nn.Module:
@@ -380,9 +398,7 @@ GROUPS: dict[str, dict[str, Make]] = {
                 num_heads=2,
             )
         ),
-        "timm_mixer": lambda: pictures(
-            timm("mixer_s16_224", img_size=32, num_blocks=1, embed_dim=16)
-        ),
+        "timm_mixer": lambda: pictures(mixer()),
         "timm_resnet": lambda: pictures(timm("resnet10t", channels=(8, 8, 16, 16), stem_width=8)),
         "timm_convnext": lambda: pictures(
             timm("convnext_atto", depths=(1, 1, 1, 1), dims=(8, 8, 16, 16))
@@ -422,12 +438,16 @@ GROUPS: dict[str, dict[str, Make]] = {
     },
     "inputs": {
         "pair": lambda: halves(
-            lambda s, x: s.net(torch.cat(x, 1)), lambda x: (x[:, :3], x[:, 3:]), same="mlp"
+            lambda s, x: s.net(torch.cat(x, 1)),
+            lambda x: (x[:, :3], x[:, 3:]),
+            same="mlp",
+            nearly=True,
         ),
         "mapping": lambda: halves(
             lambda s, x: s.net(torch.cat([x["a"], x["b"]], 1)),
             lambda x: {"a": x[:, :3], "b": x[:, 3:]},
             same="mlp",
+            nearly=True,
         ),
     },
     "targets": {

@@ -84,7 +84,7 @@ class FrozenTrunk(Finetuning):
         found, labels = [], []
         for batch in batches:
             features, _, targets = head_inputs(self.learner, batch, self.head)
-            found.append(features.float().cpu())
+            found.append(features.to(self.head.weight.dtype).cpu())
             labels.append(targets.cpu())
         if not found:
             raise UsageError("there are no samples to train the head on")
