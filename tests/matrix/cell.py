@@ -313,15 +313,10 @@ def other_weights(
     mine: nn.Module, other: nn.Module, x: Any, other_x: Any, nearly: bool
 ) -> list[str]:
     first, second = list(mine.state_dict().values()), list(other.state_dict().values())
-    if [t.shape for t in first] != [t.shape for t in second]:
-        first, second = [answers(mine, x)], [answers(other, other_x)]
-        nearly = True
-    if [t.numel() for t in first] != [t.numel() for t in second]:
-        return ["another result than in plainer words"]
-    near = dict(rtol=1e-3, atol=1e-5) if nearly else dict(rtol=0.0, atol=0.0)
-    pairs = zip(first, second, strict=True)
-    fits = all(
-        torch.allclose(a.double().flatten(), b.double().flatten(), equal_nan=True, **near)
-        for a, b in pairs
-    )
+    # Rounding decides what Adam does to weights that change no answer.
+    if nearly or [t.shape for t in first] != [t.shape for t in second]:
+        a, b = answers(mine, x).flatten(), answers(other, other_x).flatten()
+        fits = a.shape == b.shape and torch.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True)
+    else:
+        fits = all(equal(a, b) for a, b in zip(first, second, strict=True))
     return [] if fits else ["another result than in plainer words"]

@@ -275,6 +275,12 @@ def timm(name: str, **options: Any) -> nn.Module:
     return models.create_model(name, num_classes=CLASSES, **options)
 
 
+def mixer() -> nn.Module:
+    from timm.models.mlp_mixer import MlpMixer
+
+    return MlpMixer(CLASSES, img_size=32, patch_size=8, num_blocks=1, embed_dim=16)
+
+
 def hugging_face(name: str) -> nn.Module:
     import transformers
 
@@ -380,9 +386,7 @@ GROUPS: dict[str, dict[str, Make]] = {
                 num_heads=2,
             )
         ),
-        "timm_mixer": lambda: pictures(
-            timm("mixer_s16_224", img_size=32, num_blocks=1, embed_dim=16)
-        ),
+        "timm_mixer": lambda: pictures(mixer()),
         "timm_resnet": lambda: pictures(timm("resnet10t", channels=(8, 8, 16, 16), stem_width=8)),
         "timm_convnext": lambda: pictures(
             timm("convnext_atto", depths=(1, 1, 1, 1), dims=(8, 8, 16, 16))
@@ -422,12 +426,16 @@ GROUPS: dict[str, dict[str, Make]] = {
     },
     "inputs": {
         "pair": lambda: halves(
-            lambda s, x: s.net(torch.cat(x, 1)), lambda x: (x[:, :3], x[:, 3:]), same="mlp"
+            lambda s, x: s.net(torch.cat(x, 1)),
+            lambda x: (x[:, :3], x[:, 3:]),
+            same="mlp",
+            nearly=True,
         ),
         "mapping": lambda: halves(
             lambda s, x: s.net(torch.cat([x["a"], x["b"]], 1)),
             lambda x: {"a": x[:, :3], "b": x[:, 3:]},
             same="mlp",
+            nearly=True,
         ),
     },
     "targets": {
