@@ -14,7 +14,7 @@ from typing import Any
 
 from matrix.worker import quiet, work
 
-KINDS = ("right", "left", "refused", "traceback", "wrong")
+KINDS = ("right", "refused", "traceback", "wrong", "left")
 
 
 def main() -> int:
@@ -39,7 +39,7 @@ def main() -> int:
     slow = sorted(seconds, key=seconds.__getitem__)[-5:]
     print(report(found))
     print("slowest: " + ", ".join(f"{g[1]} {seconds[g]:.0f} s" for g in reversed(slow)))
-    counts = Counter(cell.outcome.kind for cell in found)
+    counts = Counter(cell.outcome.judged for cell in found)
     left = sum(cell.outcome.only_left for cell in found)
     only = f" ({left} only by what the call left behind)" if left else ""
     print(
@@ -57,7 +57,8 @@ def report(found: list[Any]) -> str:
         if cell.axis == "loader":
             name = f"loader: {cell.subject.partition(' @ ')[0]}"
         row = table.setdefault(name.rstrip(": "), Counter())
-        row["left" if cell.outcome.only_left else cell.outcome.kind] += 1
+        row[cell.outcome.kind] += 1
+        row["left"] += cell.outcome.only_left
     lines = [f"{'':38}" + "".join(f"{kind:>11}" for kind in KINDS)]
     lines += [f"{n:38}" + "".join(f"{row[kind]:11}" for kind in KINDS) for n, row in table.items()]
     said = Counter(c.outcome.message[:110] for c in found if c.outcome.kind == "traceback")
@@ -74,9 +75,10 @@ def written(found: list[Any]) -> str:
     lines = []
     for cell in found:
         one = cell.outcome
-        if one.kind != "right":
-            words = "; ".join([*one.why, one.message])
-            lines.append(f"{one.kind:10} {cell.axis} | {cell.subject} | {cell.method}: {words}")
+        if one.judged != "right":
+            left = f"left {', '.join(one.left)}" if one.left else ""
+            words = "; ".join(filter(None, [*one.why, one.message, left]))
+            lines.append(f"{one.judged:10} {cell.axis} | {cell.subject} | {cell.method}: {words}")
             lines += [f"            {line}" for line in one.detail.rstrip().splitlines()[-8:]]
     return "\n".join(lines) + "\n"
 

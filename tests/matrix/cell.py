@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from matrix import surroundings
 from matrix.loaders import Loaded
-from matrix.problem import Problem
+from matrix.problem import Problem, retained
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -44,6 +44,8 @@ CHEAP = {
     "rank": 2,
 }
 OWN = {"scrub": {"epochs": 2, "max_epochs": 1}}
+# Scores that mu leaves out where it finds no linear layer at the end.
+OF_THE_HEAD = {"silhouette", "relearnt", "oracle/silhouette", "oracle/relearnt"}
 NOTHING = re.compile(r"nothing|unchanged|did not|no (weight|parameter|layer)|nowhere")
 SECONDS = 120
 
@@ -54,6 +56,7 @@ class Outcome:
 
     Attributes:
         why: Reasons of a wrong cell.
+        left: What the call left behind; a cell that is else right or refused is wrong by that.
         message: The words of an exception.
         detail: Its traceback.
         value: The result where there is one.
@@ -61,6 +64,7 @@ class Outcome:
 
     kind: str
     why: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
     message: str = ""
     detail: str = ""
     value: Any = None
@@ -68,7 +72,11 @@ class Outcome:
     @property
     def only_left(self) -> bool:
         """Whether all that is wrong is what the call left behind."""
-        return self.kind == WRONG and all(why.startswith("left") for why in self.why)
+        return bool(self.left) and self.kind in (RIGHT, REFUSED)
+
+    @property
+    def judged(self) -> str:
+        return WRONG if self.only_left else self.kind
 
 
 def method_names() -> list[str]:
@@ -133,8 +141,7 @@ def undisturbed(call: Callable[[], Any], *nets: nn.Module) -> tuple[Outcome, lis
     before = surroundings.process(), [surroundings.network(net) for net in nets]
     outcome, said = called(call)
     after = surroundings.process(), [surroundings.network(net) for net in nets]
-    left = surroundings.left_behind(before[0], after[0])
-    reasons = [f"left: {name}" for name in left]
+    outcome.left = surroundings.left_behind(before[0], after[0])
     os.environ.clear()
     os.environ.update(before[0]["environment"])
     changed = {
@@ -142,10 +149,7 @@ def undisturbed(call: Callable[[], Any], *nets: nn.Module) -> tuple[Outcome, lis
         for old, new in zip(before[1], after[1], strict=True)
         for name in surroundings.differences(old, new)
     }
-    reasons += [f"the caller's network: {name}" for name in sorted(changed)]
-    if reasons:
-        outcome.why += reasons
-        outcome.kind = TRACEBACK if outcome.kind == TRACEBACK else WRONG
+    outcome.left += [f"the caller's network: {name}" for name in sorted(changed)]
     return outcome, said
 
 
@@ -179,6 +183,7 @@ def unlearned(name: str, problem: Problem, loaded: Loaded) -> Outcome:
     if outcome.value is not None:
         read = facts_of(name).needs
         outcome.why += sorted(set(faults(name, problem, outcome.value, said)))
+        outcome.left += gradients(problem.net, outcome.value)
         if loaded.empty & (read | ({"forget", "retain"} if "full" in read else set())):
             outcome.why.append("an empty part was served")
         outcome.kind = WRONG if outcome.why else RIGHT
@@ -219,13 +224,18 @@ def changed_form(net: nn.Module, new: nn.Module) -> Iterator[str]:
             yield "other requires_grad"
         if (tensor.dtype, tensor.shape) != (now[name].dtype, now[name].shape):
             yield "other dtype or shape"
-        if now[name].grad is not None and tensor.grad is None:
-            yield "left: gradients on the result"
     for name, tensor in net.state_dict().items():
         if "mask" in name and not torch.equal(tensor, new.state_dict()[name]):
             yield "another mask"
     if hooks(net) != hooks(new):
         yield "other hooks"
+
+
+def gradients(net: nn.Module, new: nn.Module) -> list[str]:
+    """Gradients that the caller's network did not have."""
+    known = {name for name, tensor in net.named_parameters() if tensor.grad is not None}
+    left = {name for name, tensor in new.named_parameters() if tensor.grad is not None}
+    return ["gradients on the result"] if left - known else []
 
 
 def hooks(net: nn.Module) -> list[int]:
@@ -277,12 +287,26 @@ def evaluated(problem: Problem, others: list[nn.Module], loaded: Loaded) -> Outc
     if outcome.value is not None:
         wrong = sorted(name for name, value in outcome.value.items() if not math.isfinite(value))
         outcome.why += [f"score {name} is not finite" for name in wrong[:1]]
+        outcome.why += other_accuracy(problem, outcome.value)
         if not outcome.value:
             outcome.why.append("no score and no word")
         if loaded.empty:
             outcome.why.append("an empty part was served")
         outcome.kind = WRONG if outcome.why else RIGHT
     return outcome
+
+
+def other_accuracy(problem: Problem, scores: dict[str, float]) -> list[str]:
+    """The accuracy on what is retained is the one that a user computes by hand."""
+    if "ra" not in scores or problem.y.dtype != torch.int64 or problem.y.dim() != 1:
+        return []
+    x, y = problem.rows(retained())
+    found = answers(problem.net, x)
+    if found.dim() != 2:
+        return []
+    guess = found.argmax(1) if found.shape[1] > 1 else (found[:, 0] > 0).long()
+    right = math.isclose(float((guess == y).float().mean()), scores["ra"], abs_tol=1e-6)
+    return [] if right else ["another accuracy on D_r than computed by hand"]
 
 
 def compare(
@@ -302,7 +326,7 @@ def compare(
 
 
 def other_scores(mine: dict[str, float], other: dict[str, float], nearly: bool) -> list[str]:
-    if set(mine) != set(other):
+    if set(mine) - set(other) or set(other) - set(mine) - OF_THE_HEAD:
         return ["other scores than in plainer words"]
     near = 1e-4 if nearly else 1e-9
     wrong = [n for n in mine if not math.isclose(mine[n], other[n], rel_tol=near, abs_tol=near)]

@@ -6,7 +6,17 @@ from typing import Any
 import numpy as np
 import torch
 import torch_geometric.nn as pyg
-from matrix.cell import RIGHT, WRONG, Outcome, called, cheap, facts_of, faults, undisturbed
+from matrix.cell import (
+    RIGHT,
+    WRONG,
+    Outcome,
+    called,
+    cheap,
+    facts_of,
+    faults,
+    gradients,
+    undisturbed,
+)
 from matrix.problem import Problem
 from torch import Tensor, nn
 from torch_geometric.data import Data, HeteroData
@@ -155,6 +165,7 @@ def unlearned(name: str, network_name: str, kind: str, element: str) -> Outcome:
         problem = Asked(net, batch.x, batch.y)
         said += ["nothing"] if name == "utu" else []
         outcome.why += sorted(set(faults(name, problem, outcome.value, said)))
+        outcome.left += gradients(net, outcome.value)
         if declared and element not in declared:
             outcome.why.append("a kind of request was served that the method does not declare")
         if data.fingerprint() != before:

@@ -247,10 +247,7 @@ def torchvision(name: str) -> nn.Module:
     from torchvision.models.resnet import BasicBlock
 
     if name == "vgg_bn":
-        net = models.VGG(models.vgg.make_layers([8, "M", 16, "M", 32], True), CLASSES, False)
-        net.avgpool = nn.AdaptiveAvgPool2d(2)
-        net.classifier = nn.Sequential(nn.Linear(128, 16), nn.ReLU(True), nn.Linear(16, CLASSES))
-        return net
+        return vgg()
     blocks = [MBConvConfig(1, 3, 1, 8, 8, 1, 1, 1), MBConvConfig(4, 3, 2, 8, 16, 1, 1, 1)]
     steps = [CNBlockConfig(8, 16, 1), CNBlockConfig(16, None, 1)]
     make = {
@@ -267,6 +264,21 @@ def torchvision(name: str) -> nn.Module:
         "vit": lambda: models.VisionTransformer(32, 8, 1, 2, 16, 32, num_classes=CLASSES),
     }
     return make[name]()
+
+
+def vgg() -> nn.Module:
+    """A VGG with a small head; its usual one, of 120 million weights, is never made."""
+    from torchvision.models.vgg import VGG, make_layers
+
+    with torch.device("meta"):
+        net = VGG(make_layers([8, "M", 16, "M", 32], True), CLASSES, False)
+        net.avgpool = nn.AdaptiveAvgPool2d(2)
+        net.classifier = nn.Sequential(nn.Linear(128, 16), nn.ReLU(True), nn.Linear(16, CLASSES))
+    net.to_empty(device="cpu")
+    for module in net.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    return net
 
 
 def timm(name: str, **options: Any) -> nn.Module:

@@ -75,7 +75,10 @@ def network(net: nn.Module) -> dict[str, Any]:
         found[f"mode of {name}"] = module.training
         hooks = [len(getattr(module, hook, None) or ()) for hook in HOOKS]
         found[f"hooks of {name}"] = hooks
-        found[f"attributes of {name}"] = sorted(vars(module)), sorted(module._parameters)
+        found[f"attributes of {name}"] = (
+            sorted(vars(module)),
+            [own for own, _ in module.named_parameters(recurse=False)],
+        )
     return found
 
 

@@ -14,9 +14,10 @@ NETWORKS = ("GCNConv_cached", "SAGEConv", "GATConv", "TransformerConv", "without
 
 def check(axis, subject, methods):
     found = list(cells(axis, subject, methods))
-    wrong = [c for c in found if c.outcome.kind not in ("right", "refused")]
+    wrong = [c for c in found if c.outcome.judged not in ("right", "refused")]
     assert found and not wrong, "\n".join(
-        f"{c.method}: {c.outcome.kind}: {'; '.join([*c.outcome.why, c.outcome.message])}"
+        f"{c.method}: {c.outcome.judged}: "
+        f"{'; '.join([*c.outcome.why, c.outcome.message, *c.outcome.left])}"
         for c in wrong
     )
 
