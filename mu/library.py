@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from mu.analytic.key import process_key
@@ -108,6 +109,11 @@ def unlearn(
         (False, 3)
     """
     unlearner, learner = _method(method, options), learner_of(net, loss)
+    if any(isinstance(module, torch.jit.ScriptModule) for module in learner.modules()):
+        raise UsageError(
+            f"{type(net).__name__} is compiled by torch.jit, so its weights cannot be drawn or "
+            "frozen; hand over the module it was made of, and script the result"
+        )
     where: dict[str, Any] = {"device": device, "precision": precision, "progress": progress}
     context = Context(seed=seed, secret=process_key, **where)
     with undisturbed():

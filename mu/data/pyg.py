@@ -150,6 +150,8 @@ def _graph(data: Any, ignore: Sequence[str] = ()) -> tuple[Tensor, Tensor, Edges
         raise UsageError(f"ignore={named!r}: a list of {', '.join(IGNORABLE)} is due")
     _refuse_unused(data, ignore)
     x, edge_index = _features(data.x), _columns(data.edge_index)
+    if not bool(torch.isfinite(x if x.layout == torch.strided else x.values()).all()):
+        raise UsageError("the node features x hold values that are not finite numbers")
     size = len(x)
     edges = undirected_edges(edge_index, size)
     _refuse_extra_columns(edge_index, edges, size)

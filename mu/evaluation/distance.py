@@ -178,7 +178,6 @@ class OutputDistance(_ToOracle):
     """
 
     classes_only = False
-    stem = "output_distance"
     titles = lettered("Out. dist")
 
     def between(self, oracle: Floats, model: Floats) -> float:

@@ -287,7 +287,8 @@ def evaluated(problem: Problem, others: list[nn.Module], loaded: Loaded) -> Outc
     if outcome.value is not None:
         wrong = sorted(name for name, value in outcome.value.items() if not math.isfinite(value))
         outcome.why += [f"score {name} is not finite" for name in wrong[:1]]
-        outcome.why += other_accuracy(problem, outcome.value)
+        if loaded.same is None and not loaded.words and loaded.whole:
+            outcome.why += other_accuracy(problem, outcome.value)
         if not outcome.value:
             outcome.why.append("no score and no word")
         if loaded.empty:
@@ -302,7 +303,10 @@ def other_accuracy(problem: Problem, scores: dict[str, float]) -> list[str]:
         return []
     x, y = problem.rows(retained())
     found = answers(problem.net, x)
-    if found.dim() != 2:
+    alone = answers(
+        problem.net, problem.rows(retained()[:1])[0]
+    )  # without running statistics answers go by the batch
+    if found.dim() != 2 or not torch.allclose(alone, found[:1], atol=1e-4):
         return []
     guess = found.argmax(1) if found.shape[1] > 1 else (found[:, 0] > 0).long()
     right = math.isclose(float((guess == y).float().mean()), scores["ra"], abs_tol=1e-6)

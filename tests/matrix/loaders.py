@@ -22,6 +22,7 @@ class Loaded:
         strict: Whether what the plain pairs are refused may not be served here either.
         nearly: Whether rounding may differ from the plain pairs.
         empty: Names of the parts without samples: a method that reads one must refuse.
+        whole: Whether each part holds all samples of the problem's own.
     """
 
     forget: Iterable[Any]
@@ -32,6 +33,7 @@ class Loaded:
     strict: bool = False
     nearly: bool = False
     empty: frozenset[str] = frozenset()
+    whole: bool = False
 
 
 PARTS = {"forget": forgotten(), "retain": retained(), "test": torch.arange(TRAINED, COUNT)}
@@ -39,7 +41,8 @@ PARTS = {"forget": forgotten(), "retain": retained(), "test": torch.arange(TRAIN
 
 def plain(problem: Problem, **other: Tensor) -> Loaded:
     """Lists of pairs; ``other`` takes the place of the ids of a part."""
-    return Loaded(**{name: problem.pairs(ids) for name, ids in (PARTS | other).items()})
+    parts = {name: problem.pairs(ids) for name, ids in (PARTS | other).items()}
+    return Loaded(**parts, whole=not other)
 
 
 def each(problem: Problem, make: Callable[[list[Pair]], Any], **facts: Any) -> Loaded:

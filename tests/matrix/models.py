@@ -465,7 +465,11 @@ GROUPS: dict[str, dict[str, Make]] = {
             mlp(), several().long(), same="multi_label_learner", strict=True
         ),
         "multi_label_loss": lambda: vectors(
-            mlp(), several(), words={"loss": nn.BCEWithLogitsLoss()}, same="multi_label_learner"
+            mlp(),
+            several(),
+            words={"loss": nn.BCEWithLogitsLoss()},
+            same="multi_label_learner",
+            nearly=True,
         ),
         "multi_label_learner": lambda: vectors(Own(mlp(), bce), several()),
         "regression": lambda: vectors(mlp(1), values(), same="regression_learner", strict=True),
