@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
-# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX2, commit 67b6ead
+# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit 4a8f1aa
 #   by: mu run experiment=orl_faces
 # Data: orl_faces: cd4db15592266d509f56573b131ef4dd
 # Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
