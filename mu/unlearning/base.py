@@ -366,9 +366,10 @@ def finished(method: Unlearner, before: Learner, seconds: float) -> Unlearned:
     for module in found.modules():
         if isinstance(module, pl.LightningModule):
             module._trainer = None
+    inside: dict[str, Any] = dict(found.named_modules())
     for name, module in before.named_modules():
-        if is_sparse(module):
-            found.get_submodule(name).sparse = True  # type: ignore[assignment]
+        if is_sparse(module) and name in inside:  # the architecture may have changed
+            inside[name].sparse = True
     if unchanged(before, found):
         method.warn(f"{type(method).__name__} did nothing: every weight is as it was")
     left = method.memory, method.facts, method.warnings
