@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mu.data.base import Batch
+from mu.doors.nested import mapped
 from mu.errors import UsageError
 
 Field = str | int
@@ -96,14 +97,18 @@ def _field(item: Any, name: Field) -> Any:
 
 def _tensors(x: Any) -> Any:
     """Inputs with tensors in place of numpy's arrays, at any depth."""
-    if isinstance(x, Tensor):
-        return x.clone() if x.is_inference() and not torch.is_inference_mode_enabled() else x
+    return mapped(x, _differentiable, _of_array)
+
+
+def _differentiable(x: Tensor) -> Tensor:
+    """The tensor, or a copy of one that was made in inference mode."""
+    return x.clone() if x.is_inference() and not torch.is_inference_mode_enabled() else x
+
+
+def _of_array(x: Any) -> Any:
+    """The tensor of an array; anything else as it is."""
     if isinstance(x, np.ndarray):
         return torch.as_tensor(x if x.flags.writeable else x.copy())
-    if isinstance(x, Mapping):
-        return {name: _tensors(value) for name, value in x.items()}
-    if isinstance(x, tuple | list) and not hasattr(x, "_fields"):
-        return type(x)(_tensors(value) for value in x)
     return x
 
 
@@ -114,7 +119,9 @@ def _targets(y: Any) -> Tensor:
         UsageError: They are no numbers, or not one row a sample.
     """
     try:
-        found: Tensor = _tensors(y) if isinstance(y, Tensor) else torch.as_tensor(np.asarray(y))
+        found: Tensor = (
+            _differentiable(y) if isinstance(y, Tensor) else torch.as_tensor(np.asarray(y))
+        )
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"the targets of a batch are a {type(y).__name__} that holds no numbers; give each "

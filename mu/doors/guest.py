@@ -50,6 +50,13 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy and torch; unlike Lightning's, it leaves the environment alone."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Gradients on and autocast off inside; all that a call may change is restored afterwards.

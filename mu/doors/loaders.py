@@ -56,8 +56,8 @@ class Read:
             UsageError: There are no batches, or the first is none.
         """
         loader = self.loader
-        if isinstance(loader, DataLoader) and loader.batch_size and not _iterable(loader):
-            places = list(range(min(2, len(loader.dataset))))  # type: ignore[arg-type]
+        if is_indexed(loader) and loader.batch_size:
+            places = list(range(min(2, len(loader.dataset))))
             items = [loader.collate_fn([loader.dataset[i] for i in places])] if places else []
         else:
             items = [next(iter(loader), None)]
@@ -89,6 +89,9 @@ def rereadable(loader: Loader, name: str) -> Any:
     return list(loader) if once else loader
 
 
-def _iterable(loader: DataLoader[Any]) -> bool:
-    """Whether its data set can only be iterated."""
-    return isinstance(loader.dataset, IterableDataset)
+def is_indexed(loader: Any) -> bool:
+    """Whether it is a DataLoader whose samples can be asked for by an index, and no other order."""
+    own = isinstance(loader, DataLoader) and type(loader).__iter__ is DataLoader.__iter__
+    return (
+        own and loader.batch_sampler is not None and not isinstance(loader.dataset, IterableDataset)
+    )

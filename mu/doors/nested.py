@@ -1,7 +1,7 @@
 """Inputs of a network: a tensor, or tensors in tuples, lists and dictionaries."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import torch
@@ -11,8 +11,22 @@ from torch.nn.utils.rnn import PackedSequence
 from mu.errors import UsageError
 
 
-def mapped(x: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def _refused(x: Any) -> Any:
+    raise UsageError(
+        f"inputs hold a {type(x).__name__}, which cannot be cut into samples: tensors are needed, "
+        "alone or in tuples, lists and dictionaries"
+    )
+
+
+def mapped(
+    x: Any, change: Callable[[Tensor], Tensor], other: Callable[[Any], Any] = _refused
+) -> Any:
     """The same structure with each tensor changed; None stays.
+
+    Args:
+        x: A tensor, or tuples, lists and mappings of them.
+        change: Of a tensor.
+        other: Of anything else; by default it is refused.
 
     Raises:
         UsageError: Something in it is neither a tensor nor such a structure.
@@ -26,19 +40,16 @@ def mapped(x: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if x is None:
         return None
     if isinstance(x, Mapping):
-        values = {key: mapped(value, change) for key, value in x.items()}
-        if type(x) is dict:
+        values = {key: mapped(value, change, other) for key, value in x.items()}
+        if type(x) is dict or not isinstance(x, MutableMapping):
             return values
         found: Any = copy.copy(x)  # an ordered one, or one with attributes of its own
         found.update(values)
         return found
     if isinstance(x, tuple | list) and not isinstance(x, PackedSequence):
-        parts = [mapped(value, change) for value in x]
+        parts = [mapped(value, change, other) for value in x]
         return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    raise UsageError(
-        f"inputs hold a {type(x).__name__}, which cannot be cut into samples: tensors are needed, "
-        "alone or in tuples, lists and dictionaries"
-    )
+    return other(x)
 
 
 def tensors_of(x: Any) -> list[Tensor]:

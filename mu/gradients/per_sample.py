@@ -18,6 +18,7 @@ from mu.gradients.single import Loss, add_singles, single_losses
 from mu.gradients.sink import REST, SELECTED, Power, Sink
 from mu.gradients.vectors import trained
 from mu.models.base import Learner, as_batch, evaluation_mode
+from mu.models.channels_last import images_last
 from mu.parts.cut import at
 from mu.parts.nested import Axes, axes_of
 
@@ -173,7 +174,7 @@ def _runs_channels_last(learner: Learner, two: Batch) -> bool:
         return False
     try:
         with torch.no_grad():
-            learner.outputs(replace(two, x=mapped(two.x, _channels_last)))
+            learner.outputs(replace(two, x=mapped(two.x, images_last)))
     except RuntimeError:
         return False
     return True
@@ -183,9 +184,5 @@ def _arranged(batch: Batch, axes: Axes, marks: Tensor | None, last: bool) -> Bat
     """The batch without history, with images channels last if so, and the marked samples first."""
     if marks is not None:
         batch = at(batch, torch.argsort(~marks, stable=True), axes=axes)
-    return replace(batch, x=mapped(batch.x, _channels_last if last else Tensor.detach))
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    images = x.dim() == 4 and torch.is_floating_point(x)
-    return x.detach().contiguous(memory_format=torch.channels_last) if images else x.detach()
+    x = mapped(batch.x, Tensor.detach)
+    return replace(batch, x=mapped(x, images_last) if last else x)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mu.data.base import Batch
 from mu.errors import NotApplicable, UsageError
+from mu.models.channels_last import images_last, is_channels_last
 from mu.models.graph import GraphNetwork
 from mu.models.output_layer import output_layer
 
@@ -77,8 +78,8 @@ class AnalyticNetwork(nn.Module):
     def chunk(self, x: Tensor) -> Tensor:
         """φ of at most `CHUNK` images."""
         count = len(x)
-        if self.channels_last():
-            x = x.contiguous(memory_format=torch.channels_last)
+        if is_channels_last(self.backbone):
+            x = images_last(x)
         return self.expanded(representation(self.backbone, filled(x)))[:count]
 
     def expanded(self, features: Tensor) -> Tensor:
@@ -86,11 +87,6 @@ class AnalyticNetwork(nn.Module):
         return torch.relu(filled(features).to(self.expansion.dtype) @ self.expansion)[
             : len(features)
         ]
-
-    def channels_last(self) -> bool:
-        """Whether convolutions are stored so, which images have to follow."""
-        first = next((p for p in self.backbone.parameters() if p.dim() == 4), None)
-        return first is not None and first.is_contiguous(memory_format=torch.channels_last)
 
     def forward(self, x: Any) -> Tensor:
         logits: Tensor = self.head(self.features(x))

@@ -13,7 +13,8 @@ from mu.doors.guest import where_it_lies
 from mu.doors.nested import moved
 from mu.evaluation.signals import Signals
 from mu.models.base import Learner, Progress, as_batch, evaluation_mode
-from mu.models.output_layer import head_inputs, head_of
+from mu.models.channels_last import images_last, is_channels_last, use_channels_last
+from mu.models.speaker import Speaker
 from mu.models.weights import rebuild
 
 
@@ -39,40 +40,21 @@ def predict(
     Raises:
         UsageError: ``features`` of a network that does not end in one linear layer.
     """
-    logits, targets, index, kept = [], [], [], []
-    head = None
+    index = []
     total = len(batches) if hasattr(batches, "__len__") else 0
-    last = channels_last(learner)
+    last, speaker = is_channels_last(learner), Speaker(learner, features)
     with evaluation_mode(learner), where_it_lies(learner, device):
         for done, item in enumerate(batches, 1):
             batch = as_batch(item)
             x = moved(batch.x, device)
-            if last and isinstance(x, Tensor) and x.dim() == 4:
-                x = x.contiguous(memory_format=torch.channels_last)
-            there = Batch(x, batch.y.to(device), batch.index)
-            if features and head is None:
-                head = head_of(learner, there)
-            if head is None:
-                found, wanted = learner.outputs(there)
-            else:
-                read, found, wanted = head_inputs(learner, there, head)
-                kept.append(read.float().cpu().numpy())
-            logits.append(found.float().cpu().numpy())
-            targets.append(wanted.cpu().numpy())
+            if last and isinstance(x, Tensor):
+                x = images_last(x)
+            speaker.hear(Batch(x, batch.y.to(device), batch.index))
             index.append(batch.index.numpy())
             if progress is not None:
                 progress(done, total)
     ids = np.concatenate(index)
-    if (ids < 0).any():
-        ids = np.arange(len(ids))
-    read_by_head = np.concatenate(kept) if kept else None
-    return Signals(ids, np.concatenate(logits), np.concatenate(targets), features=read_by_head)
-
-
-def channels_last(network: torch.nn.Module) -> bool:
-    """Whether convolutions are stored so, which images have to follow."""
-    first = next((p for p in network.parameters() if p.dim() == 4 and p.shape[1] > 1), None)
-    return first is not None and first.is_contiguous(memory_format=torch.channels_last)
+    return speaker.signals(None if (ids < 0).any() else ids)
 
 
 @torch.inference_mode()
@@ -89,7 +71,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     data = build_data(config["data"])
     learner = rebuild(config["model"], inputs["state"])
     if config.get("channels_last"):
-        learner.network.to(memory_format=torch.channels_last)
+        use_channels_last(learner)
     removed = removed_elements(inputs["removed"])
     view: View = data.without(removed).view
     batches = data.loader(data.universe(), view, batch_size=config["batch_size"])

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from mu.data.base import Batch
 from mu.doors.guest import evaluation_mode, where_it_lies
@@ -18,60 +16,7 @@ from mu.doors.twins import Twins, row_digests
 from mu.errors import UsageError
 from mu.evaluation.signals import Signals, Split
 from mu.models.base import Learner
-from mu.models.output_layer import head_inputs, head_of
-
-Array = NDArray[Any]
-
-
-class Speaker:
-    """What one model says of the batches it is shown.
-
-    Args:
-        learner: In evaluation mode, on the device.
-        features: Whether to keep what its head reads, as far as it ends in a linear layer.
-    """
-
-    def __init__(self, learner: Learner, features: bool) -> None:
-        self.learner, self.features = learner, features
-        self.head: nn.Linear | None = None
-        self.said: dict[str, list[Array]] = {"logits": [], "targets": [], "losses": []}
-
-    def forget_features(self) -> None:
-        """Keep no features, and drop those that were kept."""
-        self.head, self.features = None, False
-        self.said.pop("features", None)
-
-    def hear(self, batch: Batch) -> None:
-        """One batch."""
-        read, outputs, targets = self.said_of(batch)
-        if read is not None:
-            self.said.setdefault("features", [])
-            self.keep("features", read)
-        if self.learner.own_loss:
-            self.keep("losses", self.learner.loss(outputs, targets, "none"))
-        self.keep("logits", outputs.reshape(len(targets), -1))
-        self.said["targets"].append(targets.cpu().numpy())
-
-    def said_of(self, batch: Batch) -> tuple[Tensor | None, Tensor, Tensor]:
-        """What the head reads, if it is asked for and there is one; outputs and targets."""
-        if self.features:
-            try:
-                self.head = self.head or head_of(self.learner, batch)
-                return head_inputs(self.learner, batch, self.head)
-            except UsageError:
-                self.forget_features()
-        return None, *self.learner.outputs(batch)
-
-    def keep(self, name: str, values: Tensor) -> None:
-        """Rows of one kind, in float32."""
-        self.said[name].append(values.float().cpu().numpy())
-
-    def signals(self) -> Signals:
-        """All that was said, numbered in order."""
-        found = {name: np.concatenate(rows) for name, rows in self.said.items() if rows}
-        count = len(found["logits"])
-        optional = {name: found.get(name) for name in ("features", "losses")}
-        return Signals(np.arange(count), found["logits"], found["targets"], **optional)
+from mu.models.speaker import Speaker
 
 
 def listen(
@@ -101,7 +46,7 @@ def listen(
             stack.enter_context(where_it_lies(learner, device))
             stack.enter_context(evaluation_mode(learner))
         stack.enter_context(torch.no_grad())
-        speakers = [Speaker(learner, features) for learner in learners]
+        speakers = [Speaker(one, features, losses=one.own_loss) for one in learners]
         for name in sizes:
             for batch in parts[name]:
                 digests = row_digests(batch.x, len(batch))
@@ -113,9 +58,9 @@ def listen(
                 if name == "retain" and gone & _classes(batch):
                     for speaker in speakers:
                         speaker.forget_features()
-                x, y = moved(batch.x, device), batch.y.to(device)
+                there = Batch(moved(batch.x, device), batch.y.to(device), batch.index)
                 for speaker in speakers:
-                    speaker.hear(Batch(x, y, batch.index))
+                    _hear(speaker, there)
                 sizes[name] += len(batch)
     for sentence in twins.said():
         warnings.warn(sentence, stacklevel=3)
@@ -124,6 +69,17 @@ def listen(
     empty = np.empty(0, np.int64)
     split = Split(forget=ids[0], before=empty, retain=ids[1], validation=empty, test=ids[2])
     return [speaker.signals() for speaker in speakers], split
+
+
+def _hear(speaker: Speaker, batch: Batch) -> None:
+    """One batch, without features where the network has no head."""
+    try:
+        speaker.hear(batch)
+    except UsageError:
+        if not speaker.features:
+            raise
+        speaker.forget_features()
+        speaker.hear(batch)
 
 
 def _classes(batch: Batch) -> set[int]:

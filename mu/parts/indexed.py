@@ -11,13 +11,13 @@ from torch.utils.data import (
     BatchSampler,
     DataLoader,
     Dataset,
-    IterableDataset,
     RandomSampler,
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
 
 from mu.data.base import Batch
+from mu.doors.loaders import is_indexed
 from mu.models.base import as_batch
 from mu.parts.rows import Rows
 
@@ -70,10 +70,7 @@ def source_of(loader: Any) -> Source | None:
     inner, read = getattr(loader, "loader", None), getattr(loader, "read", None)
     if isinstance(inner, DataLoader) and callable(read) and not isinstance(loader, DataLoader):
         return source_of(inner) and Source(inner, read)
-    own = isinstance(loader, DataLoader) and type(loader).__iter__ is DataLoader.__iter__
-    if not own or loader.batch_sampler is None or isinstance(loader.dataset, IterableDataset):
-        return None
-    return Source(loader)
+    return Source(loader) if is_indexed(loader) else None
 
 
 class Sources(Dataset[Any]):

@@ -31,27 +31,30 @@ def look(learner: Learner, parts: Mapping[str, Part], device: str) -> Task | Non
         UsageError: D_f or D_r is empty, the network fails on its first batch, or a target does not
             belong to the network.
     """
-    found: list[Task] = []
+    found: dict[int, Task] = {}  # by what samples come from: those of one data set are alike
     for name in LOOKED_AT:
         part = parts.get(name)
-        if isinstance(part, DataPart) and not len(part.ids) and name not in NEVER_EMPTY:
+        if not isinstance(part, DataPart | LoaderPart):
             continue
-        if isinstance(part, DataPart | LoaderPart):
-            task = task_of(learner, move(_first(part, name), device), f"{name}=")
-            _check_all(part, task)
-            found.append(task)
-    return found[0] if found else None
+        if isinstance(part, DataPart) and not len(part.ids):
+            if name in NEVER_EMPTY:
+                raise UsageError(f"there are no samples to {name}")
+            continue
+        source = id(part.data if isinstance(part, DataPart) else part.loaders[0])
+        if source not in found:
+            first = move(_first(part, name), device)
+            found[source] = task_of(learner, first, f"{name}=")
+        _check_all(part, found[source])
+    return next(iter(found.values()), None)
 
 
 def _first(part: DataPart | LoaderPart, name: str) -> Batch:
-    """A first batch of a part.
+    """A first batch of a part, of two samples where that can be.
 
     Raises:
         UsageError: There is none.
     """
     if isinstance(part, DataPart):
-        if not len(part.ids):
-            raise UsageError(f"there are no samples to {name}")
         few = part.ids if part.data.trains_whole else part.ids[:2]
         return next(iter(part.data.loader(few, part.view)))
     loader = part.loaders[0]

@@ -15,8 +15,9 @@ from mu.data.build import build_data
 from mu.errors import UsageError
 from mu.models.analytic import AnalyticNetwork, expanded
 from mu.models.base import Learner, Progress, build_learner
+from mu.models.channels_last import use_channels_last
 from mu.models.weights import MEMORY, load_weights
-from mu.training.fit import Counted, Meter, use_channels_last
+from mu.training.fit import Counted, Meter
 
 TOGETHER = 2048  # rows that are learnt at once
 BACKBONE = "network.backbone."

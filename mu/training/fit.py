@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 
 from mu.artifact import Artifact
 from mu.data.base import Batch, removed_elements
 from mu.data.build import build_data
+from mu.doors.guest import seed_everything
 from mu.models.base import Learner, Progress, as_batch, build_learner
+from mu.models.channels_last import use_channels_last
 from mu.models.weights import load_weights, read_weights
 from mu.training.lone_sample import lone_samples_served
 from mu.training.plateau import Plateau
@@ -108,11 +109,6 @@ def train(
         trainer.fit(module, batches)
 
 
-def use_channels_last(learner: Learner) -> None:
-    """Store convolution weights channels-last; activations follow them through the network."""
-    learner.network.to(memory_format=torch.channels_last)
-
-
 def fit(
     learner: Learner,
     batches: Any,
@@ -164,7 +160,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     """
     data, recipe, seed = build_data(config["data"]), config["recipe"], config["seed"]
     check_recipe(recipe)
-    pl.seed_everything(seed, workers=False, verbose=False)
+    seed_everything(seed)
     learner = build_learner(config["model"], download=not config.get("checkpoint"))
     if config.get("checkpoint"):
         path = Path(config["checkpoint"])

@@ -1,28 +1,27 @@
 """The Unlearner: what a method declares, what it is handed, and how it is run."""
 
-import random
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from secrets import token_bytes
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from mu.data.base import Batch
 from mu.doors.checked import Task, not_finite, refuse_diverged
-from mu.doors.guest import copied
+from mu.doors.guest import copied, seed_everything
 from mu.errors import NotApplicable, StepFailed, UsageError
 from mu.models.base import Learner, Progress, as_batch
+from mu.models.channels_last import use_channels_last
 from mu.parts.look import look
 from mu.parts.part import DataPart, LoaderPart, Part, move, of_learner
-from mu.training.fit import Counted, Meter, train, use_channels_last
+from mu.training.fit import Counted, Meter, train
 from mu.training.lone_sample import lone_samples_served
 from mu.training.sign_descent import SignDescent
 from mu.unlearning.options import at_least, no_other, not_negative, one_of, positive
@@ -307,13 +306,6 @@ def check_labels(method: Unlearner, task: Task | None) -> None:
         )
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Python, numpy and torch; unlike Lightning's, it leaves the environment alone."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
-
-
 def gradients_of_recurrent(learner: Learner, device: str) -> AbstractContextManager[None]:
     """Without cuDNN for recurrent layers on a GPU: they have no gradient in evaluation mode."""
     recurrent = any(isinstance(module, nn.RNNBase) for module in learner.modules())
@@ -415,7 +407,6 @@ class Finetuning(Unlearner):
     """
 
     train_part: ClassVar[str] = "retain"  # or "forget"
-    required: Sequence[tuple[Tensor, bool]] = ()  # what `train_only` froze, and what it was
 
     def __init__(
         self,
@@ -444,24 +435,18 @@ class Finetuning(Unlearner):
         return self.parts["retain"].batches(train=True, augment=self.context.augment, **given)
 
     def train_only(self, parameters: Iterable[Tensor], frozen: str) -> float:
-        """Freeze all other parameters until `result`; the share of numbers that is trained.
+        """Freeze all other parameters until `finished`; the share of numbers that is trained.
 
         Raises:
             UsageError: ``frozen``, where the model itself has none of them trained.
         """
         every, free = list(self.learner.parameters()), {id(p) for p in parameters}
-        self.required = [(p, p.requires_grad) for p in every]
-        for parameter, required in self.required:
-            parameter.requires_grad_(required and id(parameter) in free)
+        for parameter in every:
+            parameter.requires_grad_(parameter.requires_grad and id(parameter) in free)
         trained = sum(p.numel() for p in every if p.requires_grad)
         if not trained:
             raise UsageError(frozen)
         return trained / sum(p.numel() for p in every)
-
-    def result(self) -> Learner:
-        for parameter, required in self.required:
-            parameter.requires_grad_(required)
-        return self.learner
 
     def on_train_epoch_start(self) -> None:
         if self.train_part == "forget":

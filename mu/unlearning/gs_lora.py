@@ -185,11 +185,11 @@ class GSLoRA(Unlearner):
         }
         self.parts = {**self.parts, **few}
         self.table = self.prototypes_of() if self.w_forget or self.w_retain else None
-        required = [(p, p.requires_grad) for p in network.parameters()]
+        frozen = {id(p) for p in network.parameters() if not p.requires_grad}
         network.requires_grad_(False)
         width = LATER if number and self.narrow else 1.0
         self.adapters = Adapters(network, self.rank, self.scale, seed, width, self.blocks)
-        self.refuse_frozen({id(p) for p, was in required if not was})
+        self.refuse_frozen(frozen)
         self.sets = self.adapters.groups(self.kind)
         augment = self.context.augment
         staged = Stages.fits(network) and augment is None
@@ -205,8 +205,6 @@ class GSLoRA(Unlearner):
         if self.keep_adapter:
             self.memory |= {f"{ADAPTER}{n}": t for n, t in self.adapters.tensors().items()}
         self.adapters.merge()
-        for parameter, was in required:
-            parameter.requires_grad_(was)
 
     def refuse_frozen(self, frozen: set[int]) -> None:
         """Refuse to merge an adapter into weights that were frozen.

@@ -7,18 +7,19 @@ from hashlib import blake2b
 from typing import Any, Protocol
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from mu.artifact import Artifact
 from mu.data.base import Batch, removed_elements
 from mu.data.build import build, build_data
+from mu.doors.guest import seed_everything
 from mu.errors import StepFailed, UsageError
 from mu.models.base import Learner, Progress, evaluation_mode
+from mu.models.channels_last import use_channels_last
 from mu.models.weights import rebuild
 from mu.parts.part import DataPart, Part, move
-from mu.training.fit import Counted, Meter, use_channels_last
+from mu.training.fit import Counted, Meter
 
 Read = Callable[..., Iterator[Batch]]
 SEAL = "seal/"  # tensors that say what a stored result belongs to
@@ -148,7 +149,7 @@ def failing_the_row() -> Iterator[None]:
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
     """Compute what a method stores; ``inputs["state"]`` is the state it belongs to."""
     data, recipe = build_data(config["data"]), config["recipe"]
-    pl.seed_everything(config["seed"], workers=False, verbose=False)
+    seed_everything(config["seed"])
     learner = rebuild(config["model"], inputs["state"])
     if recipe["channels_last"]:
         use_channels_last(learner)

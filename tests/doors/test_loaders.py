@@ -64,3 +64,13 @@ def test_every_batch_is_checked_and_put_into_form():
     with pytest.raises(UsageError, match="label 3 is outside"):
         list(late)
     assert next(iter(Read([(X, X)], task=Task(1, False)))).y is X
+
+
+def test_a_loader_with_an_order_of_its_own_is_looked_at_as_it_iterates():
+    class Reversed(DataLoader):
+        def __iter__(self):
+            return iter([(X.flip(0), Y.flip(0))])
+
+    data = Counting()
+    assert Read(Reversed(data, 4)).first().y.tolist() == Y.flip(0).tolist()
+    assert data.asked == 0

@@ -91,7 +91,7 @@ class FrozenTrunk(Finetuning):
         return held(torch.cat(found), torch.cat(labels), units=0)
 
     def choose(self, groups: list[tuple[list[nn.Module], float]]) -> None:
-        """Freeze all but the modules of the groups; `result` restores what was frozen before.
+        """Freeze all but the modules of the groups; `finished` restores what was frozen before.
 
         Raises:
             UsageError: Nothing is left to train.

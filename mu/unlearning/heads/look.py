@@ -4,23 +4,15 @@ import torch
 from torch import nn
 
 from mu.data.base import Batch
-from mu.errors import UsageError
 from mu.models.output_layer import check_editable, head_of
 from mu.parts.part import move
 from mu.unlearning.base import Unlearner
 
 
 def look_at(method: Unlearner, part: str) -> Batch:
-    """The first batch of a part, of one sample where that can be, on the device; not counted.
-
-    Raises:
-        UsageError: There is none.
-    """
+    """The first batch of a part, of one sample where that can be, on the device; not counted."""
     with torch.random.fork_rng(devices=[]):  # a shuffled loader draws when it is asked
-        try:
-            first = method.first_batch(part, batch_size=1)
-        except StopIteration:
-            raise UsageError(f"there is nothing to {part}") from None
+        first = method.first_batch(part, batch_size=1)
     return move(first, method.context.device)
 
 
