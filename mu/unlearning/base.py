@@ -362,7 +362,7 @@ def finished(method: Unlearner, before: Learner, seconds: float) -> Unlearned:
     for name, module in before.named_modules():
         if is_sparse(module) and name in inside:  # the architecture may have changed
             inside[name].sparse = True
-    if unchanged(before, found):
+    if method.changes and unchanged(before, found):
         method.warn(f"{type(method).__name__} did nothing: every weight is as it was")
     left = method.memory, method.facts, method.warnings
     model_of = method.model_of if "architecture" in method.changes else None

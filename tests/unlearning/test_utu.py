@@ -6,7 +6,7 @@ import torch
 from own_graph_case import CONVOLUTIONS, WEIGHTED, graph, network
 
 import mu
-from mu.data.pyg import nodes_of
+from mu.data.pyg import links_of, nodes_of
 from mu.forget_sets.files import Request
 from mu.models.graph import Encoder
 
@@ -28,3 +28,10 @@ def test_a_network_of_ones_own_sees_the_graph_without_the_edge(name):
     wanted = own(user.x, user.edge_index[:, stays], *weight)[batch.x.nodes]
     torch.testing.assert_close(new(batch.x), wanted)
     assert not torch.allclose(new(batch.x), before)
+
+
+def test_that_no_weight_changes_is_no_warning(recwarn):
+    """It unlinks, which is all it promises to do."""
+    data = links_of(graph(), test=0.1)
+    mu.unlearn(Encoder(network("gcn")), "utu", data=data, request=Request("edges", np.array([1])))
+    assert not [one for one in recwarn if "did nothing" in str(one.message)]
