@@ -32,6 +32,6 @@ def test_a_network_of_ones_own_sees_the_graph_without_the_edge(name):
 
 def test_that_no_weight_changes_is_no_warning(recwarn):
     """It unlinks, which is all it promises to do."""
-    data = links_of(graph(), test=0.1)
+    data = links_of(graph(dtype=torch.float64), test=0.1)
     mu.unlearn(Encoder(network("gcn")), "utu", data=data, request=Request("edges", np.array([1])))
     assert not [one for one in recwarn if "did nothing" in str(one.message)]
