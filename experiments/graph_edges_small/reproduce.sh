@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
-# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit 7ffce03, e66de83
+# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit 4a8f1aa
 #   by: mu run experiment=graph_edges scale=small
 # Data: cora_links: 362fd76ea69a434a0ad5eca6b66f955e, dblp_links: c3c03ebb59a6bfdcfaca32bd4258524e
 # Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another

@@ -191,14 +191,18 @@ def as_near_as_retraining(one: Measured) -> bool:
 
 
 def within_margin(one: Measured, margin: float = ACCURACY) -> bool:
-    """Whether the 90 % interval of the gap lies inside the margin.
-
-    It is never finer than two samples, nor than two spreads of retraining: so much two retrained
-    models differ.
-    """
-    wide = max(margin, 2 / one.size if one.size else 0.0, 2 * spread_of_retraining(one))
+    """Whether the 90 % interval of the gap lies inside the margin as these pairs widen it."""
+    wide = widened_margin(one, margin)
     low, high = contrast(one).interval(1 - 2 * LEVEL)
     return -wide < low and high < wide
+
+
+def widened_margin(one: Measured, margin: float = ACCURACY) -> float:
+    """The margin, never finer than two samples, nor than two spreads of retraining.
+
+    So much two retrained models differ.
+    """
+    return max(margin, 2 / one.size if one.size else 0.0, 2 * spread_of_retraining(one))
 
 
 def share_left(one: Measured) -> float:

@@ -52,10 +52,17 @@ def forest(section: Section, looks: Looks) -> str:
 def allowed(section: Section, metric: str) -> float | None:
     """Half the strip: τ of the original's gap for decisive scores, the margin where there is one.
 
-    None where the score has no bounds of its own.
+    The margin is as wide as the verdicts have it: two spreads of retraining at least. None where
+    the score has no bounds of its own.
     """
-    margin = finite(section.scores.get(metric, {}).get("margin"))
-    bounds = [] if margin is None else [margin]
+    from mu.results.evidence import evidence
+    from mu.results.rule import widened_margin
+
+    facts = section.scores.get(metric, {})
+    margin = finite(facts.get("margin"))
+    cards = [card for card in section.cards if card.method == ORIGINAL]
+    known = evidence(cards, metric, {}, facts).measured
+    bounds = [] if margin is None else [widened_margin(known, margin) if known.n else margin]
     whole = section.number(ORIGINAL, metric, "gap")
     if metric in decisive_of(section.scores) and whole is not None:
         bounds.append(TAU * abs(whole))
