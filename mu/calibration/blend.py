@@ -3,12 +3,14 @@
 from copy import deepcopy
 from typing import Any, ClassVar
 
+import torch
 from torch import nn
 
 from mu.calibration.mixture import LinkMixture, Mixture, mixed_heads, mixed_links
 from mu.data.base import Batch
+from mu.doors.outputs import logits_of
 from mu.errors import NotApplicable, UsageError
-from mu.models.base import Learner
+from mu.models.base import Learner, output_of
 from mu.models.graph import GraphNetwork
 from mu.models.output_layer import head_of, name_of
 from mu.models.weights import MEMORY, load_weights
@@ -68,12 +70,15 @@ class Blend(Unlearner):
         if self.links:
             made = self.links_of(network, other, first)
         else:
-            head = head_of(self.learner, move(first, self.context.device))
-            self.head = name_of(network, head)
+            here = move(first, self.context.device)
+            self.head = name_of(network, head_of(self.learner, here))
+            with torch.no_grad():
+                self.flat = logits_of(output_of(network, here.x), network).dim() == 1
             parts = {network: self.original} | ({other: self.retrained} if other else {})
             parts = {one: weight for one, weight in parts.items() if weight}
             self.copies = len(parts)
-            made = mixed_heads(list(parts), list(parts.values()), self.noise, self.head)
+            made = mixed_heads(list(parts), list(parts.values()), self.noise, self.head, self.flat)
+            check_trunk(made, network, here)
         self.learner.network = made.eval()
         self.facts = {"original": self.original, "retrained": self.retrained, "noise": self.noise}
 
@@ -106,5 +111,20 @@ class Blend(Unlearner):
             target = "mu.calibration.mixture.LinkMixture"
             return enclosed(model, "network", target, **weights, **size)
         target = "mu.calibration.mixture.Mixture"
-        size = {"copies": self.copies, "noise": self.noise, "head": self.head}
+        size = {"copies": self.copies, "noise": self.noise, "head": self.head, "flat": self.flat}
         return enclosed(model, "network", target, **size)
+
+
+@torch.no_grad()
+def check_trunk(made: Mixture, network: nn.Module, batch: Batch) -> None:
+    """Refuse a network that cuts the output of its last layer: it would cut its features, too.
+
+    Raises:
+        UsageError: Without that layer it does not return features (n, d).
+    """
+    found = logits_of(output_of(made.trunks[0].eval(), batch.x), network)
+    if found.shape != (len(batch), made.head.in_features // len(made.trunks)):
+        raise UsageError(
+            f"Blend reads what {type(network).__name__} returns without its last layer, and that "
+            f"is {tuple(found.shape)} for {len(batch)} samples: return logits (n, 1), not [:, 0]"
+        )

@@ -62,12 +62,19 @@ class Mixture(nn.Module):
         copies: How many there are.
         noise: Standard deviation of the noise on the logits.
         head: Dotted name of that layer; None is the last in the order of definition.
+        flat: Whether one logit is returned as (n,), not as (n, 1).
     """
 
     def __init__(
-        self, network: nn.Module, copies: int, noise: float = 0.0, head: str | None = None
+        self,
+        network: nn.Module,
+        copies: int,
+        noise: float = 0.0,
+        head: str | None = None,
+        flat: bool = False,
     ) -> None:
         super().__init__()
+        self.flat = flat
         last: Any = output_layer(network) if head is None else network.get_submodule(head)
         own = [network]
         own += [deepcopy(network) for _ in range(copies - 1)]
@@ -82,7 +89,7 @@ class Mixture(nn.Module):
 
     def forward(self, x: Any) -> Tensor:
         logits: Tensor = self.head(self.features(x))
-        return logits
+        return logits[:, 0] if self.flat else logits
 
 
 class LinkMixture(GraphNetwork):
@@ -135,6 +142,7 @@ def mixed_heads(
     weights: Sequence[float],
     noise: float,
     head: str | None = None,
+    flat: bool = False,
 ) -> Mixture:
     """The network whose logits are the weighted sum of those of others, and noise.
 
@@ -143,8 +151,9 @@ def mixed_heads(
         weights: One a network.
         noise: Standard deviation of the noise.
         head: As for `Mixture`.
+        flat: As for `Mixture`.
     """
-    made = Mixture(deepcopy(networks[0]), len(networks), noise, head)
+    made = Mixture(deepcopy(networks[0]), len(networks), noise, head, flat)
     for trunk, network in zip(made.trunks, networks, strict=True):
         trunk.load_state_dict(headless(deepcopy(network), head).state_dict())
     heads: list[Any] = [

@@ -75,6 +75,6 @@ def refuse_batch_statistics(model: nn.Module) -> None:
         if isinstance(module, _BatchNorm) and (module.running_mean is None or module.training):
             raise UsageError(
                 f"layer {name or type(module).__name__} normalises by the statistics of the batch "
-                "even in evaluation mode, so no sample has a gradient of its own; give it running "
-                "statistics (track_running_stats=True) or another normalisation"
+                "even in evaluation mode, so no sample has features or a gradient of its own; give "
+                "it running statistics (track_running_stats=True) or another normalisation"
             )

@@ -143,7 +143,7 @@ def feed_forward(network: nn.Module) -> list[str]:
     if not found:
         raise NotApplicable(
             f"not applicable: {type(network).__name__} has no feed-forward layers "
-            "(blocks.i.mlp.*) for adapters; take a Vision Transformer or a Swin"
+            "(blocks.i.mlp.*) for adapters; take a Vision Transformer or a Swin of timm"
         )
     return found
 

@@ -1,25 +1,29 @@
 """A frozen backbone, a random expansion of its features, and a linear head on top."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mu.data.base import Batch
+from mu.data.graphs import GraphInput
+from mu.doors.nested import mapped, tensors_of
 from mu.errors import NotApplicable, UsageError
+from mu.models.base import output_of
 from mu.models.channels_last import images_last, is_channels_last
 from mu.models.graph import GraphNetwork
 from mu.models.output_layer import output_layer
 
-CHUNK = 64  # rows that are always computed together, so that a row's bits never change
+CHUNK = 64  # rows that are computed together, always as many, so that a row's bits never change
 
 
 class AnalyticNetwork(nn.Module):
     r"""Logits of an analytic head: W · relu(P f(x)), f and P frozen.
 
     The expansion of a row is the same to the last bit whatever batch it comes in, as unlearning
-    needs it: batches are cut into, or filled up to, chunks of one size. P is drawn uniformly from
-    ±1/√p, as a linear layer without bias is.
+    needs it: batches are cut into, or filled up to, chunks of one size (`size_of_chunks`). P is
+    drawn uniformly from ±1/√p, as a linear layer without bias is.
 
     Args:
         backbone: Gives p features for each row as the input of its head, which is taken out. A
@@ -52,6 +56,7 @@ class AnalyticNetwork(nn.Module):
         self.register_buffer("expansion", torch.empty(in_features, expansion))
         self.head = nn.Linear(expansion, num_classes, bias=False)
         self.expansion: Tensor
+        self.chunk_size: int | None = None  # found when the first samples come
         self.draw(seed)
 
     def draw(self, seed: int) -> None:
@@ -70,35 +75,55 @@ class AnalyticNetwork(nn.Module):
     def features(self, x: Any) -> Tensor:
         """(n, d) expanded features φ(x), in the precision of the weights."""
         with torch.no_grad(), torch.autocast(self.expansion.device.type, enabled=False):
-            if not isinstance(x, Tensor):
-                found = representation(self.backbone, x)
-                return torch.cat([self.expanded(part) for part in torch.split(found, CHUNK)])
-            return torch.cat([self.chunk(part) for part in torch.split(x, CHUNK)])
+            graph = isinstance(x, GraphInput)
+            rows = representation(self.backbone, x) if graph else x
+            expand = self.expanded if graph else self.chunk
+            count = len(tensors_of(rows)[0])
+            if self.chunk_size is None and count:
+                self.chunk_size = size_of_chunks(expand, rows)
+            starts = range(0, max(count, 1), self.chunk_size or CHUNK)
+            return torch.cat([expand(mapped(rows, self.chunk_from(at))) for at in starts])
 
-    def chunk(self, x: Tensor) -> Tensor:
-        """φ of at most `CHUNK` images."""
-        count = len(x)
+    def chunk_from(self, start: int) -> Callable[[Tensor], Tensor]:
+        """Takes the rows of the chunk that begins there."""
+        return lambda tensor: tensor[start : start + (self.chunk_size or CHUNK)]
+
+    def filled(self, rows: Tensor) -> Tensor:
+        """Rows with zeros below, a whole chunk."""
+        missing = (self.chunk_size or CHUNK) - len(rows)
+        if not missing:
+            return rows
+        return torch.cat([rows, rows.new_zeros(missing, *rows.shape[1:])])
+
+    def chunk(self, x: Any) -> Tensor:
+        """φ of the samples of a chunk."""
+        count = len(tensors_of(x)[0])
         if is_channels_last(self.backbone):
-            x = images_last(x)
-        return self.expanded(representation(self.backbone, filled(x)))[:count]
+            x = mapped(x, images_last)
+        return self.expanded(representation(self.backbone, mapped(x, self.filled)))[:count]
 
     def expanded(self, features: Tensor) -> Tensor:
-        """relu(P f) of at most `CHUNK` rows."""
-        return torch.relu(filled(features).to(self.expansion.dtype) @ self.expansion)[
-            : len(features)
-        ]
+        """relu(P f) of the rows of a chunk."""
+        whole = self.filled(features).to(self.expansion.dtype)
+        return torch.relu(whole @ self.expansion)[: len(features)]
 
     def forward(self, x: Any) -> Tensor:
         logits: Tensor = self.head(self.features(x))
         return logits
 
 
-def filled(rows: Tensor) -> Tensor:
-    """Rows with zeros below, `CHUNK` in all."""
-    missing = CHUNK - len(rows)
-    if not missing:
-        return rows
-    return torch.cat([rows, rows.new_zeros(missing, *rows.shape[1:])])
+def size_of_chunks(expand: Callable[[Any], Tensor], rows: Any) -> int:
+    """`CHUNK` where the place of a row in a chunk does not change its bits, else 1.
+
+    It does where the rows of some matrix begin at differently aligned addresses, as those of width
+    6 do.
+
+    Args:
+        expand: φ of a chunk.
+        rows: A tensor or a structure of tensors, of samples; the first is computed at all places.
+    """
+    found = expand(mapped(rows, lambda tensor: tensor[[0] * CHUNK]))
+    return CHUNK if bool((found == found[0]).all()) else 1
 
 
 def representation(backbone: nn.Module, x: Any) -> Tensor:
@@ -106,7 +131,7 @@ def representation(backbone: nn.Module, x: Any) -> Tensor:
     if isinstance(backbone, GraphNetwork) and backbone.depth > 1 and x.pairs is None:
         hidden = backbone.layers(x)[-2].relu()
         return hidden if x.nodes is None else hidden[x.nodes]
-    found: Any = backbone(x)
+    found: Any = output_of(backbone, x)
     read: Tensor = getattr(found, "logits", found)  # what the head of an output object was given
     return read
 

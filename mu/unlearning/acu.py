@@ -9,6 +9,7 @@ from torch import Tensor
 from mu.analytic.head import AnalyticHead
 from mu.analytic.memory import ABOUT, SOLVED, recalled, remembered
 from mu.errors import NotApplicable
+from mu.gradients.mean_gradient import refuse_batch_statistics
 from mu.models.analytic import AnalyticNetwork, expanded, representation
 from mu.models.graph import GraphNetwork
 from mu.models.output_layer import check_free, name_of
@@ -94,6 +95,7 @@ class ACU(Unlearner):
         network = self.learner.network
         if isinstance(network, AnalyticNetwork) and ABOUT in self.memory:
             return network, recalled(self.memory, self.context.secret())
+        refuse_batch_statistics(network)
         with self.setup_cost():
             if not isinstance(network, AnalyticNetwork):
                 network = self.with_head()

@@ -20,7 +20,7 @@ from mu.errors import NotApplicable, StepFailed, UsageError
 from mu.models.base import Learner, Progress, as_batch
 from mu.models.channels_last import use_channels_last
 from mu.parts.look import look
-from mu.parts.part import DataPart, LoaderPart, Part, move, of_learner
+from mu.parts.part import DataPart, LoaderPart, Part, by_rows, move, of_learner
 from mu.training.fit import Counted, Meter, train
 from mu.training.lone_sample import lone_samples_served
 from mu.training.sign_descent import SignDescent
@@ -396,7 +396,7 @@ class Finetuning(Unlearner):
         epochs: Passes over the training part.
         lr: Learning rate, constant.
         batch_size: Samples a batch; a user's own loader that is read alone keeps its batches. None
-            takes all in one step.
+            takes all in one step, from whatever loader.
         momentum: Momentum of SGD.
         weight_decay: Weight decay of SGD and Adam.
         optimizer: "sgd", "adam" or "sign" (`mu.training.sign_descent.SignDescent`; neither momentum
@@ -430,9 +430,11 @@ class Finetuning(Unlearner):
 
     def train_batches(self) -> Any:
         given: dict[str, Any] = {"batch_size": self.batch_size, "seed": self.context.seed}
+        part = self.parts[self.train_part]
+        part = by_rows(part) if self.batch_size is None else part
         if self.train_part == "forget":
-            return self.parts["forget"].batches(shuffle=True, **given)
-        return self.parts["retain"].batches(train=True, augment=self.context.augment, **given)
+            return part.batches(shuffle=True, **given)
+        return part.batches(train=True, augment=self.context.augment, **given)
 
     def train_only(self, parameters: Iterable[Tensor], frozen: str) -> float:
         """Freeze all other parameters until `finished`; the share of numbers that is trained.

@@ -213,6 +213,7 @@ class GNNDelete(Unlearner):
             dtype = self.originals[number].dtype
             fresh = DeletionOperator(self.widths[number], nodes, self.init, dtype=dtype)
             deleting.operators[number] = fresh
+        self.flags = [(p, p.requires_grad) for p in network.parameters()]
         network.requires_grad_(False)
         self.learner.network, self.num_nodes = deleting, size
         inside = columns[:, found[-1][1]].numpy().T
@@ -302,7 +303,8 @@ class GNNDelete(Unlearner):
         return torch.optim.Adam(self._matrices(), lr=self.lr)
 
     def result(self) -> Learner:
-        self.learner.requires_grad_(True)
+        for parameter, required in self.flags:
+            parameter.requires_grad_(required)
         return self.learner
 
     def model_of(self, model: dict[str, Any]) -> dict[str, Any]:

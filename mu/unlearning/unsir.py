@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mu.data.base import Batch
 from mu.doors.nested import check_one_float
+from mu.errors import UsageError
 from mu.models.base import Learner, evaluation_mode
 from mu.parts.draw import drawn
 from mu.parts.whole_classes import whole_classes
@@ -96,7 +97,7 @@ class UNSIR(Unlearner):
         batch_size: Retained samples a batch.
 
     Raises:
-        UsageError: A negative or empty option.
+        UsageError: A negative or empty option. When it is applied: inputs that no noise is like.
         NotApplicable: D_f does not consist of whole classes.
     """
 
@@ -131,8 +132,14 @@ class UNSIR(Unlearner):
 
     def make_noise(self, classes: list[int]) -> tuple[Tensor, Tensor]:
         """Noise of all forgotten classes and its labels; counted as passes over as many samples."""
-        x = self.first_batch("forget", batch_size=1).x
+        first = self.first_batch("forget", batch_size=1)
+        x = first.x
         check_one_float(x, "UNSIR", "it draws noise like them and descends along its gradient")
+        if len(x) != len(first):
+            raise UsageError(
+                f"UNSIR needs inputs whose first dimension counts the samples, not "
+                f"{tuple(x.shape)} for {len(first)} of them: it makes noise samples like them"
+            )
         device, generator = self.context.device, torch.Generator().manual_seed(self.context.seed)
         found = []
         for label in classes:

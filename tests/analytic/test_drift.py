@@ -1,5 +1,7 @@
 """Long histories: what drifts, what does not, and what the monitor does about it."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ def history(head: AnalyticHead, x: torch.Tensor, y: torch.Tensor, there: np.ndar
 @pytest.mark.parametrize(("count", "gamma"), [(48, 0.01), (192, 1.0)], ids=["n<d", "n>d"])
 def test_weights_after_hundreds_of_requests(count: int, gamma: float) -> None:
     x, y = rows(2 * count, 64, 5)
-    head = AnalyticHead(64, gamma, **LOW_RANK)
+    head = AnalyticHead(64, gamma, patience=math.inf, **LOW_RANK)  # a busy machine changes no bits
     there = np.arange(2 * count) < count
     head.learn(x[:count], y[:count])
     history(head, x, y, there, 300)

@@ -151,3 +151,24 @@ def test_requests_in_a_row_are_mixed_from_the_original(mu, tmp_path) -> None:
     null = [anew.card("null", step=step) for step in (0, 1)]
     assert null[0]["learner"] != null[1]["learner"]
     assert [one["values"]["cost/passes_so_far"] for one in null] == [1, 2]
+
+
+class Binary(nn.Module):
+    """One logit a sample, as (n,)."""
+
+    def __init__(self, cut: bool) -> None:
+        super().__init__()
+        self.body, self.head, self.cut = nn.Linear(4, 5), nn.Linear(5, 1), cut
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.head(self.body(x).relu())
+        return found[:, 0] if self.cut else found.squeeze(-1)
+
+
+def test_one_logit_keeps_its_shape() -> None:
+    net, x = Binary(cut=False), torch.rand(6, 4)
+    batches = [(x, torch.tensor([0, 1] * 3))]
+    found = library.unlearn(net, Blend(original=2.0), forget=batches, retain=batches)
+    torch.testing.assert_close(found(x), 2 * net(x))
+    with pytest.raises(UsageError, match="return logits"):
+        library.unlearn(Binary(cut=True), Blend(original=2.0), forget=batches, retain=batches)

@@ -1,7 +1,7 @@
 """One cell of the matrix: a call of mu on what a user brings, and how it is judged.
 
 right      a result that holds everything a user may expect of it
-refused    a `MuError` that says something
+refused    a `UsageError` that says something
 traceback  any other exception
 wrong      a result that does not hold it, with the reasons
 """
@@ -27,7 +27,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 import mu
 from mu.configuration.choices import choices, options_of, read_yaml
-from mu.errors import MuError
+from mu.errors import MuError, UsageError
 from mu.library import _method
 
 RIGHT, REFUSED, TRACEBACK, WRONG = "right", "refused", "traceback", "wrong"
@@ -123,7 +123,8 @@ def called(call: Callable[[], Any]) -> tuple[Outcome, list[str]]:
         return Outcome(RIGHT, value=value), [str(one.message) for one in said]
     except MuError as error:
         empty = not str(error).strip() or "internal" in str(error)
-        return Outcome(TRACEBACK if empty else REFUSED, message=one_line(error)), []
+        poor = empty or not isinstance(error, UsageError)
+        return Outcome(TRACEBACK if poor else REFUSED, message=one_line(error)), []
     except Exception as error:
         words = one_line(error)
         return Outcome(TRACEBACK, message=words, detail=traceback.format_exc()), []

@@ -100,6 +100,26 @@ def test_features_have_the_same_bits_in_any_batch_and_order() -> None:
     assert torch.equal(torch.cat([network.features(one[None]) for one in x]), found)
 
 
+class Halves(nn.Module):
+    """Reads its input in two parts, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.head(self.body(torch.cat([left, right], 1)).relu())
+        return found
+
+
+def test_inputs_by_name_have_the_same_bits_in_any_batch() -> None:
+    network = AnalyticNetwork(Halves(), 8, 3, 32).eval()
+    x = {"left": torch.rand(3 * CHUNK // 2, 3), "right": torch.rand(3 * CHUNK // 2, 3)}
+    found = network.features(x)
+    single = [{key: part[[i]] for key, part in x.items()} for i in range(len(found))]
+    assert torch.equal(torch.cat([network.features(one) for one in single]), found)
+
+
 def test_links_and_binary_logits_do_not_apply() -> None:
     assert ACU.requests == {"samples", "nodes"}
     from mu.errors import NotApplicable

@@ -111,9 +111,12 @@ def test_the_same_batches_from_loaders_give_the_same_bits(name, gone):
     assert same(one, other) or name in ORDERED
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n in MIXING])
+WHOLE = {n for n in NAMES if getattr(method(n), "batch_size", 0) is None}  # all in one step
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n in MIXING | WHOLE])
 @pytest.mark.parametrize("gone", [GONE, 1])
-def test_what_mixes_both_sets_gives_the_same_bits_from_any_loaders(name, gone):
+def test_batches_of_the_methods_own_give_the_same_bits_from_any_loaders(name, gone):
     for size in (64, 5):
         one, *scores = found(name, gone, "loaders", size)
         other, *wanted = found(name, gone, "data")

@@ -204,6 +204,16 @@ def test_it_starts_as_published_and_touches_no_weight_of_the_network():
     ]
 
 
+def test_what_was_frozen_comes_back_frozen():
+    case = CASES["links"]()
+    first = next(case.learner.parameters())
+    first.requires_grad_(False)
+    found = apply(GNNDelete(epochs=1), case.learner, case.parts(), Context()).learner
+    flags = {name: p.requires_grad for name, p in found.named_parameters()}
+    frozen = [name for name, required in flags.items() if not required]
+    assert len(frozen) == 1 and frozen[0].startswith("network.network.")
+
+
 def test_the_result_is_rebuilt_from_its_configuration():
     case = CASES["links"]()
     found = apply(GNNDelete(epochs=3), case.learner, case.parts(), Context())
