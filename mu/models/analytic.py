@@ -100,7 +100,9 @@ class AnalyticNetwork(nn.Module):
         count = len(tensors_of(x)[0])
         if is_channels_last(self.backbone):
             x = mapped(x, images_last)
-        return self.expanded(representation(self.backbone, mapped(x, self.filled)))[:count]
+        found = representation(self.backbone, mapped(x, self.filled))
+        check_rows(found, max(self.chunk_size or CHUNK, count))
+        return self.expanded(found)[:count]
 
     def expanded(self, features: Tensor) -> Tensor:
         """relu(P f) of the rows of a chunk."""
@@ -168,9 +170,18 @@ def expanded(network: AnalyticNetwork, batch: Batch) -> tuple[Tensor, Tensor]:
     if batch.y.is_floating_point():
         raise NotApplicable("not applicable: ACU needs class ids as targets")
     found = network.features(batch.x).cpu()
-    if len(found) != len(batch.y):
-        raise UsageError(
-            f"the backbone gives {len(found)} rows for {len(batch.y)} targets; ACU needs inputs "
-            "whose first dimension are the samples"
-        )
+    check_rows(found, len(batch.y))
     return found, batch.y.cpu()
+
+
+def check_rows(features: Tensor, count: int) -> None:
+    """Refuse features that are not one row a sample.
+
+    Raises:
+        UsageError: They are not.
+    """
+    if len(features) != count:
+        raise UsageError(
+            f"the backbone gives {len(features)} rows for {count} samples; ACU needs inputs whose "
+            "first dimension are the samples"
+        )
