@@ -18,7 +18,7 @@ GROUPS = ("data", "model", "recipe", "evaluation", "compute", "track")
 DEFAULT = {"compute": "local", "track": "none"}  # groups that decide no number
 SEQUENCE = ("oracle_at", "sequence")  # how requests in a row are served
 # keys that are no group and no override
-WORDS = (*FILTERS, *SEQUENCE, NULL, "out", "original", "scale", "mode")
+WORDS = (*FILTERS, *SEQUENCE, NULL, "out", "original", "scale", "mode", "compare")
 ROWS = ("requests", "methods")
 NEEDED = ("data", "model", "recipe", "requests", "methods", "seeds")  # in every block
 
@@ -62,7 +62,10 @@ class Block:
 
 @dataclass
 class Experiment:
-    """A list of blocks under one name; a variant (``scale=``, ``mode=``) is part of the name."""
+    """A list of blocks under one name; a variant (``scale=``, ``mode=``) is part of the name.
+
+    ``compare`` names a row that the tables compare with every other.
+    """
 
     name: str
     title: str
@@ -70,6 +73,7 @@ class Experiment:
     blocks: list[Block]
     compute: dict[str, Any]
     track: dict[str, Any]
+    compare: str | None = None
 
 
 def load_experiment(name: str, words: Sequence[str] = (), tuning: bool = False) -> Experiment:
@@ -78,8 +82,9 @@ def load_experiment(name: str, words: Sequence[str] = (), tuning: bool = False) 
     Args:
         name: An experiment of ``configs/experiment``, or a path to a YAML file.
         words: ``methods=``, ``requests=``, ``seeds=``, ``oracles=`` choose; ``scale=`` and
-            ``mode=`` take a variant; ``original=`` a file of weights; a group's name (``model=…``)
-            replaces the choice of every block; any other key overrides every block that has it.
+            ``mode=`` take a variant; ``original=`` a file of weights; ``compare=`` names a row to
+            compare with every other; a group's name (``model=…``) replaces the choice of every
+            block; any other key overrides every block that has it.
         tuning: Take the seeds and requests that each block keeps for ``mu tune``, and the panel
             that looks at no test data.
 
@@ -119,10 +124,24 @@ def load_experiment(name: str, words: Sequence[str] = (), tuning: bool = False) 
         block.config["device"] = block.config.pop("compute")["device"]
         del block.config["track"]
     check_files(blocks)
+    compare = row_of(overrides.get("compare", raw.get("compare")), blocks)
     chosen = [word for word in variant.values() if word is not None]
     full = "_".join([path.stem, *chosen])
     title = f"{title} ({', '.join(chosen)})" if chosen else title
-    return Experiment(full, title, " ".join(text.split()), blocks, compute, track)
+    return Experiment(full, title, " ".join(text.split()), blocks, compute, track, compare)
+
+
+def row_of(name: object, blocks: Sequence[Block]) -> str | None:
+    """The row that is compared with every other.
+
+    Raises:
+        UsageError: No block has it.
+    """
+    rows = dict.fromkeys(["original", *([NULL] if any(b.null for b in blocks) else [])])
+    rows |= dict.fromkeys(row for block in blocks for row in block.methods)
+    if name is None or str(name) in rows:
+        return None if name is None else str(name)
+    raise UsageError(f"compare={name} is no row; there are: {', '.join(rows)}")
 
 
 def check_files(blocks: Sequence[Block]) -> None:

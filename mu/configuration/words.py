@@ -16,7 +16,8 @@ NAMES = {
 }
 FILTERS = ("methods", "requests", "seeds", "oracles")
 NULL = "null"  # the key of a block, and the row that it turns off
-PLAIN = ("out", "experiment", "original", "method.weights", "scale", "mode")  # text as it stands
+# Keys whose value is text as it stands.
+PLAIN = ("out", "experiment", "original", "method.weights", "scale", "mode", "compare")
 ALIASES = {"method": "methods", "request": "requests", "seed": "seeds", "weights": "method.weights"}
 LARGEST_SEED = 99_999  # seeds of oracles are 10 000 times larger and must fit 32 bits
 

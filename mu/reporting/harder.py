@@ -1,6 +1,6 @@
 """Whether a set that was searched for is harder than a random one, and than that of one pass."""
 
-from mu.reporting.scores import Table, difference
+from mu.reporting.scores import Table, as_grid, difference
 from mu.results.comparisons import Contrast, contrasts
 from mu.results.format import printable
 from mu.results.results import Results
@@ -33,11 +33,4 @@ def _words(name: str) -> tuple[str, str]:
 
 def harder_grids(results: Results) -> list[tuple[str, list[list[str]]]]:
     """The same as captions and rows of text, head first."""
-    found = []
-    for table in harder(results):
-        rows = [
-            [name, *(" ".join(filter(None, (c.main, c.sub, c.word))) for c in cells)]
-            for name, cells in table.rows
-        ]
-        found.append((table.caption, [["set", *table.titles], *rows]))
-    return found
+    return [(table.caption, as_grid(table, "set")) for table in harder(results)]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mu.reporting.layout import sections
+from mu.reporting.scores import against, as_grid
 from mu.reporting.section import OTHER, Section
 from mu.results.format import MINUS, NOTHING, percent, plus_minus, printable
 from mu.results.results import Results
@@ -80,8 +81,32 @@ def _latex_section(section: Section) -> str:
         *_tabular(section, main, [*map(section.title, main), "passes", "verdict"]),
         *(below if wide and sums else ()),
         r"\end{table}",
+        *_against(section),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _against(section: Section) -> list[str]:
+    """One row against every other, as a table of its own."""
+    table = against(section)
+    if table is None:
+        return []
+    head, *body = as_grid(table, "than")
+    return [
+        r"\begin{table}[htbp]",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{_tex(f'{section.name}: {table.caption}')}.}}",
+        rf"\label{{tab:{section.key}-against}}",
+        SHRINK,
+        rf"\begin{{tabular}}{{l{'r' * len(table.titles)}}}",
+        r"\toprule",
+        _tex_row(list(map(_tex, head))),
+        r"\midrule",
+        *(_tex_row(list(map(_tex, row))) for row in body),
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\end{table}",
+    ]
 
 
 def _tabular(section: Section, scores: Sequence[str], titles: Sequence[str]) -> list[str]:

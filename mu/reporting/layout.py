@@ -51,6 +51,7 @@ def _section(results: Results, place: Place) -> Section:
         verdicts={one.method: one for one in results.verdicts if one.place == place},
         scores=results.scores(cards[0]) if cards else {},
         classes=tuple(map(printable, classes)),
+        compare=results.compare,
     )
 
 

@@ -14,7 +14,7 @@ from mu.reporting.pictures.gallery import gallery
 from mu.reporting.pictures.heat import destinations, matrices
 from mu.reporting.pictures.look import short
 from mu.reporting.pictures.tuning import tuning
-from mu.reporting.scores import nearer, score_tables
+from mu.reporting.scores import against, nearer, score_tables
 from mu.reporting.section import Section
 from mu.reporting.setting import options, settings, versions
 from mu.results import words
@@ -131,6 +131,7 @@ def _shown(section: Section, drawn: Mapping[str, str], visible: bool) -> dict[st
         "visible": visible,
         "tables": score_tables(section),
         "nearer": nearer(section),
+        "against": against(section),
         "pictures": own,
         "captions": CAPTIONS | ({"classes": classes.caption(section)} if own["classes"] else {}),
         "destinations": destinations(section) if visible else [],

@@ -5,9 +5,16 @@ from dataclasses import dataclass
 from math import ceil
 
 from mu.reporting.section import Section
-from mu.results.comparisons import gains, idle, word
+from mu.results.comparisons import Duel, duels, gains, idle, word
 from mu.results.estimate import Estimate
-from mu.results.format import gap_interval, interval, number, percent, shown_interval
+from mu.results.format import (
+    gap_interval,
+    interval,
+    number,
+    percent,
+    printable,
+    shown_interval,
+)
 from mu.results.words import ORACLE
 
 ACROSS = 4  # columns of numbers, intervals and gaps that fit the page side by side
@@ -75,6 +82,39 @@ def nearer(section: Section) -> Table | None:
     base = idle(section.cards)
     caption = f"Nearer to the oracle than {base}: its distance minus the row's, pair by pair"
     return Table(caption, [section.title(metric) for metric in metrics], rows)
+
+
+def against(section: Section) -> Table | None:
+    """One row against every other; None where none is compared, or with too few pairs."""
+    if section.compare is None:
+        return None
+    found = duels(section.cards, section.compare, section.headline, section.scores)
+    if not found:
+        return None
+    metrics = [m for m in section.headline if any(m in own for own in found.values())]
+    rows = [(other, [_duel(own.get(metric)) for metric in metrics]) for other, own in found.items()]
+    count = sum(map(len, found.values()))
+    caption = (
+        f"Is {printable(section.compare)} nearer to the oracle than each other row? That row's "
+        f"distance minus its own, pair by pair; words at 5 % over these {count} comparisons (Holm)"
+    )
+    return Table(caption, [section.title(metric) for metric in metrics], rows)
+
+
+def _duel(found: Duel | None) -> ScoreCell:
+    if found is None:
+        return ScoreCell(number(None))
+    bounds = interval(*found.gain.interval(), sign=True)
+    return ScoreCell(number(found.gain.mean, sign=True), bounds, word=found.word)
+
+
+def as_grid(table: Table, corner: str) -> list[list[str]]:
+    """A table as rows of text, head first."""
+    rows = [
+        [name, *(" ".join(filter(None, (c.main, c.sub, c.word))) for c in cells)]
+        for name, cells in table.rows
+    ]
+    return [[corner, *table.titles], *rows]
 
 
 def difference(found: Estimate | None, words: tuple[str, str]) -> ScoreCell:

@@ -36,6 +36,7 @@ class Section:
         cards, rows, verdicts: The records of ``results`` that belong here.
         scores: The panel's description of each score, by name.
         classes: Names of the classes of its data, empty where they have none.
+        compare: The row that is compared with every other, if one is.
     """
 
     block: int
@@ -47,6 +48,7 @@ class Section:
     verdicts: Mapping[str, Verdict]
     scores: Mapping[str, Facts]
     classes: tuple[str, ...] = ()
+    compare: str | None = None
 
     @cached_property
     def steps(self) -> int:

@@ -9,6 +9,7 @@ from mu.reporting.harder import harder_grids
 from mu.reporting.layout import sections, shared_notes
 from mu.reporting.legend import VERDICTS
 from mu.reporting.overlap import CAPTION, overlap_tables
+from mu.reporting.scores import against, as_grid
 from mu.reporting.section import OTHER, Section
 from mu.results.format import NOTHING, gap_interval, mean_interval, percent, printable
 from mu.results.results import Results
@@ -78,6 +79,8 @@ def _markdown_section(section: Section, shared: Sequence[str]) -> str:
             [section.label(m), *(cell(section, m, metric) for metric in metrics)] for m in methods
         ]
         blocks.append(_grid([[corner, *map(section.title, metrics)], *body]))
+    if compared := against(section):
+        blocks.append(f"{_md(compared.caption)}:\n\n{_grid(as_grid(compared, 'than'))}")
     notes = [f"- {_md(note)}" for note in section.notes if note not in shared]
     return "\n\n".join([*blocks, *(["\n".join(notes)] if notes else [])])
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mu.reporting.layout import sections, shared_notes, shown
 from mu.reporting.legend import VERDICTS
+from mu.reporting.scores import against
 from mu.reporting.section import Section
 from mu.results.format import percent, plural, plus_minus, printable
 from mu.results.results import Results
@@ -79,9 +80,25 @@ def _table(section: Section, shared: Collection[str], width: int) -> list[Text]:
         if text and not section.error(method):
             style = STYLES.get(outcome.word, "dim")
             lines += _flow(text, width, style, section.label(method) + " " * BETWEEN, indent)
+    lines += _duels(section, width, indent)
     for note in section.notes:
         if note not in shared:
             lines += _flow(note, width, "dim", "note  ", indent)
+    return lines
+
+
+def _duels(section: Section, width: int, indent: int) -> list[Text]:
+    """A line for each row that one is compared with: the scores by what is said of them."""
+    table = against(section)
+    if table is None:
+        return []
+    lines = _flow(f"{table.caption}:", width)
+    for other, cells in table.rows:
+        told: dict[str, list[str]] = {}
+        for title, cell in zip(table.titles, cells, strict=True):
+            told.setdefault(cell.word, []).append(f"{title} ({cell.main})")
+        text = "; ".join(f"{word}: {', '.join(named)}" for word, named in told.items() if word)
+        lines += _flow(text, width, "", section.label(other) + " " * BETWEEN, indent)
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What is said by comparing rows pair by pair: with doing nothing, with another set."""
+"""What is said by comparing rows pair by pair: with doing nothing, each other, another set."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mu.results.card import Card, Facts
 from mu.results.estimate import Estimate
 from mu.results.format import finite
-from mu.results.words import NOT_METHODS, ORACLE, ORIGINAL, REFERENCES, UNLINKED
+from mu.results.words import NOT_METHODS, ORACLE, ORIGINAL, RANDOM, REFERENCES, UNLINKED
 
 if TYPE_CHECKING:
     from mu.results.results import Results
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ByPair = Mapping[int, float]
 Scores = Mapping[str, Facts]
 SEEN = {"forget", "retain"}  # parts that some model was trained on
+LEVEL = 0.05
 SIZES = 0.1  # sets whose sizes differ by a larger share are not compared
 
 
@@ -94,6 +95,63 @@ def gains(
             if gain.n > 1:
                 found.setdefault(method, {})[metric] = gain
     return found
+
+
+@dataclass(frozen=True)
+class Duel:
+    """One row against another on one score.
+
+    Attributes:
+        gain: The other's distance to the oracle − its own, over the pairs; positive is nearer.
+        p: Of no difference, Holm-adjusted over all duels of a table.
+    """
+
+    gain: Estimate
+    p: float
+
+    @property
+    def word(self) -> str:
+        """``nearer``, ``farther`` or ``undecided``."""
+        if not self.p < LEVEL:
+            return "undecided"
+        return "nearer" if self.gain.mean > 0 else "farther"
+
+
+def duels(
+    cards: Sequence[Card], row: str, metrics: Sequence[str], scores: Scores
+) -> dict[str, dict[str, Duel]]:
+    """One row against every other, by score; distances are those of `gains`.
+
+    Args:
+        cards: Those of one step of one request.
+        row: The row that is compared.
+        metrics: The scores to compare.
+        scores: What the panel says of them.
+
+    Returns:
+        Other row → score → duel, where two pairs or more have both; empty without the row.
+    """
+    from mu.results.intervals import estimate, holm  # NumPy, which few pages need
+
+    done = [card for card in cards if not card.error]
+    units = {card.pair: (card.seed, card.forget_digest or card.pair) for card in done}
+    found: dict[tuple[str, str], Estimate] = {}
+    for other in dict.fromkeys(card.method for card in done):
+        if other in (ORACLE, RANDOM, row):
+            continue
+        for metric in metrics:
+            better = scores.get(metric, {}).get("better")
+            own, theirs = (_distances(done, name, metric, better) for name in (row, other))
+            both = sorted(own.keys() & theirs.keys())
+            seeds, sets = [units[pair][0] for pair in both], [units[pair][1] for pair in both]
+            gain = estimate([theirs[pair] - own[pair] for pair in both], seeds, sets)
+            if gain.n > 1:
+                found[other, metric] = gain
+    adjusted = holm([gain.pvalue() for gain in found.values()])
+    told: dict[str, dict[str, Duel]] = {}
+    for ((other, metric), gain), p in zip(found.items(), adjusted, strict=True):
+        told.setdefault(other, {})[metric] = Duel(gain, float(p))
+    return told
 
 
 def _distances(cards: Sequence[Card], method: str, metric: str, better: str | None) -> ByPair:

@@ -13,6 +13,7 @@ from mu.results.card import SCHEMA, Card, Facts
 from mu.results.legacy import original, with_facts
 from mu.results.place import Place
 from mu.results.rows import Row, Verdict
+from mu.results.words import ORACLE, RANDOM
 
 FIELDS: dict[str, type] = {
     "experiment": str,
@@ -40,6 +41,7 @@ class Results:
         classes: Names of the classes by data set, where they are known.
         overlaps: How far selected sets agree, an entry a block in which models select.
         tuning: The record of ``mu tune`` that lay beside the results.
+        compare: Name of a row that is compared with every other.
     """
 
     experiment: str
@@ -53,6 +55,7 @@ class Results:
     classes: Mapping[str, Sequence[str] | None] | None = None
     overlaps: Sequence[Facts] | None = None
     tuning: Facts | None = None
+    compare: str | None = None
 
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Self:
@@ -83,7 +86,7 @@ class Results:
 
     def plain(self) -> dict[str, Any]:
         """The results as they are written."""
-        last = {name: getattr(self, name) for name in ("classes", "overlaps", "tuning")}
+        last = {name: getattr(self, name) for name in ("classes", "overlaps", "tuning", "compare")}
         return {
             "schema": SCHEMA,
             "experiment": self.experiment,
@@ -135,6 +138,18 @@ def tabulated(results: Results) -> Results:
         rows += own
         verdicts += words
     return replace(results, rows=rows, verdicts=verdicts)
+
+
+def comparing(results: Results, row: str | None) -> Results:
+    """The same results with one row compared with every other; None compares none.
+
+    Raises:
+        UsageError: There is no such row.
+    """
+    names = dict.fromkeys(c.method for c in results.cards if c.method not in (ORACLE, RANDOM))
+    if row is not None and row not in names:
+        raise UsageError(f"compare={row} is no row; there are: {', '.join(names)}")
+    return replace(results, compare=row)
 
 
 def json_text(results: Results) -> str:

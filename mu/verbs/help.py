@@ -9,6 +9,7 @@ Keys that choose:
   requests=a,b        forget sets; requests=ids.txt takes the ids in a file
   seeds=3             pairs 0, 1, 2; seeds=0,4 takes these two, seed=4 this one
   oracles=3           retrained models of each pair
+  compare=ROW         is ROW nearer to the oracle than each other row?
   null=false          without the row null: one more of them, judged as a method
   scale=small         a smaller version that the experiment describes
   mode=smoke          a version of any experiment: mu list modes

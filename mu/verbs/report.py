@@ -16,7 +16,7 @@ def command(words: list[str]) -> int:
     """
     from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, write_report
-    from mu.results.results import folder_of, read_results, tabulated
+    from mu.results.results import comparing, folder_of, read_results, tabulated
 
     parser = Parser(
         prog="mu report",
@@ -25,11 +25,17 @@ def command(words: list[str]) -> int:
         epilog="example: mu report results/quickstart",
     )
     parser.add_argument("folder", nargs="?", default="", metavar="DIR", help="results of a run")
-    given = parser.parse_args(words).folder
-    if not given:
+    parser.add_argument(
+        "--compare",
+        metavar="ROW",
+        help="compare a row with every other: which is nearer to the oracle, pair by pair",
+    )
+    given = parser.parse_args(words)
+    if not given.folder:
         raise UsageError("name the folder of a run: mu report DIR")
-    results, folder = tabulated(read_results(Path(given))), folder_of(Path(given))
-    results = with_tuning(results, folder)
+    path = Path(given.folder)
+    results, folder = tabulated(read_results(path)), folder_of(path)
+    results = comparing(with_tuning(results, folder), given.compare or results.compare)
     write_report(results, folder)
     print_report(results, Console())
     return 0

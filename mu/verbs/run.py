@@ -83,6 +83,7 @@ def collect(experiment: Experiment, cards: Sequence[Card], command: str, store: 
         cards=cards,
         classes=classes_of(store, cards),
         overlaps=overlaps(experiment.blocks, store, cards),
+        compare=experiment.compare,
     )
     return tabulated(found)
 

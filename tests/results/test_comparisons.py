@@ -6,13 +6,20 @@ import pytest
 import records
 from records import read
 
+from mu.errors import UsageError
+from mu.reporting.latex import latex_table
 from mu.reporting.layout import sections
 from mu.reporting.page import html_page
 from mu.reporting.scores import nearer
 from mu.reporting.section import Section
+from mu.reporting.table import markdown_table
+from mu.reporting.terminal import terminal_table
+from mu.results import results as kept
 from mu.results.card import Card
-from mu.results.comparisons import did_nothing, gains, paired, word
+from mu.results.comparisons import Duel, did_nothing, duels, gains, paired, word
 from mu.results.estimate import Estimate
+from mu.results.intervals import holm
+from mu.results.results import comparing
 
 Results = dict[str, Any]
 
@@ -107,3 +114,43 @@ def test_the_page_shows_it(results: Results) -> None:
     words = "<caption>Nearer to the oracle than utu"
     before = html_page(read(results)).count(words)
     assert html_page(read(with_null(results))).count(words) > before
+
+
+def against_ssd(results: Results) -> Section:
+    plain = comparing(read(with_null(results)), "ssd")
+    return sections(plain)[0]
+
+
+def test_a_row_against_every_other(results: Results) -> None:
+    one = against_ssd(results)
+    found = duels(one.cards, "ssd", ["ua", "ta"], one.scores)
+    assert "ssd" not in found and "oracle" not in found and "random_weights" not in found
+    far = found["gradient_ascent"]["ua"]
+    assert far.gain.mean == pytest.approx(0.2 - 0.04) and far.word == "nearer"
+    assert found["original"]["ua"].gain.mean == pytest.approx(-0.04)
+    assert found["original"]["ua"].word == "farther"
+
+
+def test_words_of_duels_are_adjusted_for_how_many_there_are(results: Results) -> None:
+    one = against_ssd(results)
+    found = duels(one.cards, "ssd", one.headline, one.scores)
+    raw = [duel.gain.pvalue() for own in found.values() for duel in own.values()]
+    adjusted = [duel.p for own in found.values() for duel in own.values()]
+    assert adjusted == holm(raw).tolist() and len(raw) > 4
+    assert Duel(Estimate(1.0, 0.1, 4, 5), 0.06).word == "undecided"
+
+
+def test_every_table_shows_the_duels(results: Results) -> None:
+    plain = comparing(read(with_null(results)), "ssd")
+    asked = "Is ssd nearer to the oracle than each other row"
+    assert asked in markdown_table(plain) and asked in html_page(plain)
+    assert asked in latex_table(plain) and "-against}" in latex_table(plain)
+    lines = [str(line) for line in terminal_table(plain).renderables]
+    assert any(asked[:30] in line for line in lines) and max(map(len, lines)) <= 80
+    assert asked not in markdown_table(comparing(plain, None))
+    assert kept.Results.read(plain.plain()).compare == "ssd"
+
+
+def test_a_row_there_is_not_is_named(results: Results) -> None:
+    with pytest.raises(UsageError, match="compare=sss is no row; there are: original"):
+        comparing(read(results), "sss")
