@@ -16,6 +16,7 @@ import numpy as np
 from mu.artifact import Artifact
 from mu.errors import CellFailed, UsageError
 from mu.storing.inventory import Entry, entries
+from mu.trust.arrays import read_arrays
 
 SCHEMA = 1
 HOST = platform.node()  # a store may be shared by machines, which know nothing of others' processes
@@ -115,8 +116,7 @@ class Store:
     def _read(self, folder: Path) -> Artifact:
         arrays, tensors = {}, {}
         if (folder / "arrays.npz").exists():
-            with np.load(folder / "arrays.npz", allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = read_arrays(folder / "arrays.npz")
         if (folder / "tensors.safetensors").exists():
             from safetensors.torch import load_file
 
