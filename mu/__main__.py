@@ -66,7 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit:  # argparse has printed the options of a verb
         return 0
     except MuError as error:
-        print(f"mu: {' '.join(str(error).split())}", file=sys.stderr)
+        from mu.results.format import printable
+
+        print(f"mu: {printable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("mu: stopped; what is finished stays in the store", file=sys.stderr)

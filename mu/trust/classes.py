@@ -30,7 +30,7 @@ TARGET = "_target_"
 
 
 @dataclass(frozen=True)
-class Kind:
+class Due:
     """What a class has to be where it is named.
 
     Attributes:
@@ -44,14 +44,14 @@ class Kind:
     rooms: tuple[str, ...] = ()
 
 
-NETWORK = Kind("network", ("torch.nn.Module",))
-DATA = Kind("data set", ("mu.data.base.Data",))
-TRAINING = Kind(
+NETWORK = Due("network", ("torch.nn.Module",))
+DATA = Due("data set", ("mu.data.base.Data",))
+TRAINING = Due(
     "optimiser or schedule",
     ("torch.optim.Optimizer", "torch.optim.lr_scheduler.LRScheduler"),
 )
-SCORE = Kind("score or detail", rooms=("mu.evaluation",))
-METHOD = Kind(
+SCORE = Due("score or detail", rooms=("mu.evaluation",))
+METHOD = Due(
     "method, selector, network or optimiser",
     (*NETWORK.bases, *TRAINING.bases),
     ("mu.unlearning", "mu.calibration", "mu.forget_sets"),
@@ -59,7 +59,7 @@ METHOD = Kind(
 
 
 def check_named(
-    config: object, kind: Kind, source: str, own: object = None, named: Iterable[str] = ()
+    config: object, kind: Due, source: str, own: object = None, named: Iterable[str] = ()
 ) -> None:
     """Refuse a stranger's configuration that names anything but known classes of a kind.
 
@@ -166,7 +166,7 @@ def _naming(config: object) -> Iterator[Mapping[str, Any]]:
             yield from _naming(value)
 
 
-def _check_class(target: object, kind: Kind, source: str, modules: set[str]) -> None:
+def _check_class(target: object, kind: Due, source: str, modules: set[str]) -> None:
     """Refuse a ``_target_`` that is none of the classes that `check_named` allows."""
     if not isinstance(target, str) or not NAME.fullmatch(target):
         raise UsageError(_refusal(target, kind.word, source))
@@ -195,7 +195,7 @@ def _found(target: str, source: str) -> Any:
         raise UsageError(f"{source} names {target!r}, which is not there: {error}") from error
 
 
-def _is(found: type, kind: Kind) -> bool:
+def _is(found: type, kind: Due) -> bool:
     """Whether a class is of a kind."""
     bases = tuple(_found(base, "mu") for base in kind.bases)
     return issubclass(found, bases) or below(found.__module__, kind.rooms)

@@ -1,12 +1,14 @@
 """``mu reproduce``: run an experiment again and compare every number with the results of before."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mu.errors import UsageError
+from mu.results.format import printable
 from mu.results.reproduced import MISSING, OUTSIDE, compare, notes, score_names
 from mu.results.results import Results
 from mu.results.tolerance import Tolerance, read_tolerances
@@ -102,10 +104,12 @@ def repeat(results: Results, folder: Path, out: Path, words: Sequence[str], fres
             )
     if out.resolve() == folder.resolve():
         raise UsageError(f"--out {out} is the folder of the original; name another one")
+    if out.is_symlink():
+        raise UsageError(f"{out} is a link to another place; name a folder with --out")
     own = [w for w in words_of_command(results) if not w.startswith(ELSEWHERE)]
-    print("repeating: mu run " + " ".join([*own, *words]))
+    print("repeating: " + printable("mu run " + shlex.join([*own, *words])))
     with throwaway_store() if fresh else counted():
-        run([*own, *words, f"out={out}"])
+        run([*own, *words, f"out={out}"], f"the command in {folder / 'results.json'}")
 
 
 @contextmanager
