@@ -58,7 +58,7 @@ def words_of_command(results: Results) -> list[str]:
         UsageError: They do not say how they were made.
     """
     try:
-        words = shlex.split(results.command or "")
+        words = shlex.split(results.command if isinstance(results.command, str) else "")
     except ValueError:
         words = []
     if words[:2] != ["mu", "run"]:

@@ -16,7 +16,7 @@ def command(words: list[str]) -> int:
     """
     from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, write_report
-    from mu.results.results import folder_of, read_results, tabulated
+    from mu.results.results import folder_of, read_results, readable, tabulated
 
     parser = Parser(
         prog="mu report",
@@ -28,8 +28,9 @@ def command(words: list[str]) -> int:
     given = parser.parse_args(words).folder
     if not given:
         raise UsageError("name the folder of a run: mu report DIR")
-    results, folder = tabulated(read_results(Path(given))), folder_of(Path(given))
-    results = with_tuning(results, folder)
-    write_report(results, folder)
-    print_report(results, Console())
+    folder = folder_of(Path(given))
+    with readable(folder):
+        results = with_tuning(tabulated(read_results(Path(given))), folder)
+        write_report(results, folder)
+        print_report(results, Console())
     return 0

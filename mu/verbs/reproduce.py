@@ -25,7 +25,7 @@ def command(words: list[str]) -> int:
         UsageError: A word is wrong, DIR holds no results, or they do not say how they were made.
     """
     from mu.reporting.reproduction import print_comparison, write_comparison
-    from mu.results.results import folder_of, read_results, tabulated
+    from mu.results.results import folder_of, read_results, readable, tabulated
 
     parser = Parser(
         prog="mu reproduce",
@@ -47,21 +47,23 @@ def command(words: list[str]) -> int:
     parser.add_argument("--fresh", action="store_true", help="take nothing from the store")
     parser.add_argument("words", nargs="*", metavar="compute.KEY=VALUE", help="where it runs")
     options = parser.parse_intermixed_args(words)
-    old = tabulated(read_results(options.folder))
+    with readable(options.folder):
+        old = tabulated(read_results(options.folder))
     folder = folder_of(options.folder)
     tolerance = Tolerance(read_tolerances(options.tolerance), bits=not options.elsewhere)
     check_scores(tolerance, old)
     if options.against is not None:
-        new, out = tabulated(read_results(options.against)), options.out
+        with readable(options.against):
+            new, out = tabulated(read_results(options.against)), options.out
     else:
         out = options.out or folder / "reproduced"
         repeat(old, folder, out, options.words, fresh=options.fresh)
         new = tabulated(read_results(out))
-    numbers = compare(old, new, tolerance)
-    remarks = notes(old, new)
-    if out is not None:
-        write_comparison(numbers, remarks, out)
-    print_comparison(numbers, remarks)
+    with readable(folder):
+        numbers, remarks = compare(old, new, tolerance), notes(old, new)
+        if out is not None:
+            write_comparison(numbers, remarks, out)
+        print_comparison(numbers, remarks)
     if out is not None:
         print(f"every number: {out / 'reproduction.csv'}")
     return 1 if any(number.word in (OUTSIDE, MISSING) for number in numbers) else 0
