@@ -29,6 +29,7 @@ from mu.trust.arrays import check_arrays
 STEP = re.compile(r"[a-z][a-z_]*")
 BLOCK = 512
 CHUNK = 1 << 20
+LOOSE, PACKED = 64 << 20, 100  # bytes that an archive may unfold to, and times its own size
 LARGEST_JSON = 64 << 20  # bytes of a manifest; what is longer is not read into memory
 
 
@@ -66,6 +67,8 @@ def read_archive(store: Store, path: Path, progress: Progress) -> Imported:
         free = shutil.disk_usage(store.root).free
         if total > free:
             raise UsageError(f"{path} holds {total} bytes; {store.root} has {free} bytes left")
+        if total > (most := LOOSE + PACKED * path.stat().st_size):
+            raise BadArchive(f"unfolds to {total} bytes; {most} are the most for its size")
         for item in items:
             _unpack(stream, item, folder, progress)
         _finish(stream)
