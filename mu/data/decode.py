@@ -22,7 +22,7 @@ GIB = 2**30
 QUIET_SECONDS = 3.0
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 # What Pillow may take a file for, whatever its name says: an EPS would start Ghostscript.
-FORMATS = ("BMP", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 PIXELS = 1 << 26  # of one picture, 0.2 GB as bytes; cameras make fewer
 Bytes = NDArray[np.uint8]
 Reader = Callable[[Path], Bytes]
