@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from mu.artifact import Artifact
 from mu.errors import UsageError
 from mu.models.base import Learner, build_learner
+from mu.trust.arrays import check_arrays
 from mu.trust.classes import NETWORK, check_named
 
 PREFIXES = ("module.", "_orig_mod.", "network.")  # of DataParallel, of torch.compile, of a Learner
@@ -112,13 +114,22 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise UsageError(f"there is no weights file {path}")
     state = _content(path)
     for name, tensor in state.items():
+        if tensor.layout == torch.strided and tensor.nbytes > unfolded(tensor):
+            raise UsageError(f"{path}: {name} says it is larger than what the file holds of it")
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise UsageError(f"{path}: {name} holds values that are not finite numbers")
     return state
 
 
+def unfolded(tensor: Tensor) -> int:
+    """Bytes that a tensor may take: those of its memory, or a gigabyte where it repeats itself."""
+    return max(tensor.untyped_storage().nbytes(), 1 << 30)
+
+
 def _content(path: Path) -> dict[str, Tensor]:
     try:
+        if is_zipfile(path):
+            check_arrays(path)  # torch compresses nothing
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
