@@ -126,8 +126,7 @@ class Steps:
         )
         self.facts = self.run.facts(self.data)
         self.data_key = [key, self.facts["fingerprint"]]
-        for name, value in self.facts["model_facts"].items():
-            check_plain(value, f"what the store says of the data ({name})")
+        check_plain(self.facts["model_facts"], "what the store says of the data")
         self.model = resolved(self.config["model"], self.facts["model_facts"])
 
     async def original(self) -> Ref:

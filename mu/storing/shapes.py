@@ -27,8 +27,7 @@ def check_facts(facts: object, source: str) -> None:
     _check_types(facts, FACTS, source)
     if "model" in facts:
         check_named(facts["model"], NETWORK, source)
-    for name, value in facts.get("model_facts", {}).items():
-        check_plain(value, f"{source} ({name})")
+    check_plain(facts.get("model_facts", {}), source)
 
 
 def check_record(manifest: Mapping[str, Any], source: str) -> None:

@@ -102,23 +102,27 @@ def check_named(
     look(config, 0)
 
 
-def check_plain(value: object, source: str) -> None:
-    """Refuse a value from a file that would name something if a configuration held it.
+def check_plain(facts: Mapping[str, Any], source: str) -> None:
+    """Refuse facts from a file, to be filled into a configuration, that would name something there.
 
     Raises:
-        UsageError: It holds a mapping, or a value to be looked up.
+        UsageError: One holds a mapping, or a value to be looked up, or is no argument.
 
     Example:
-        >>> check_plain([3, "grey"], "this")
-        >>> check_plain({"_target_": "os.system"}, "this")
+        >>> check_plain({"num_classes": 3, "shape": [1, 8, 8]}, "this")
+        >>> check_plain({"n": {"_target_": "os.system"}}, "this")
         Traceback (most recent call last):
-        mu.errors.UsageError: this holds {'_target_': 'os.system'} where a number or a word is due
+        mu.errors.UsageError: this holds n={'_target_': 'os.system'}; a number or a word is due
     """
-    if isinstance(value, list | tuple):
-        for one in value:
-            check_plain(one, source)
-    elif isinstance(value, Mapping) or "${" in str(value):
-        raise UsageError(f"{source} holds {value!r} where a number or a word is due")
+
+    def plain(value: object) -> bool:
+        if isinstance(value, list | tuple):
+            return all(map(plain, value))
+        return not isinstance(value, Mapping) and "${" not in str(value)
+
+    for name, value in facts.items():
+        if name.startswith("_") or not plain(value):
+            raise UsageError(f"{source} holds {name}={value!r}; a number or a word is due")
 
 
 def check_step(call: object, source: str) -> None:

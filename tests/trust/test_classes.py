@@ -215,8 +215,10 @@ def test_wherever_something_hostile_stands_it_is_seen(value):
     assert "trap" not in sys.modules
 
 
-@pytest.mark.parametrize("value", [{}, [[{"a": 1}]], "${oc.env:HOME}"])
-def test_facts_of_data_that_go_into_a_model_are_plain(value):
-    check_plain([1, "a", None], "this")
-    with pytest.raises(UsageError, match="number or a word"):
-        check_plain(value, "this")
+@pytest.mark.parametrize(
+    "facts", [{"a": {}}, {"a": [[{"a": 1}]]}, {"a": "${oc.env:HOME}"}, {"_target_": "os.system"}]
+)
+def test_facts_of_data_that_go_into_a_model_are_plain(facts):
+    check_plain({"a": [1, "a", None], "b": 3}, "this")
+    with pytest.raises(UsageError, match="a number or a word is due"):
+        check_plain(facts, "this")

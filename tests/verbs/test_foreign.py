@@ -126,7 +126,7 @@ def test_a_model_in_the_store_runs_nothing(mu, trap, tiny_words, tiny_store, net
 
 def test_facts_of_data_in_the_store_run_nothing(mu, trap, tiny_words, tiny_store):
     poisoned(tiny_store, "describe", model_facts={"num_classes": SYSTEM})
-    refused(mu("run", *tiny_words), "what the store says of the data (num_classes)")
+    refused(mu("run", *tiny_words), "what the store says of the data holds num_classes=")
 
 
 # --- results ---------------------------------------------------------------------------------
