@@ -35,7 +35,8 @@ Keys: methods=a,b  requests=a,b  seeds=3 or seeds=0,4  oracles=3 choose;
 scale=small or mode=smoke takes a smaller version; a group's name
 (model=resnet20) replaces a choice; any other key (recipe.epochs=3,
 method.alpha=5) overrides every block that has it.
-Environment: MU_STORE (default .mu), MU_DATA_ROOT (default data), MU_CONFIGS.
+Environment: MU_STORE (default .mu), MU_DATA_ROOT (default data), MU_CONFIGS,
+MU_TRUST=PACKAGE (whose classes files of others may name; see SECURITY.md).
 """
 
 
@@ -66,7 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit:  # argparse has printed the options of a verb
         return 0
     except MuError as error:
-        print(f"mu: {' '.join(str(error).split())}", file=sys.stderr)
+        from mu.results.format import printable
+
+        print(f"mu: {printable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("mu: stopped; what is finished stays in the store", file=sys.stderr)

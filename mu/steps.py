@@ -14,8 +14,10 @@ from mu.errors import CellFailed, UsageError
 from mu.evaluation.panels import panel_name, panel_of
 from mu.evaluation.scoring import reading_features
 from mu.forget_sets.wants import wants
+from mu.running.code import targets_in
 from mu.running.jobs import Ref
 from mu.running.runner import Runner
+from mu.trust.classes import check_plain
 
 NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")
@@ -124,6 +126,7 @@ class Steps:
         )
         self.facts = self.run.facts(self.data)
         self.data_key = [key, self.facts["fingerprint"]]
+        check_plain(self.facts["model_facts"], "what the store says of the data")
         self.model = resolved(self.config["model"], self.facts["model_facts"])
 
     async def original(self) -> Ref:
@@ -560,6 +563,7 @@ class Steps:
         """Configuration that every step on a model gets."""
         threads = self.config["recipe"].get("threads", 1)
         shared = {"data": self.config["data"], "model": self.model, "threads": threads}
+        shared["named"] = targets_in([self.config, self.block.methods])
         return shared | {"device": self.config["device"]} | more
 
 

@@ -43,7 +43,7 @@ providers._get_local_constants = lambda: providers._local_constants
 ROOT = Path(__file__).parents[1]
 TINY = ("recipe.epochs=1", "seeds=1", "oracles=2")
 INLINE = ("compute.workers=0", "compute.progress=false")
-OWN = ("MU_CONFIGS", "MU_STORE", "MU_DATA_ROOT", "MU_DEBUG")
+OWN = ("MU_CONFIGS", "MU_STORE", "MU_DATA_ROOT", "MU_DEBUG", "MU_TRUST")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -26,6 +26,7 @@ ENTRIES = {
 # stand, or editing it would compute everything again.
 FLOORS = (
     ("errors", "artifact"),
+    ("trust",),
     ("data", "analytic"),
     ("doors", "evaluation"),
     ("models",),

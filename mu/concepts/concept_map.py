@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mu.errors import UsageError
+from mu.trust.arrays import MOST, read_arrays
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,8 @@ def read_maps(path: Path | str) -> dict[int, ConceptMap]:
     if not Path(path).is_file():
         raise UsageError(f"there is no file of concept maps {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays: dict[str, Any] = dict(file)
-    except (ValueError, OSError, BadZipFile, EOFError) as error:
+        arrays: dict[str, Any] = read_arrays(Path(path), MOST)
+    except (ValueError, OSError) as error:
         raise UsageError(f"{path} is no file of concept maps; make it with write_maps") from error
     names, found = [field.name for field in fields(ConceptMap)], {}
     for target in sorted({name.partition("/")[0] for name in arrays}):

@@ -24,8 +24,13 @@ def requests_of(
         settings: Of the block.
 
     Raises:
-        UsageError: A request has no kind, or an option that is wrong.
+        UsageError: A request has no kind, an option that is wrong, or a name that no file can have.
     """
+    for name in written:
+        if not str(name).isprintable() or set("/\\") & set(str(name)) or str(name).startswith("."):
+            raise UsageError(
+                f"a request is called {name!r}; files are named after it: no /, no dot first"
+            )
     return {
         name: [request_of(part, settings) for part in repeated(name, given)]
         for name, given in written.items()

@@ -11,6 +11,7 @@ from mu.data.facts import data_root
 from mu.data.image_data import Published, PublishedImages, check_images
 from mu.data.images import torchvision_images
 from mu.errors import UsageError
+from mu.trust.arrays import MOST, read_arrays
 
 # Both kinds of classes are numbered in the order of their names.
 GROUPS = {
@@ -101,8 +102,8 @@ class LossyCIFAR100(CIFAR100):
                 "or set MU_DATA_ROOT to where it is"
             )
         try:
-            with np.load(path) as found:
-                parts = [(found[f"{part}_x"], found[f"{part}_y"]) for part in ("train", "test")]
+            found = read_arrays(path, MOST)
+            parts = [(found[f"{part}_x"], found[f"{part}_y"]) for part in ("train", "test")]
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"{path} does not hold train_x, train_y, test_x, test_y") from error
         for images, _ in parts:

@@ -21,6 +21,9 @@ CACHE = ".mu-cache"
 GIB = 2**30
 QUIET_SECONDS = 3.0
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+# What Pillow may take a file for, whatever its name says: an EPS would start Ghostscript.
+FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+PIXELS = 1 << 26  # of one picture, 0.2 GB as bytes; cameras make fewer
 Bytes = NDArray[np.uint8]
 Reader = Callable[[Path], Bytes]
 
@@ -90,13 +93,20 @@ def read_image(path: Path, size: int | None, grey: bool) -> Bytes:
 
     mode = "L" if grey else "RGB"
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=FORMATS) as opened:
+            if opened.width * opened.height > PIXELS:
+                raise UsageError(
+                    f"{path} has {opened.width}×{opened.height} pixels in "
+                    f"{path.stat().st_size} bytes; {PIXELS} are the most: make it smaller"
+                )
             if opened.mode[0] in "IF":
                 raise UsageError(f"{path} has more than 8 bits a channel; save it with 8")
             if size is not None:
                 opened.draft(mode, (size, size))
             image = ImageOps.exif_transpose(opened).convert(mode)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UsageError:
+        raise
+    except Exception as error:  # each decoder has its own
         raise UsageError(f"{path} cannot be read as an image ({error})") from error
     if size is not None:
         image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)

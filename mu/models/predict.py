@@ -69,7 +69,7 @@ def embeddings(learner: Learner, batch: Any, device: str = "cpu") -> Any:
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
     """Step ``predict``: a state on the whole universe, seen through the view it is given."""
     data = build_data(config["data"])
-    learner = rebuild(config["model"], inputs["state"])
+    learner = rebuild(config["model"], inputs["state"], config.get("named", ()))
     if config.get("channels_last"):
         use_channels_last(learner)
     removed = removed_elements(inputs["removed"])

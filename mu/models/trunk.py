@@ -23,7 +23,8 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     ``config["evaluation"]`` holds these scores alone. ``inputs``: ``state``; ``removed``, what its
     view lacks; ``selection``; ``data``.
     """
-    data, learner = build_data(config["data"]), rebuild(config["model"], inputs["state"])
+    data = build_data(config["data"])
+    learner = rebuild(config["model"], inputs["state"], config.get("named", ()))
     split = split_of(inputs["selection"], inputs["data"])
     scores = build_scores(config["evaluation"])
     view = data.without(removed_elements(inputs["removed"])).view

@@ -1,9 +1,10 @@
 """Weights from a file or the store: read without running code, loaded strictly or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch import Tensor
 from mu.artifact import Artifact
 from mu.errors import UsageError
 from mu.models.base import Learner, build_learner
+from mu.trust.arrays import check_arrays
+from mu.trust.classes import NETWORK, check_named
 
 PREFIXES = ("module.", "_orig_mod.", "network.")  # of DataParallel, of torch.compile, of a Learner
 MEMORY = "memory/"  # prefix of the tensors in a state that are a method's own, not weights
@@ -72,9 +75,21 @@ def load_weights(learner: Learner, tensors: Mapping[str, Tensor], source: str) -
     learner.load_state_dict(given)
 
 
-def rebuild(model: dict[str, Any], artifact: Artifact) -> Learner:
-    """A learner from its configuration, or the one its method left, and a stored artifact."""
-    learner = build_learner(artifact.facts.get("model", model), download=False)
+def rebuild(model: dict[str, Any], artifact: Artifact, named: Iterable[str] = ()) -> Learner:
+    """A learner from its configuration, or the one its method left, and a stored artifact.
+
+    Args:
+        model: Configuration of the user's.
+        artifact: Out of the store, where it may be anybody's.
+        named: Names of classes in the user's configuration.
+
+    Raises:
+        UsageError: The artifact names what no file may name; see `mu.trust.classes`.
+    """
+    left = artifact.facts.get("model")
+    if left is not None:
+        check_named(left, NETWORK, "a model in the store", model, named)
+    learner = build_learner(model if left is None else left, download=False)
     weights = {n: t for n, t in artifact.tensors.items() if not n.startswith(MEMORY)}
     load_weights(learner, weights, "of the store")
     return learner.eval()
@@ -99,13 +114,22 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise UsageError(f"there is no weights file {path}")
     state = _content(path)
     for name, tensor in state.items():
+        if tensor.layout == torch.strided and tensor.nbytes > unfolded(tensor):
+            raise UsageError(f"{path}: {name} says it is larger than what the file holds of it")
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise UsageError(f"{path}: {name} holds values that are not finite numbers")
     return state
 
 
+def unfolded(tensor: Tensor) -> int:
+    """Bytes that a tensor may take: those of its memory, or a gigabyte where it repeats itself."""
+    return max(tensor.untyped_storage().nbytes(), 1 << 30)
+
+
 def _content(path: Path) -> dict[str, Tensor]:
     try:
+        if is_zipfile(path):
+            check_arrays(path)  # torch compresses nothing
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 

@@ -4,7 +4,9 @@ import time
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
+from mu.results.format import printable
 from mu.running.jobs import Job
 from mu.running.runner import Watcher
 
@@ -22,7 +24,7 @@ class Display(Watcher):
     def __init__(self, console: Console, show: bool = True) -> None:
         self.console, self.show = console, show
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
@@ -47,7 +49,7 @@ class Display(Watcher):
     def started(self, job: Job) -> None:
         self.open += 1
         if self.total is not None:
-            task = self.bars.add_task(job.label[:40], total=None, note="", visible=False)
+            task = self.bars.add_task(printable(job.label)[:40], total=None, note="", visible=False)
             self.tasks[job.key] = task
         self._tick(job)
 
@@ -71,7 +73,7 @@ class Display(Watcher):
         self._tick(job)
 
     def say(self, message: str) -> None:
-        self.console.print(message, style="yellow", highlight=False, soft_wrap=True)
+        self.console.print(Text(printable(message), "yellow"), soft_wrap=True)
 
     def _tick(self, job: Job, note: str = "") -> None:
         if self.total is not None:
@@ -79,8 +81,5 @@ class Display(Watcher):
             self.bars.update(self.total, note=text)
         elif self.show and time.monotonic() - self.last > QUIET_SECONDS:
             self.last = time.monotonic()
-            self.console.print(
-                f"{self.done} steps done, {self.open} open: {job.label}{note}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            text = f"{self.done} steps done, {self.open} open: {printable(job.label)}{note}"
+            self.console.print(Text(text), soft_wrap=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mu.results.files import write_text
+from mu.results.format import csv_cell, printable
 from mu.results.reproduced import COST, MISSING, OPEN, OUTSIDE, SAME, WORDS, Number
 
 WORST = 8
@@ -21,7 +22,7 @@ def write_comparison(numbers: Sequence[Number], said: Sequence[str], out: Path) 
     fields = list(records[0]) if records else ["score"]
     writer = csv.DictWriter(sink, fields, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows({k: csv_cell(v) for k, v in record.items()} for record in records)
     write_text(out / "reproduction.csv", sink.getvalue())
     counts = Counter(number.word for number in numbers)
     content = {"schema": 1, "counts": counts, "notes": list(said), "numbers": records}
@@ -55,7 +56,7 @@ def print_counts(field: str, judged: Sequence[Number], labels: Sequence[str]) ->
     print(f"{field:<24}" + "".join(f"{word:>11}" for word in WORDS))
     for label in labels:
         group = [number for number in judged if getattr(number, field) == label]
-        print(f"{label[:23]:<24}" + _counts(group))
+        print(f"{printable(label)[:23]:<24}" + _counts(group))
     print()
 
 
@@ -71,7 +72,7 @@ def _short(value: float | None) -> str:
 def _name(number: Number) -> str:
     step = f" {number.step + 1}" if number.step else ""
     pair = "mean" if number.pair is None else f"pair {number.pair}"
-    return f"{number.score} {number.method} {number.request}{step} {pair}"
+    return printable(f"{number.score} {number.method} {number.request}{step} {pair}")
 
 
 def print_costs(numbers: Sequence[Number]) -> None:
@@ -81,7 +82,7 @@ def print_costs(numbers: Sequence[Number]) -> None:
         both = [(a, b) for a, b in costs if a is not None and b is not None]
         then, now = map(sum, zip(*both, strict=True)) if both else (0, 0)
         if then or now:
-            print(f"{score}: {then:.1f} then, {now:.1f} now (not judged)")
+            print(f"{printable(score)}: {then:.1f} then, {now:.1f} now (not judged)")
 
 
 def conclusion(judged: Sequence[Number]) -> list[str]:

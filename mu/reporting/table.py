@@ -11,7 +11,7 @@ from mu.reporting.legend import VERDICTS
 from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.scores import against, as_grid
 from mu.reporting.section import OTHER, Section
-from mu.results.format import NOTHING, gap_interval, mean_interval, percent, printable
+from mu.results.format import NOTHING, csv_cell, gap_interval, mean_interval, percent, printable
 from mu.results.results import Results
 from mu.results.rows import COLUMNS
 from mu.results.words import ORACLE, REFERENCES
@@ -38,7 +38,7 @@ def csv_text(results: Results) -> str:
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in results.rows:
-        writer.writerow([getattr(row, column) for column in COLUMNS])
+        writer.writerow([csv_cell(getattr(row, column)) for column in COLUMNS])
     return sink.getvalue()
 
 

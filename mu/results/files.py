@@ -7,8 +7,10 @@ from pathlib import Path
 def write_text(path: Path, text: str) -> None:
     """Write a text file beside its place, then move it there; a reader never sees half of it."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    partial.unlink(missing_ok=True)
     try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
+        with partial.open("x", encoding="utf-8", newline="\n") as file:  # through no link
+            file.write(text)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -2,13 +2,15 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from mu.errors import UsageError
+from mu.errors import MuError, UsageError
 from mu.results.card import SCHEMA, Card, Facts
 from mu.results.legacy import original, with_facts
 from mu.results.place import Place
@@ -27,6 +29,13 @@ FIELDS: dict[str, type] = {
 
 class ResultsError(UsageError, ValueError):
     """A folder holds no results that this version can read."""
+
+
+class UnreadableRecord(ResultsError):
+    """Results have the right fields, and something else in them than mu writes."""
+
+
+BEYOND = (RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +195,8 @@ def read_results(path: Path) -> Results:
     file = path / "results.json" if path.is_dir() or path.suffix != ".json" else path
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ResultsError(f"{file} is nested too deep") from None
     except FileNotFoundError:
         kind = "no results.json in" if path.is_dir() else "no such folder or file:"
         raise ResultsError(f"{kind} {path}") from None
@@ -194,6 +205,30 @@ def read_results(path: Path) -> Results:
     except ValueError as error:
         raise ResultsError(f"{file} is not JSON: {error}") from None
     try:
-        return Results.read(plain if isinstance(plain, dict) else {})
+        with readable(file):
+            return Results.read(plain if isinstance(plain, dict) else {})
+    except UnreadableRecord:
+        raise
     except ResultsError as error:
         raise ResultsError(f"{file} has {error}") from error
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say in one line that results hold what this version cannot show; they may be anybody's.
+
+    Raises:
+        UnreadableRecord: In place of the error of whoever met the record; with ``MU_DEBUG`` in the
+            environment that error goes through.
+    """
+    try:
+        yield
+    except MuError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, *BEYOND) as error:
+        if os.environ.get("MU_DEBUG"):
+            raise
+        raise UnreadableRecord(
+            f"{path} holds a record that mu cannot read ({type(error).__name__}: "
+            f"{str(error)[:200]}); MU_DEBUG=1 shows where"
+        ) from error

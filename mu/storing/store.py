@@ -16,13 +16,21 @@ import numpy as np
 from mu.artifact import Artifact
 from mu.errors import CellFailed, UsageError
 from mu.storing.inventory import Entry, entries
+from mu.trust.arrays import read_arrays
 
 SCHEMA = 1
 HOST = platform.node()  # a store may be shared by machines, which know nothing of others' processes
 
 
 class CorruptArtifact(CellFailed):
-    """An artifact on disk does not match the digests written with it."""
+    """An artifact on disk does not match the digests written with it, or lacks what is due."""
+
+
+class Facts(dict[str, Any]):
+    """Facts of an artifact; asking for one that it lacks is no bug of the code that asks."""
+
+    def __missing__(self, name: str) -> Any:
+        raise CorruptArtifact(f"an artifact of the store has no {name}: was it made by mu?")
 
 
 def default_root() -> Path:
@@ -36,6 +44,13 @@ def _file_digest(path: Path) -> str:
         while chunk := handle.read(1 << 20):
             value.update(chunk)
     return value.hexdigest()
+
+
+def _facts(folder: Path) -> Facts:
+    found = json.loads((folder / "facts.json").read_text())
+    if not isinstance(found, dict):
+        raise ValueError("facts.json holds no facts")
+    return Facts(found)
 
 
 def _sync(path: Path) -> None:
@@ -94,9 +109,15 @@ class Store:
         return True
 
     def facts(self, step: str, key: str) -> dict[str, Any]:
-        """The JSON part alone; needs no torch."""
-        facts: dict[str, Any] = json.loads((self.path(step, key) / "facts.json").read_text())
-        return facts
+        """The JSON part alone; needs no torch.
+
+        Raises:
+            CorruptArtifact: It cannot be read, now or once a fact is asked for that it lacks.
+        """
+        try:
+            return _facts(self.path(step, key))
+        except (OSError, ValueError, RecursionError) as error:
+            raise CorruptArtifact(f"{step}/{key[:12]} is not readable: {error}") from error
 
     def load(self, step: str, key: str) -> Artifact:
         """Read an artifact, every file checked against its digest.
@@ -115,13 +136,12 @@ class Store:
     def _read(self, folder: Path) -> Artifact:
         arrays, tensors = {}, {}
         if (folder / "arrays.npz").exists():
-            with np.load(folder / "arrays.npz", allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = read_arrays(folder / "arrays.npz")
         if (folder / "tensors.safetensors").exists():
             from safetensors.torch import load_file
 
             tensors = load_file(folder / "tensors.safetensors")
-        return Artifact(json.loads((folder / "facts.json").read_text()), arrays, tensors)
+        return Artifact(_facts(folder), arrays, tensors)
 
     def write(self, step: str, key: str, artifact: Artifact, **record: object) -> None:
         """Put an artifact in place: temporary folder, fsync, rename; ``record`` is noted beside.

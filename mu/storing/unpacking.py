@@ -1,8 +1,9 @@
 """Archives read with distrust: the store takes in a whole and right archive, or nothing.
 
 An archive is read header by header. Nothing in it but plain files of known names, in the announced
-order and sizes, is ever written to disk. What digests cannot tell is whether the numbers are true:
-import from people you would also take code from.
+order and sizes, is ever written to disk, and what an artifact names is looked at before it enters
+(`mu.trust.classes`). What nothing here can tell is whether the numbers are true: import from people
+whose numbers you would believe.
 """
 
 import gzip
@@ -21,11 +22,14 @@ from typing import Any, BinaryIO
 from mu.errors import UsageError
 from mu.storing.inventory import APART, FILES, KEY
 from mu.storing.packing import KIND, SCHEMA, BadArchive, Item, Progress
+from mu.storing.shapes import check_facts, check_record
 from mu.storing.store import Store
+from mu.trust.arrays import check_arrays
 
 STEP = re.compile(r"[a-z][a-z_]*")
 BLOCK = 512
 CHUNK = 1 << 20
+LOOSE, PACKED = 64 << 20, 100  # bytes that an archive may unfold to, and times its own size
 LARGEST_JSON = 64 << 20  # bytes of a manifest; what is longer is not read into memory
 
 
@@ -63,6 +67,8 @@ def read_archive(store: Store, path: Path, progress: Progress) -> Imported:
         free = shutil.disk_usage(store.root).free
         if total > free:
             raise UsageError(f"{path} holds {total} bytes; {store.root} has {free} bytes left")
+        if total > (most := LOOSE + PACKED * path.stat().st_size):
+            raise BadArchive(f"unfolds to {total} bytes; {most} are the most for its size")
         for item in items:
             _unpack(stream, item, folder, progress)
         _finish(stream)
@@ -149,7 +155,7 @@ def _item(artifact: dict[str, Any]) -> Item:
     if files.keys() - set(FILES) or not {"facts.json", "manifest.json"} <= files.keys():
         raise BadArchive(f"{step}/{key[:12]} does not hold the files of an artifact")
     for name, (size, digest) in files.items():
-        limit = LARGEST_JSON if name == "manifest.json" else 1 << 62
+        limit = LARGEST_JSON if name.endswith(".json") else 1 << 62
         if type(size) is not int or not 0 <= size <= limit or not KEY.fullmatch(digest):
             raise BadArchive(f"{step}/{key[:12]}/{name}: no size or digest")
     return Item(step, key, files)
@@ -183,6 +189,20 @@ def _unpack(stream: BinaryIO, item: Item, folder: Path, progress: Progress) -> N
         raise BadArchive(f"{item.step}/{item.key[:12]} has no manifest") from error
     if not agrees:
         raise BadArchive(f"{item.step}/{item.key[:12]} does not agree with its manifest")
+    _check_content(place, f"{item.step}/{item.key[:12]}", own)
+
+
+def _check_content(place: Path, source: str, own: dict[str, Any]) -> None:
+    """Refuse an artifact whose files are right and hold what no step of mu leaves."""
+    try:
+        check_record(own, source)
+        check_facts(json.loads((place / "facts.json").read_text()), source)
+        if (place / "arrays.npz").exists():
+            check_arrays(place / "arrays.npz")
+    except UsageError as error:
+        raise BadArchive(str(error)) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadArchive(f"{source} is no artifact of mu: {error}") from error
 
 
 def _finish(stream: BinaryIO) -> None:

@@ -107,10 +107,17 @@ def table(wandb: Any, columns: Sequence[str], lines: tables.Lines) -> Any:
     from PIL import Image
 
     def cell(entry: Any) -> Any:
-        return wandb.Image(Image.open(BytesIO(entry))) if isinstance(entry, bytes) else entry
+        if not isinstance(entry, bytes):
+            return entry
+        return wandb.Image(Image.open(BytesIO(entry), formats=["PNG"]))
 
     data = [[cell(entry) for entry in line] for line in lines]
     return wandb.Table(columns=list(columns), data=data)
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    """Whether a file lies in a folder, and no link leads out of it."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def log_files(wandb: Any, run: Any, results: Results, folder: Path | None) -> None:
@@ -122,7 +129,7 @@ def log_files(wandb: Any, run: Any, results: Results, folder: Path | None) -> No
         "forget_indices": sorted((folder / "forget_sets").rglob("*.txt")),
     }
     for kind, paths in files.items():
-        present = [path for path in paths if path.is_file()]
+        present = [path for path in paths if path.is_file() and _inside(path, folder)]
         if present:
             artifact = wandb.Artifact(f"{kind}-{results.experiment}", type=kind)
             for path in present:

@@ -75,7 +75,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         for name, tensor in inputs["state"].tensors.items()
         if name.startswith(MEMORY)
     }
-    learner = rebuild(config["model"], inputs["state"])
+    learner = rebuild(config["model"], inputs["state"], config.get("named", ()))
     after = data.without(removed_elements([*inputs["before"], selection])).view
     shown = config.get("trajectory") or {}
     context = Context(

@@ -150,7 +150,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     """Compute what a method stores; ``inputs["state"]`` is the state it belongs to."""
     data, recipe = build_data(config["data"]), config["recipe"]
     seed_everything(config["seed"])
-    learner = rebuild(config["model"], inputs["state"])
+    learner = rebuild(config["model"], inputs["state"], config.get("named", ()))
     if recipe["channels_last"]:
         use_channels_last(learner)
     kept = data.without(removed_elements(inputs["removed"]))

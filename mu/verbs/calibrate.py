@@ -8,7 +8,7 @@ from mu.configuration.choices import choices
 from mu.configuration.words import count_of, spelled_out, words_of
 from mu.errors import UsageError
 from mu.results.files import write_text
-from mu.results.results import folder_of, read_results
+from mu.results.results import folder_of, read_results, readable
 from mu.verbs.cells import experiment_of
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ def command(words: list[str]) -> int:
     if given and len(others) > 1:
         raise UsageError(f"{given[0]} is read as it is: words that choose are for an experiment")
     code, folder = (0, Path(given[0])) if given else run_first(others, min(pairs))
-    results = read_results(folder)
-    found = rates(results, pairs, draws)
+    with readable(folder):
+        results = read_results(folder)
+        found = rates(results, pairs, draws)
     aims = results.experiment.partition("_")[0] == EXPERIMENT
     print(rates_text(found, aims))
     out = folder_of(folder)

@@ -10,20 +10,31 @@ from mu.errors import UsageError
 from mu.pipeline import Cell
 from mu.results.panel import describe_panels
 from mu.running.runner import Runner
+from mu.verbs.foreign import check_words, checked_experiment
 
 
-def experiment_of(words: list[str]) -> tuple[Experiment, Path]:
+def experiment_of(words: list[str], source: str = "") -> tuple[Experiment, Path]:
     """The experiment that words, all spelled out, describe, and where its results go.
 
+    Args:
+        words: Of the user, or of somebody else.
+        source: Where they come from if they are somebody else's, for messages; see
+            `mu.verbs.foreign`.
+
     Raises:
-        UsageError: No experiment named, or a word is wrong.
+        UsageError: No experiment named, a word is wrong, or somebody else's words name what no file
+            may name.
     """
+    if source:
+        check_words(words, source)
     given = parse_words(words)
     if "experiment" not in given:
         names = ", ".join(choices("experiment"))
         raise UsageError(f"name an experiment, as in mu run quickstart; there are: {names}")
     others = [w for w in words if w.partition("=")[0] not in ("experiment", "out")]
     experiment = load_experiment(given["experiment"], others)
+    if source:
+        experiment = checked_experiment(experiment, source, others)
     for block in experiment.blocks:  # a wrong score must not come out after the training
         describe_panels(block.names["evaluation"], block.config["evaluation"])
     return experiment, Path(given.get("out") or Path("results") / experiment.name)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from mu.configuration.words import spelled_out
 from mu.errors import MuError, UsageError
 from mu.results.results import Results, read_results
 from mu.storing.inventory import KEY, Entry
@@ -57,7 +58,7 @@ def words_of_command(results: Results) -> list[str]:
         UsageError: They do not say how they were made.
     """
     try:
-        words = shlex.split(results.command or "")
+        words = shlex.split(results.command if isinstance(results.command, str) else "")
     except ValueError:
         words = []
     if words[:2] != ["mu", "run"]:
@@ -74,7 +75,8 @@ def planned_keys(store: Store, results: Results) -> set[str]:
     runner.plan = None  # not even the cheap steps are run
 
     async def look() -> None:
-        experiment, _ = experiment_of(words_of_command(results))
+        words = spelled_out(words_of_command(results))
+        experiment, _ = experiment_of(words, "the command of the results")
         for cell in cells_of(experiment, runner):
             with suppress(Waiting):
                 await cell.cards()

@@ -16,7 +16,7 @@ def command(words: list[str]) -> int:
     """
     from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, write_report
-    from mu.results.results import comparing, folder_of, read_results, tabulated
+    from mu.results.results import comparing, folder_of, read_results, readable, tabulated
 
     parser = Parser(
         prog="mu report",
@@ -33,9 +33,10 @@ def command(words: list[str]) -> int:
     given = parser.parse_args(words)
     if not given.folder:
         raise UsageError("name the folder of a run: mu report DIR")
-    path = Path(given.folder)
-    results, folder = tabulated(read_results(path)), folder_of(path)
-    results = comparing(with_tuning(results, folder), given.compare or results.compare)
-    write_report(results, folder)
-    print_report(results, Console())
+    path, folder = Path(given.folder), folder_of(Path(given.folder))
+    with readable(folder):
+        results = with_tuning(tabulated(read_results(path)), folder)
+        results = comparing(results, given.compare or results.compare)
+        write_report(results, folder)
+        print_report(results, Console())
     return 0

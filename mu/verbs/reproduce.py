@@ -1,12 +1,14 @@
 """``mu reproduce``: run an experiment again and compare every number with the results of before."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mu.errors import UsageError
+from mu.results.format import printable
 from mu.results.reproduced import MISSING, OUTSIDE, compare, notes, score_names
 from mu.results.results import Results
 from mu.results.tolerance import Tolerance, read_tolerances
@@ -23,7 +25,7 @@ def command(words: list[str]) -> int:
         UsageError: A word is wrong, DIR holds no results, or they do not say how they were made.
     """
     from mu.reporting.reproduction import print_comparison, write_comparison
-    from mu.results.results import folder_of, read_results, tabulated
+    from mu.results.results import folder_of, read_results, readable, tabulated
 
     parser = Parser(
         prog="mu reproduce",
@@ -45,21 +47,23 @@ def command(words: list[str]) -> int:
     parser.add_argument("--fresh", action="store_true", help="take nothing from the store")
     parser.add_argument("words", nargs="*", metavar="compute.KEY=VALUE", help="where it runs")
     options = parser.parse_intermixed_args(words)
-    old = tabulated(read_results(options.folder))
+    with readable(options.folder):
+        old = tabulated(read_results(options.folder))
     folder = folder_of(options.folder)
     tolerance = Tolerance(read_tolerances(options.tolerance), bits=not options.elsewhere)
     check_scores(tolerance, old)
     if options.against is not None:
-        new, out = tabulated(read_results(options.against)), options.out
+        with readable(options.against):
+            new, out = tabulated(read_results(options.against)), options.out
     else:
         out = options.out or folder / "reproduced"
         repeat(old, folder, out, options.words, fresh=options.fresh)
         new = tabulated(read_results(out))
-    numbers = compare(old, new, tolerance)
-    remarks = notes(old, new)
-    if out is not None:
-        write_comparison(numbers, remarks, out)
-    print_comparison(numbers, remarks)
+    with readable(folder):
+        numbers, remarks = compare(old, new, tolerance), notes(old, new)
+        if out is not None:
+            write_comparison(numbers, remarks, out)
+        print_comparison(numbers, remarks)
     if out is not None:
         print(f"every number: {out / 'reproduction.csv'}")
     return 1 if any(number.word in (OUTSIDE, MISSING) for number in numbers) else 0
@@ -102,10 +106,12 @@ def repeat(results: Results, folder: Path, out: Path, words: Sequence[str], fres
             )
     if out.resolve() == folder.resolve():
         raise UsageError(f"--out {out} is the folder of the original; name another one")
+    if out.is_symlink():
+        raise UsageError(f"{out} is a link to another place; name a folder with --out")
     own = [w for w in words_of_command(results) if not w.startswith(ELSEWHERE)]
-    print("repeating: mu run " + " ".join([*own, *words]))
+    print("repeating: " + printable("mu run " + shlex.join([*own, *words])))
     with throwaway_store() if fresh else counted():
-        run([*own, *words, f"out={out}"])
+        run([*own, *words, f"out={out}"], f"the command in {folder / 'results.json'}")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from subprocess import run as run_process
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from mu.configuration.experiment import Experiment
 from mu.configuration.words import spelled_out
@@ -19,6 +20,7 @@ from mu.forget_sets.files import write_selection
 from mu.pipeline import run_cells
 from mu.reporting.progress import Display
 from mu.results.card import Card
+from mu.results.format import printable
 from mu.results.panel import describe_panels
 from mu.results.results import Results, tabulated
 from mu.results.words import ORIGINAL
@@ -30,13 +32,18 @@ from mu.verbs.cells import cells_of, experiment_of, warnings_of
 from mu.verbs.overlap import overlaps
 
 
-def command(words: list[str]) -> int:
-    """``mu run``: every step, the table, the report; 1 when a cell failed."""
+def command(words: list[str], source: str = "") -> int:
+    """``mu run``: every step, the table, the report; 1 when a cell failed.
+
+    Args:
+        words: After ``mu run``.
+        source: Where they come from if they are somebody else's; see `experiment_of`.
+    """
     from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, write_report
 
     words = spelled_out(words)
-    experiment, out = experiment_of(words)
+    experiment, out = experiment_of(words, source)
     command = "mu run " + shlex.join(w for w in words if not w.startswith(("out=", "compute")))
     errors = Console(stderr=True)
     with folder_for(out):
@@ -54,7 +61,8 @@ def command(words: list[str]) -> int:
     print_report(results, Console())
     warnings = [*warnings_of(experiment), *(w for card in cards for w in card.warnings)]
     for message in dict.fromkeys(warnings):
-        errors.print(f"warning: {message}", style="yellow", highlight=False, soft_wrap=True)
+        text = Text(f"warning: {printable(message)}", "yellow")  # no markup: it may be a stranger's
+        errors.print(text, soft_wrap=True)
     if sender is not None:
         ids = sender(results, experiment.track, out)
         print(f"{len(ids)} W&B runs written")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mu.configuration.choices import unknown
 from mu.errors import UsageError
+from mu.results.format import printable
 from mu.storing.cleaning import DAY, busy, by_reason, leftovers, remove_all, superfluous
 from mu.storing.inventory import Entry
 from mu.storing.packing import BadArchive, write_archive
@@ -35,7 +36,7 @@ def command(words: list[str]) -> int:
     try:
         return verbs[options.verb](options)
     except (CorruptArtifact, BadArchive) as error:
-        print(f"mu: {error}", file=sys.stderr)
+        print(f"mu: {printable(error)}", file=sys.stderr)
         return 1
 
 
@@ -128,7 +129,8 @@ def ls(options: argparse.Namespace) -> int:
         took = f"{seconds:.1f}" if isinstance(seconds, int | float) else "?"
         label = str(entry.manifest.get("label") or entry.manifest.get("family") or "?")
         size, old = human(entry.size), age(now - entry.written)
-        print(f"{entry.step:<10}{entry.key[:12]:<14}{size:>9}{old:>8}{took:>10}  {label[:26]}")
+        made_for = printable(label)[:26]
+        print(f"{entry.step:<10}{entry.key[:12]:<14}{size:>9}{old:>8}{took:>10}  {made_for}")
     print()
     for step in dict.fromkeys(entry.step for entry in found):
         of_step = [entry for entry in found if entry.step == step]

@@ -11,7 +11,7 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: No folder named, it holds no results, or an option is wrong.
     """
-    from mu.results.results import folder_of, read_results, tabulated
+    from mu.results.results import folder_of, read_results, readable, tabulated
     from mu.tracking.session import checked
     from mu.tracking.track import send
     from mu.verbs.parser import Parser
@@ -29,7 +29,9 @@ def command(words: list[str]) -> int:
     if not given["folder"]:
         raise UsageError("name the folder of a run: mu track DIR --resend")
     path, again = Path(given.pop("folder")), given.pop("resend")
-    results, folder = tabulated(read_results(path)), folder_of(path)
+    folder = folder_of(path)
+    with readable(path):
+        results = tabulated(read_results(path))
     to = checked(given, results.experiment, folder)
     sent = send(results, given, folder, again)
     print(f"{len(sent)} runs sent to project {to['project']} ({to['mode']})")

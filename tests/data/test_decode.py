@@ -127,3 +127,40 @@ def test_a_bar_is_shown_where_it_takes_a_while(files, monkeypatch, capsys):
     said = capsys.readouterr()
     assert "decode these" in said.err
     assert not said.out
+
+
+def bomb(path, kind, side=20_000):
+    """A picture of a few hundred kilobytes at most that unfolds to more than a gigabyte."""
+    Image.new("1", (side, side)).save(
+        path, kind, **({"compression": "group4"} if kind == "TIFF" else {})
+    )
+    assert path.stat().st_size < 200_000
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.png", "PNG"), ("a.tif", "TIFF"), ("a.png", "TIFF")])
+def test_a_picture_that_unfolds_to_a_gigabyte_is_refused(root, name, kind):
+    bomb(root / name, kind)
+    for size in (None, 8):
+        with pytest.raises(UsageError, match=rf"{name} .*(20000×20000|exceeds limit)"):
+            read_image(root / name, size, False)
+
+
+def test_a_postscript_file_starts_nothing(root, monkeypatch):
+    """Pillow hands them to Ghostscript, whatever their name says."""
+    from PIL import EpsImagePlugin
+
+    Image.new("RGB", (8, 8)).save(root / "a.eps", "EPS")
+    (root / "a.eps").rename(root / "a.png")
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("it was started"))
+    with pytest.raises(UsageError, match="cannot be read as an image"):
+        read_image(root / "a.png", 8, False)
+
+
+def test_texts_that_unfold_are_refused(root):
+    from PIL import PngImagePlugin
+
+    text = PngImagePlugin.PngInfo()
+    text.add_text("a", "x" * (80 << 20), zip=True)
+    Image.new("RGB", (8, 8)).save(root / "a.png", pnginfo=text)
+    with pytest.raises(UsageError, match="cannot be read as an image"):
+        read_image(root / "a.png", 8, False)

@@ -1,5 +1,6 @@
 """Weights that come from a file."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -186,3 +187,24 @@ def test_a_network_may_wrap_one_that_has_a_part_of_the_same_name():
     load_weights(target, source.state_dict(), "here")
     for name, tensor in source.state_dict().items():
         assert torch.equal(target.state_dict()[name], tensor)
+
+
+def test_a_tensor_larger_than_what_the_file_holds_is_refused(tmp_path):
+    """One number that says it is a million million of them."""
+    state = {"head.weight": torch.zeros(1).expand(1 << 20, 1 << 20)}
+    torch.save(state, tmp_path / "w.pt")
+    assert (tmp_path / "w.pt").stat().st_size < 10_000
+    with pytest.raises(UsageError, match=r"head\.weight says it is larger"):
+        read_weights(tmp_path / "w.pt")
+
+
+def test_a_checkpoint_that_unfolds_is_refused(tmp_path):
+    torch.save({"head.weight": torch.zeros(1 << 20)}, tmp_path / "plain.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pt") as plain,
+        zipfile.ZipFile(tmp_path / "w.pt", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    with pytest.raises(UsageError, match="it unfolds to"):
+        read_weights(tmp_path / "w.pt")

@@ -8,6 +8,7 @@ import re
 import shutil
 import tarfile
 import time
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -548,3 +549,24 @@ def test_nothing_is_left_when_writing_fails(store, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="No space"):
         write_archive(store, list(store.entries()), tmp_path / "x.tar", quiet)
     assert not list(tmp_path.glob("*x.tar*"))
+
+
+def test_an_archive_that_unfolds_to_much_more_is_refused(store, other, tmp_path):
+    """Zeros of 300 MB in 0.3 MB would fill a disk."""
+    store.write("fit", "e" * 32, Artifact({"n": 1}, {"zeros": np.zeros(300 << 20, np.uint8)}))
+    path = tmp_path / "bomb.tar.gz"
+    write_archive(store, list(store.entries()), path, quiet)
+    assert path.stat().st_size < 1 << 20
+    refused(other, path, "unfolds to")
+
+
+def test_arrays_that_unfold_are_refused(store, other, tmp_path):
+    """A store compresses nothing: what is compressed in an artifact was made to unfold."""
+    folder = store.path("fit", A)
+    np.savez_compressed(folder / "arrays.npz", ids=np.zeros(1 << 20))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    value = blake2b((folder / "arrays.npz").read_bytes(), digest_size=16).hexdigest()
+    manifest["files"]["arrays.npz"] = value
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_archive(store, list(store.entries()), tmp_path / "x.tar", quiet)
+    refused(other, tmp_path / "x.tar", "it unfolds to")

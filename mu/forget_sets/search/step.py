@@ -43,7 +43,8 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     data, selector = build_data(config["data"]), build(config["request"])
     models, learners = helper_models(data, inputs), inputs["learners"]
     for place, one in enumerate(learners, len(models) - len(learners)):
-        models[place] = replace(models[place], learner=rebuild(config["model"], one))
+        learner = rebuild(config["model"], one, config.get("named", ()))
+        models[place] = replace(models[place], learner=learner)
     # The worker has seen to the threads.
     recipe = {name: value for name, value in config["recipe"].items() if name != "threads"}
     context = Context(device=config["device"], progress=progress, **recipe)

@@ -1,0 +1,1 @@
+"""What a file of somebody else may name, hold and unfold to."""

@@ -1,0 +1,266 @@
+"""Archives and results of others with something changed: refused in a line, or read; nothing else.
+
+`make fuzz` draws ten times as many.
+"""
+
+import contextlib
+import copy
+import io
+import json
+import shutil
+import sys
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mu.__main__ import main
+from mu.artifact import Artifact
+from mu.storing.packing import write_archive
+from mu.storing.store import Store
+
+KEY = "a" * 32
+TEXTS = (
+    *("", "\x1b[2J", "=HYPERLINK(1)", "[/]", "[red]x", "../../x", "/tmp/x", "${oc.env:HOME}"),
+    *("<script>", "\\input{x}", "trap.Net", "os.system", "mu run trap", "\x00", "a" * 300, "💣"),
+)
+TRAPS = (
+    *({"_target_": name, "_args_": ["touch ran"]} for name in ("os.system", "trap.Net")),
+    {"_target_": "torch.nn.Sequential", "_args_": [{"_target_": "trap.Net"}]},
+)
+leaves = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.floats(),
+    st.sampled_from(TEXTS),
+    st.sampled_from(TRAPS).map(copy.deepcopy),
+    st.just([]),
+    st.just({}),
+    st.just([[[]]]),
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Where nothing may be written, with a package that may not be imported."""
+    place = tmp_path_factory.mktemp("place")
+    (place / "trap.py").write_text(f"open({str(place / 'imported')!r}, 'w').close()\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(place)
+        patch.chdir(place)
+        yield place
+
+
+def called(words, place, **environment):
+    """The exit code and what was said: never a traceback, nothing imported, run or written."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MU_CONFIGS", "MU_STORE", "MU_DEBUG", "MU_TRUST"):
+            patch.delenv(name, raising=False)
+        for name, value in environment.items():
+            patch.setenv(name, str(value))
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = main([str(word) for word in words])
+    assert code in (0, 1, 2)
+    assert "Traceback" not in said.getvalue()
+    assert "\x1b" not in said.getvalue() and "\x00" not in said.getvalue()
+    assert "trap" not in sys.modules
+    assert [p.name for p in place.iterdir()] == ["trap.py"]
+    return code, said.getvalue()
+
+
+def paths(value, at=()):
+    """Every place in JSON, its keys and numbers on the way."""
+    yield at
+    inner = value if isinstance(value, dict) else {}
+    if isinstance(value, list):
+        inner = dict(enumerate(value))
+    for key, one in inner.items():
+        yield from paths(one, (*at, key))
+
+
+def changed(plain, draw, times=3):
+    """A copy with up to three values replaced, renamed or taken away, the upper ones most often."""
+    plain = copy.deepcopy(plain)
+    for _ in range(draw(st.integers(1, times))):
+        found = sorted(paths(plain), key=lambda at: (len(at), str(at)))
+        at = found[min(draw(st.integers(0, len(found) - 1)), draw(st.integers(0, len(found) - 1)))]
+        if not at:
+            continue
+        holder = plain
+        for step in at[:-1]:
+            holder = holder[step]
+        if draw(st.integers(0, 4)):
+            holder[at[-1]] = draw(leaves)
+        else:
+            del holder[at[-1]]
+    return plain
+
+
+# --- archives --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """A folder to work in; an archive of two artifacts lies in it."""
+    folder = tmp_path_factory.mktemp("archive")
+    store = Store(folder / "theirs")
+    facts = {"cost": {"forward": 3}, "model": {"_target_": "torch.nn.Identity"}, "warnings": ["a"]}
+    store.write("unlearn", KEY, Artifact(facts, {"ids": np.arange(9)}), label="x", seconds=1.0)
+    store.write("score", "b" * 32, Artifact({"values": {"ua": 1.0}, "sizes": {"ua": 3}}))
+    path = folder / "theirs.tar"
+    write_archive(store, list(store.entries()), path, lambda _: None)
+    return folder
+
+
+def imported(folder, place, data):
+    path, mine = folder / "changed.tar", folder / "mine"
+    path.write_bytes(data)
+    shutil.rmtree(mine, ignore_errors=True)
+    before = sorted(p.name for p in folder.iterdir())
+    code, _ = called(["store", "import", path], place, MU_STORE=mine)
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*before, "mine"])
+    entered = {(e.step, e.key) for e in Store(mine).entries()}
+    assert (code == 0) == bool(entered)
+    assert list((mine / "tmp").iterdir()) == []
+    return code
+
+
+@given(st.data())
+def test_bytes_of_an_archive(archive, place, data):
+    folder, found = archive, bytearray((archive / "theirs.tar").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        spot = data.draw(st.integers(0, len(found) - 1))
+        match data.draw(st.sampled_from(["flip", "cut", "drop", "twice", "zero"])):
+            case "flip":
+                found[spot] ^= 1 << data.draw(st.integers(0, 7))
+            case "cut":
+                del found[max(spot, 1) :]
+            case "drop":
+                del found[spot : spot + data.draw(st.sampled_from([1, 512, 1024]))]
+            case "twice":
+                found[spot:spot] = found[spot : spot + 512]
+            case "zero":
+                found[spot : spot + 64] = bytes(len(found[spot : spot + 64]))
+        if not found:
+            break
+    imported(folder, place, bytes(found))
+
+
+@given(st.data())
+def test_facts_in_an_archive_whose_digests_are_right(archive, place, data):
+    """What a stranger writes who knows the format: every digest fits."""
+    folder, store = archive, Store(archive / "forged")
+    facts = {
+        "cost": {"forward": 3, "backward": 2, "seconds_setup": 0.1},
+        "model": {
+            "_target_": "mu.models.base.Learner",
+            "network": {"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 2},
+        },
+        "values": {"ua": 0.5, "zrf": None},
+        "sizes": {"ua": 3},
+        "kind": "samples",
+        "warnings": ["a"],
+        "model_facts": {"num_classes": 3},
+    }
+    store.write("unlearn", KEY, Artifact({}), label="x", seconds=1.0, inputs={"a": []})
+    here = store.path("unlearn", KEY)
+    text = json.dumps(changed(facts, data.draw))
+    (here / "facts.json").write_text(text)
+    manifest = json.loads((here / "manifest.json").read_text())
+    files = {"facts.json": blake2b(text.encode(), digest_size=16).hexdigest()}
+    manifest = changed(manifest | {"files": files}, data.draw, 1)
+    if data.draw(st.booleans()) and isinstance(manifest, dict):
+        manifest["files"] = files
+    (here / "manifest.json").write_text(json.dumps(manifest))
+    path = folder / "forged.tar"
+    try:
+        write_archive(store, list(store.entries()), path, lambda _: None)
+    except Exception:  # what not even the writer takes
+        return
+    code = imported(folder, place, path.read_bytes())
+    bad = '"trap.Net"' in text or '"os.system"' in text or "${" in text
+    named = json.loads(text)
+    looked_at = json.dumps([named.get("model"), named.get("model_facts")])
+    if bad and any(word in looked_at for word in ("_args_", "${")):
+        assert code == 1
+    called(["store", "ls"], place, MU_STORE=folder / "mine")
+    called(["store", "verify"], place, MU_STORE=folder / "mine")
+
+
+# --- results ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def results(tiny, tmp_path_factory):
+    """A folder to work in; small results, each method once, lie beside it."""
+    plain = copy.deepcopy(tiny.results)
+    plain["cards"] = [card for card in plain["cards"] if card["request"] == "class"]
+    plain["rows"] = plain["verdicts"] = []
+    path = tmp_path_factory.mktemp("results")
+    (path.parent / "whole.json").write_text(json.dumps(plain))
+    return path  # and not the results, which hypothesis would print
+
+
+def written(folder: Path, plain) -> Path:
+    target = folder / "theirs"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    (target / "results.json").write_text(json.dumps(plain))
+    return target
+
+
+# A page takes most of a second.
+@settings(max_examples=settings.default.max_examples // 4)
+@given(st.data())
+def test_results_are_reported_or_refused(results, place, data):
+    folder, plain = results, json.loads((results.parent / "whole.json").read_text())
+    theirs = written(folder, changed(plain, data.draw))
+    code, _ = called(["report", theirs], place)
+    assert [p.name for p in folder.iterdir()] == ["theirs"]
+    for path in theirs.glob("*.csv"):
+        for line in path.read_text().splitlines():
+            assert not any(cell.startswith(("=", "+", "@")) for cell in line.split(","))
+    if code == 0:
+        called(["reproduce", theirs, "--against", theirs], place)
+
+
+words = st.lists(
+    st.sampled_from(
+        [
+            *("quickstart", "experiment=quickstart", "nowhere", "x.yaml", "requests=class"),
+            *("methods=ssd", "seeds=1", "oracles=2", "model=trap", "data=digits", "mode=smoke"),
+            "model.network._target_=trap.Net",
+            "recipe.optimizer._target_=trap.Net",
+            "data._target_=os.system",
+            "method._target_=trap.Net",
+            "evaluation.scores={a: {_target_: trap.Net}}",
+            "recipe={_target_: trap.Net}",
+            "recipe.fit={step: 'trap:step'}",
+            "recipe.fit.step=trap:step",
+            "recipe=analytic_small",
+            *("original=/etc/passwd", "recipe.checkpoint=/etc/passwd", "out=/tmp/x", "+out=/tmp/x"),
+            *("~model", "-m", "--help", "track=wandb", "compute=slurm", "[", "a=b=c", "=", "${a}"),
+            *("requests=../../x", "methods=[[]]", "seeds=-1", "recipe.epochs=1e9999", "\x1b[2J"),
+        ]
+    ),
+    max_size=5,
+)
+
+
+@given(words, st.booleans())
+def test_commands_of_results(results, place, words, hostile):
+    """None of these is run: each names something that is not there, or that may not be named."""
+    import shlex
+
+    folder, plain = results, json.loads((results.parent / "whole.json").read_text())
+    own = [*words, "model.network._target_=trap.Net"] if hostile else [*words, "model=trap"]
+    theirs = written(folder, plain | {"command": "mu run " + shlex.join(own)})
+    code, said = called(["reproduce", theirs], place, MU_STORE=folder.parent / "none")
+    assert code == 2, said
+    assert [p.name for p in folder.iterdir()] == ["theirs"]
+    shutil.rmtree(folder.parent / "none", ignore_errors=True)
