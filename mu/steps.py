@@ -135,11 +135,12 @@ class Steps:
     async def load(self, path: str, step: int) -> Ref:
         """A model from a file of the user's that must fit the network."""
         path = placed(path, self.pair, self.request, step)
+        known = self.facts.get("normalisation")
         return await self.run.step(
             "load",
             "mu.training.external:step",
-            key={"model": self.model, "weights": file_digest(path)},
-            config=self.given(weights=path),
+            key={"model": self.model, "weights": file_digest(path), "normalisation": known},
+            config=self.given(weights=path, normalisation=known),
             label=f"read {path}",
         )
 

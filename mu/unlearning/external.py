@@ -36,7 +36,8 @@ class External(Unlearner):
 
     def solve(self) -> None:
         before = {n: t.clone() for n, t in self.learner.state_dict().items()}
-        load_weights(self.learner, read_weights(Path(self.weights)), self.weights)
+        found, known = read_weights(Path(self.weights)), self.context.normalisation
+        load_weights(self.learner, found, self.weights, known)
         after = self.learner.state_dict()
         if all(torch.equal(tensor, after[name]) for name, tensor in before.items()):
             self.warn(f"{self.weights} holds the weights of the model before the request")
