@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.experiment import Block
+from mu.configuration.oracle_files import oracle_paths
 from mu.configuration.words import placed
 from mu.data.facts import data_files, resolved, without_pretrained
 from mu.errors import CellFailed, UsageError
@@ -101,7 +102,8 @@ class Steps:
         # All that is retrained has other seeds than the original, as a method's luck has nothing to
         # do with an oracle's; models that select have seeds that none of these ever have.
         self.null_seed = self._seed(0)
-        self.oracle_seeds = [self._seed(k) for k in range(1, block.oracles + 1)]
+        trained = 0 if block.oracle_files else block.oracles
+        self.oracle_seeds = [self._seed(k) for k in range(1, trained + 1)]
 
     def _seed(self, k: int) -> int:
         return 10_000 * (self.seed + 1) + k
@@ -143,6 +145,26 @@ class Steps:
             config=self.given(weights=path, normalisation=known),
             label=f"read {path}",
         )
+
+    async def oracles(self, removed: Sequence[Ref], step: int) -> list[State]:
+        """Models that never saw what was removed: trained here, or read from the user's files.
+
+        Args:
+            removed: Selections in order, the last one that of ``step``; none where nothing is
+                judged.
+            step: Number of the request in a row, from 1.
+        """
+        if not removed:
+            return []
+        if not self.block.oracle_files:
+            found = await gather(*(self.fit(removed, seed) for seed in self.oracle_seeds))
+        else:
+            found = await gather(*(self.load(path, step) for path in self.oracle_paths(step)))
+        return [State(fit, tuple(removed)) for fit in found]
+
+    def oracle_paths(self, step: int) -> list[str]:
+        """The user's files of oracles after a request in a row, from 1."""
+        return oracle_paths(self.block.oracle_files, self.pair, self.request, step)
 
     async def fit(
         self, removed: Sequence[Ref], seed: int, epochs: int | None = None, role: str = ""

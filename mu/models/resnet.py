@@ -8,7 +8,7 @@ from mu.models.image import ImageNetwork
 
 
 class ResNet18(ImageNetwork):
-    """ResNet-18, by default with a 3×3 stem of stride 1 and no max-pooling; 64 to 512 wide, 11.17 M.
+    """ResNet-18, usually with a 3×3 stem of stride 1 and no max-pooling; 64 to 512 wide, 11.17 M.
 
     He et al. 2016 (arXiv 1512.03385) made it for 224 pixels, with a 7×7 stem and pooling that leave
     one pixel of a 32×32 image. Names of tensors are torchvision's, so that weights files fit.
