@@ -38,6 +38,7 @@ class Cell:
         self.steps = Steps(run, block, request, pair, index)
         self.rows = [ORIGINAL, RANDOM, ORACLE, *([NULL] if block.null else []), *block.methods]
         self.number = 0  # of the request that the fold is at
+        self.notes: list[str] = []  # on where training starts
 
     async def cards(self) -> list[Card]:
         """Cards of every row after every request; where the fold stops, rows with the reason."""
@@ -129,6 +130,7 @@ class Cell:
         """
         before: tuple[Ref, ...] = ()
         requests = self.block.requests[self.request]
+        self.notes = await self.steps.start()
         for file in self.block.checkpoints():
             for step in range(len(requests)):
                 await self.steps.load(file, step + 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mu.configuration.experiment import Block
 from mu.configuration.oracle_files import oracle_paths
-from mu.configuration.words import placed
+from mu.configuration.words import placed, words_of
 from mu.data.facts import data_files, resolved, without_pretrained
 from mu.errors import CellFailed, UsageError
 from mu.evaluation.panels import panel_name, panel_of
@@ -22,6 +22,7 @@ NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that cha
 RUNTIME = ("precision", "channels_last", "augment", "threads")
 PLAIN_FIT = "mu.training.fit:step"  # a recipe's ``fit`` may name another step
 SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
+START = ("checkpoint", "checkpoint_skip")  # of a recipe: what training starts from
 RETRAINED = "retrained"  # under ``stored`` of a method: a model that never saw the request
 SELECT, SEARCH = "mu.forget_sets.select:step", "mu.forget_sets.search.step:step"
 
@@ -146,6 +147,32 @@ class Steps:
             label=f"read {path}",
         )
 
+    async def start(self) -> list[str]:
+        """What is to be said of the checkpoint that training starts from.
+
+        Raises:
+            UsageError: It does not fit, or the recipe has no use for one.
+        """
+        path, skip = (self.config["recipe"].get(key) for key in START)
+        if not path:
+            if skip:
+                raise UsageError(f"recipe.checkpoint_skip={skip}: there is no recipe.checkpoint")
+            return []
+        if self.analytic:
+            raise UsageError(f"recipe.checkpoint={path}: an analytic fit starts from its backbone")
+        known = {
+            "checkpoint_skip": words_of(skip),
+            "normalisation": self.facts.get("normalisation"),
+        }
+        found = await self.run.step(
+            "start",
+            "mu.training.start:step",
+            key={"model": self.model, "checkpoint": file_digest(path), **known},
+            config=self.given(checkpoint=str(path), **known),
+            label=f"read {path}",
+        )
+        return list(self.run.facts(found)["warnings"])
+
     async def oracles(self, removed: Sequence[Ref], step: int) -> list[State]:
         """Models that never saw what was removed: trained here, or read from the user's files.
 
@@ -171,7 +198,7 @@ class Steps:
     ) -> Ref:
         """A model trained on everything but what was removed."""
         recipe = dict(self.config["recipe"])
-        checkpoint = recipe.pop("checkpoint", None)
+        checkpoint, skip = (recipe.pop(key, None) for key in START)
         model, parents = self.model, {}
         if self.analytic and epochs is None:
             fit = dict(recipe["fit"])
@@ -179,7 +206,7 @@ class Steps:
             parents["backbone"] = await elsewhere.fit([], seed, role="backbone")
             recipe["fit"] = fit
         if epochs is not None:
-            recipe, checkpoint = recipe | {"epochs": epochs}, None
+            recipe, checkpoint, skip = recipe | {"epochs": epochs}, None, None
             recipe.pop("fit", None)
             model = without_pretrained(model)
         kept = self.run.facts(removed[-1])["kept"] if removed else self.facts["kept"]
@@ -194,9 +221,16 @@ class Steps:
                 "recipe": recipe,
                 "seed": seed,
                 "checkpoint": file_digest(checkpoint),
+                "checkpoint_skip": words_of(skip),
                 **{name: ref[1] for name, ref in parents.items()},
             },
-            config=self.given(recipe=recipe, seed=seed, checkpoint=checkpoint, model=model),
+            config=self.given(
+                recipe=recipe,
+                seed=seed,
+                checkpoint=checkpoint,
+                checkpoint_skip=words_of(skip),
+                model=model,
+            ),
             inputs={"removed": list(removed), **parents},
             label=f"train {kind}, seed {seed}",
         )
@@ -376,7 +410,7 @@ class Steps:
             step = len(before) + 1
             method["weights"] = placed(str(method["weights"]), self.pair, self.request, step)
         trajectory = self.config["evaluation"].get("trajectory")
-        recipe = {k: v for k, v in self.config["recipe"].items() if k != "checkpoint"}
+        recipe = {k: v for k, v in self.config["recipe"].items() if k not in START}
         learner = await self.run.step(
             "unlearn",
             "mu.unlearning.serve:step",

@@ -7,6 +7,8 @@ that the network has. Nothing is ever assigned by its shape.
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product, takewhile
+from operator import attrgetter
 from typing import TypeVar
 
 import torch
@@ -85,13 +87,8 @@ def matched(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> Match:
         tensors: By the names in the file, wrappers before them taken off.
         names: Name of a tensor without wrappers → its name in the network.
     """
-    inner = without_common(names)
-    given = without_common(tensors)
-    return min((_matched(given, inner, rules) for rules in SCHEMES.values()), key=_faults)
-
-
-def _faults(match: Match) -> int:
-    return match.faults
+    ways = product(without_common(tensors), without_common(names), SCHEMES.values())
+    return min((_matched(*way) for way in ways), key=attrgetter("faults"))  # the first of equals
 
 
 def _matched(
@@ -154,18 +151,19 @@ def _fold_biases(
             found.unexpected.remove(own)
 
 
-def without_common(named: Mapping[str, T]) -> dict[str, tuple[str, T]]:
-    """By name without the parts that all names begin with: (whole name, value).
+def without_common(named: Mapping[str, T]) -> list[dict[str, tuple[str, T]]]:
+    """By name without none, one, … of the parts that all names begin with: (whole name, value).
 
     Example:
-        >>> without_common({"model.net.a.w": 1, "model.net.b.w": 2})
-        {'a.w': ('model.net.a.w', 1), 'b.w': ('model.net.b.w', 2)}
+        >>> without_common({"net.a.w": 1, "net.b.w": 2})[-1]
+        {'a.w': ('net.a.w', 1), 'b.w': ('net.b.w', 2)}
     """
     parts = [name.split(".")[:-1] for name in named]
-    count = 0
-    while parts and all(len(p) > count and p[count] == parts[0][count] for p in parts):
-        count += 1
-    return {name.split(".", count)[-1]: (name, value) for name, value in named.items()}
+    common = takewhile(lambda place: len(set(place)) == 1, zip(*parts, strict=False))
+    return [
+        {name.split(".", count)[-1]: (name, value) for name, value in named.items()}
+        for count in range(len(list(common)) + 1)
+    ]
 
 
 def unpruned(tensors: Mapping[str, Tensor], known: Collection[str]) -> dict[str, Tensor]:
