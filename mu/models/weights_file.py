@@ -66,8 +66,20 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     state = _content(path)
     size = path.stat().st_size
     for name, tensor in state.items():
+        if shown(name) != name:
+            raise UsageError(f"{path}: {shown(name)} is no name of a tensor; save it under another")
         _check(tensor, f"{path}: {name}", size)
     return state
+
+
+def shown(text: object, most: int = 200) -> str:
+    r"""What a file says, as one line that moves no cursor and is not too long.
+
+    Example:
+        >>> shown("conv1.weight"), shown("a" + chr(10) + "b")
+        ('conv1.weight', 'a\\nb')
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text)[:most])
 
 
 def _check(tensor: Tensor, what: str, size: int) -> None:
@@ -93,8 +105,8 @@ def _content(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         _check_unfolded(path)
         stand_ins: list[Any] = [(Inert, name) for name in inert_names()]
-        with torch.serialization.safe_globals(stand_ins):
-            found: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(stand_ins), path.open("rb") as file:
+            found: Any = torch.load(file, map_location="cpu", weights_only=True)
         return state_dict_of(found, str(path))
     except UsageError:
         raise
@@ -102,15 +114,17 @@ def _content(path: Path) -> dict[str, Tensor]:
         if (unknown := BELOW.search(str(error))) is None:
             raise UsageError(_not_weights(path, error)) from error
         raise UsageError(
-            f"{path} is not a weights file: it holds more than tensors ({unknown[1]}); save "
-            "model.state_dict()"
+            f"{path} is not a weights file: it holds more than tensors ({shown(unknown[1])}); "
+            "save model.state_dict()"
         ) from error
     except (Exception, RecursionError) as error:
         raise UsageError(_not_weights(path, error)) from error
 
 
 def _not_weights(path: Path, error: BaseException) -> str:
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    text = str(error)  # torch advises to read it with the code that is in it; nobody should
+    text = text.partition("WeightsUnpickler error:")[2] or text.partition("weights_only")[0]
+    reason = shown(" ".join(text.split())) or type(error).__name__
     return f"{path} is not a weights file: {reason}"
 
 
@@ -151,8 +165,8 @@ def state_dict_of(found: Any, source: str) -> dict[str, Tensor]:
         if len(plain) == 1:
             return own
     among = plain or list(places)
-    names = ", ".join(".".join(map(str, place)) for place in among[:6])
-    keys = "".join(f"[{key!r}]" for key in among[0])
+    names = ", ".join(".".join(shown(key, 40) for key in place) for place in among[:6])
+    keys = "".join(f"[{shown(repr(key), 40)}]" for key in among[0])
     raise UsageError(
         f"{source} holds several state dicts ({names}); save the one that is meant, as in "
         f"torch.save(torch.load({source!r}){keys}, 'one.pt')"
@@ -172,7 +186,11 @@ def _rivals(other: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> bool:
 
 def _holds(found: Any) -> str:
     if isinstance(found, Mapping):
-        keys = ", ".join(str(key)[:40] for key in list(found)[:8]) or "nothing"
+        if any(isinstance(value, Tensor) for value in found.values()):
+            odd = next((k, v) for k, v in found.items() if not _fits_in(k, v))
+            kind = type(odd[1]).__name__
+            return f"its entry {shown(odd[0], 40)} is a {kind}; save a mapping of names to tensors"
+        keys = ", ".join(shown(key, 40) for key in list(found)[:8]) or "nothing"
         return f"its keys are {keys}; save model.state_dict()"
     return f"it is a {type(found).__name__}; save model.state_dict()"
 
@@ -198,6 +216,9 @@ def _state_dicts(
 
 def _is_state_dict(found: Mapping[Any, Any]) -> bool:
     """Whether it maps names to tensors; counts and words such as an epoch may stand beside them."""
-    plain = all(isinstance(v, Tensor | Inert | int | float | str | None) for v in found.values())
-    names = all(isinstance(name, str) for name in found)
-    return plain and names and any(isinstance(v, Tensor) for v in found.values())
+    fits = all(_fits_in(name, value) for name, value in found.items())
+    return fits and any(isinstance(value, Tensor) for value in found.values())
+
+
+def _fits_in(name: object, value: object) -> bool:
+    return isinstance(name, str) and isinstance(value, Tensor | Inert | int | float | str | None)
