@@ -122,9 +122,10 @@ def _content(path: Path) -> dict[str, Tensor]:
 
 
 def _not_weights(path: Path, error: BaseException) -> str:
-    text = str(error)  # torch advises to read it with the code that is in it; nobody should
-    text = text.partition("WeightsUnpickler error:")[2] or text.partition("weights_only")[0]
-    reason = shown(" ".join(text.split())) or type(error).__name__
+    text = " ".join(str(error).split())
+    text = text.partition("WeightsUnpickler error: ")[2] or text
+    # Further sentences of torch advise to read it with the code that is in it; nobody should.
+    reason = shown(text.split(". ")[0]) or type(error).__name__
     return f"{path} is not a weights file: {reason}"
 
 
