@@ -124,8 +124,8 @@ def _content(path: Path) -> dict[str, Tensor]:
 def _not_weights(path: Path, error: BaseException) -> str:
     text = " ".join(str(error).split())
     text = text.partition("WeightsUnpickler error: ")[2] or text
-    # Further sentences of torch advise to read it with the code that is in it; nobody should.
-    reason = shown(text.split(". ")[0]) or type(error).__name__
+    # What torch says further advises to read it with the code that is in it; nobody should.
+    reason = shown(re.split(r"\. | Please | Check ", text)[0]) or type(error).__name__
     return f"{path} is not a weights file: {reason}"
 
 
