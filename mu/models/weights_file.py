@@ -66,17 +66,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     state = _content(path)
     size = path.stat().st_size
     for name, tensor in state.items():
-        if shown(name) != name:
-            raise UsageError(f"{path}: {shown(name)} is no name of a tensor; save it under another")
+        if readable(name) != name:
+            raise UsageError(
+                f"{path}: {readable(name)} is no name of a tensor; save it under another"
+            )
         _check(tensor, f"{path}: {name}", size)
     return state
 
 
-def shown(text: object, most: int = 200) -> str:
+def readable(text: object, most: int = 200) -> str:
     r"""What a file says, as one line that moves no cursor and is not too long.
 
     Example:
-        >>> shown("conv1.weight"), shown("a" + chr(10) + "b")
+        >>> readable("conv1.weight"), readable("a" + chr(10) + "b")
         ('conv1.weight', 'a\\nb')
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text)[:most])
@@ -114,7 +116,7 @@ def _content(path: Path) -> dict[str, Tensor]:
         if (unknown := BELOW.search(str(error))) is None:
             raise UsageError(_not_weights(path, error)) from error
         raise UsageError(
-            f"{path} is not a weights file: it holds more than tensors ({shown(unknown[1])}); "
+            f"{path} is not a weights file: it holds more than tensors ({readable(unknown[1])}); "
             "save model.state_dict()"
         ) from error
     except (Exception, RecursionError) as error:
@@ -125,7 +127,7 @@ def _not_weights(path: Path, error: BaseException) -> str:
     text = " ".join(str(error).split())
     text = text.partition("WeightsUnpickler error: ")[2] or text
     # What torch says further advises to read it with the code that is in it; nobody should.
-    reason = shown(re.split(r"\. | Please | Check ", text)[0]) or type(error).__name__
+    reason = readable(re.split(r"\. | Please | Check ", text)[0]) or type(error).__name__
     return f"{path} is not a weights file: {reason}"
 
 
@@ -166,8 +168,8 @@ def state_dict_of(found: Any, source: str) -> dict[str, Tensor]:
         if len(plain) == 1:
             return own
     among = plain or list(places)
-    names = ", ".join(".".join(shown(key, 40) for key in place) for place in among[:6])
-    keys = "".join(f"[{shown(repr(key), 40)}]" for key in among[0])
+    names = ", ".join(".".join(readable(key, 40) for key in place) for place in among[:6])
+    keys = "".join(f"[{readable(repr(key), 40)}]" for key in among[0])
     raise UsageError(
         f"{source} holds several state dicts ({names}); save the one that is meant, as in "
         f"torch.save(torch.load({source!r}){keys}, 'one.pt')"
@@ -190,8 +192,10 @@ def _holds(found: Any) -> str:
         if any(isinstance(value, Tensor) for value in found.values()):
             odd = next((k, v) for k, v in found.items() if not _fits_in(k, v))
             kind = type(odd[1]).__name__
-            return f"its entry {shown(odd[0], 40)} is a {kind}; save a mapping of names to tensors"
-        keys = ", ".join(shown(key, 40) for key in list(found)[:8]) or "nothing"
+            return (
+                f"its entry {readable(odd[0], 40)} is a {kind}; save a mapping of names to tensors"
+            )
+        keys = ", ".join(readable(key, 40) for key in list(found)[:8]) or "nothing"
         return f"its keys are {keys}; save model.state_dict()"
     return f"it is a {type(found).__name__}; save model.state_dict()"
 

@@ -128,6 +128,39 @@ def test_the_original_is_no_oracle_of_itself(mu, tiny_words, three, tmp_path):
     assert "holds the same model as the original" in found.err.replace("\n", " ")
 
 
+def test_what_starts_anew_is_said_before_and_after(mu, tiny, tiny_words, weights):
+    start = weights(tiny.card("original", request="class")["learner"])
+    words = [*tiny_words, f"recipe.checkpoint={start}", "recipe.checkpoint_skip=[head]"]
+    told = f"training starts from {start.name}, but for head.weight, head.bias, which start anew"
+    planned = mu("plan", *words)
+    assert planned.code == 0, planned.err
+    assert told in planned.out
+    found = mu("run", *words)
+    assert found.code == 0, found.err
+    assert told in found.err
+    assert all(
+        told in found.card(row, request="class")["warnings"] for row in ("original", "oracle")
+    )
+    assert told not in found.card("random_weights", request="class")["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["recipe.checkpoint_skip=[head]"], "there is no recipe.checkpoint"),
+        (["recipe.checkpoint={path}", "recipe.checkpoint_skip=[heat]"], "has a part heat"),
+        (["recipe.checkpoint={path}", "model.network.width=3"], "network.body.0.weight"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused(mu, tiny, tiny_words, weights, tmp_path, words, named):
+    path = weights(tiny.card("original", request="class")["learner"])
+    words = [word.replace("{path}", str(path)) for word in words]
+    found = mu("run", *tiny_words, *words, out=tmp_path / "out")
+    assert found.code == 2
+    assert named in found.err.replace("\n", " ")
+    assert not found.folder.exists()
+
+
 def test_the_file_counts_and_not_its_place(mu, tiny, tiny_words, weights, tmp_path):
     key = tiny.card("oracle", request="class")["keys"]["oracles"][1]
     words = [word for word in tiny_words if not word.startswith("methods")]
