@@ -18,8 +18,8 @@ class External(Unlearner):
 
     Args:
         weights: A torch or safetensors file of the unlearned model (see
-            `mu.models.weights.read_weights`); in an experiment {pair}, {request} and {step} in its
-            name stand for what they say.
+            `mu.models.weights_file.read_weights`); in an experiment {pair}, {request} and {step} in
+            its name stand for what they say.
 
     Raises:
         UsageError: No file is named. When it is applied: the file cannot be read, does not fit the
