@@ -66,7 +66,7 @@ def make_card(
         values=scores,
         oracle={name: [one[name] for one in floor] for name in (floor[0] if floor else {})},
         sizes=found.sizes if found else {},
-        oracle_recipe="same" if block.original is None else "other",
+        oracle_recipe="other" if block.other_recipe else "same",
         details=found.details if found else {},
         trajectory=own.get("trajectory", {}),
         facts=own.get("facts", {}),
@@ -108,6 +108,8 @@ def costs(
     """
     trainings = [steps.run.facts(o.learner)["cost"] for o in oracles]
     retrain = {name: sum(c[name] for c in trainings) / len(trainings) for name in trainings[0]}
+    if method == ORACLE and steps.block.oracle_files:  # nobody counted what they took
+        return dict.fromkeys(cost_values(retrain, retrain))
     if method == ORACLE:
         spent = retrain
     elif state is not None and (method == NULL or method in steps.block.methods):
@@ -118,7 +120,7 @@ def costs(
     else:
         spent = dict.fromkeys(retrain, 0.0)
     values = cost_values(spent, retrain)
-    if len(steps.block.requests[steps.request]) > 1:
+    if len(steps.block.requests[steps.request]) > 1 and passes(retrain):
         spent_so_far = so_far(steps, state, passes(retrain)) if state else 0.0
         retrained = method in (ORACLE, NULL)
         values["cost/passes_so_far"] = float(number + 1) if retrained else spent_so_far

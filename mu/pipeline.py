@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from mu.card import Values, make_card
 from mu.configuration.experiment import Block
-from mu.errors import CellFailed
+from mu.errors import CellFailed, UsageError
 from mu.evaluation.derived import derived_values, oracle_mean, reads_twin
 from mu.results.card import Card
 from mu.results.words import NULL, ORACLE, ORIGINAL, RANDOM
@@ -38,6 +38,7 @@ class Cell:
         self.steps = Steps(run, block, request, pair, index)
         self.rows = [ORIGINAL, RANDOM, ORACLE, *([NULL] if block.null else []), *block.methods]
         self.number = 0  # of the request that the fold is at
+        self.notes: list[str] = []  # on where training starts
 
     async def cards(self) -> list[Card]:
         """Cards of every row after every request; where the fold stops, rows with the reason."""
@@ -69,7 +70,7 @@ class Cell:
             after = (*removed, selection)
             judged = after if number in scored else ()
             oracles, twin, null, results = await gather(
-                self.retrained(judged, do.oracle_seeds),
+                do.oracles(judged, number + 1),
                 self.retrained(judged, [do.seed] if self.asks_twin else []),
                 attempt(self.retrained(judged, [do.null_seed] if self.block.null else [])),
                 gather(
@@ -93,7 +94,8 @@ class Cell:
     @property
     def asks_twin(self) -> bool:
         """Whether something is held against the retrained model of the original's own seed."""
-        return reads_twin(self.block.config["evaluation"]) or self.steps.analytic
+        asked = reads_twin(self.block.config["evaluation"]) and not self.block.oracle_files
+        return asked or self.steps.analytic
 
     async def retrained(self, removed: Sequence[Ref], seeds: Sequence[int]) -> list[State]:
         """A model of each seed, trained without what was removed; none where nothing was."""
@@ -128,9 +130,11 @@ class Cell:
         """
         before: tuple[Ref, ...] = ()
         requests = self.block.requests[self.request]
+        self.notes = await self.steps.start()
         for file in self.block.checkpoints():
             for step in range(len(requests)):
                 await self.steps.load(file, step + 1)
+        await self.check_oracles()
         for request in requests:
             if self.steps.reads_models(request):
                 return
@@ -138,6 +142,21 @@ class Cell:
             if isinstance(found, CellFailed):  # the fold comes to it, after what can be done
                 return
             before = (*before, found)
+
+    async def check_oracles(self) -> None:
+        """Read the oracles that come from files.
+
+        Raises:
+            UsageError: Two of one forget set, or one of them and the original, are the same model.
+        """
+        first = {(await self.steps.original())[1]: "the original"} if self.block.original else {}
+        for step in self.block.scored_steps(self.request) if self.block.oracle_files else ():
+            seen = dict(first)
+            for path in self.steps.oracle_paths(step + 1):
+                _, key = await self.steps.load(path, step + 1)
+                if key in seen:
+                    raise UsageError(f"oracles: {path} holds the same model as {seen[key]}")
+                seen[key] = path
 
     async def scored(
         self, request: Comparison, rows: Mapping[str, State | CellFailed]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.experiment import Block
-from mu.configuration.words import placed
+from mu.configuration.oracle_files import oracle_paths
+from mu.configuration.words import placed, words_of
 from mu.data.facts import data_files, resolved, without_pretrained
 from mu.errors import CellFailed, UsageError
 from mu.evaluation.panels import panel_name, panel_of
@@ -23,6 +24,7 @@ NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that cha
 RUNTIME = ("precision", "channels_last", "augment", "threads")
 PLAIN_FIT = "mu.training.fit:step"  # a recipe's ``fit`` may name another step
 SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
+START = ("checkpoint", "checkpoint_skip")  # of a recipe: what training starts from
 RETRAINED = "retrained"  # under ``stored`` of a method: a model that never saw the request
 SELECT, SEARCH = "mu.forget_sets.select:step", "mu.forget_sets.search.step:step"
 
@@ -103,7 +105,8 @@ class Steps:
         # All that is retrained has other seeds than the original, as a method's luck has nothing to
         # do with an oracle's; models that select have seeds that none of these ever have.
         self.null_seed = self._seed(0)
-        self.oracle_seeds = [self._seed(k) for k in range(1, block.oracles + 1)]
+        trained = 0 if block.oracle_files else block.oracles
+        self.oracle_seeds = [self._seed(k) for k in range(1, trained + 1)]
 
     def _seed(self, k: int) -> int:
         return 10_000 * (self.seed + 1) + k
@@ -138,20 +141,67 @@ class Steps:
     async def load(self, path: str, step: int) -> Ref:
         """A model from a file of the user's that must fit the network."""
         path = placed(path, self.pair, self.request, step)
+        known = self.facts.get("normalisation")
         return await self.run.step(
             "load",
             "mu.training.external:step",
-            key={"model": self.model, "weights": file_digest(path)},
-            config=self.given(weights=path),
+            key={"model": self.model, "weights": file_digest(path), "normalisation": known},
+            config=self.given(weights=path, normalisation=known),
             label=f"read {path}",
         )
+
+    async def start(self) -> list[str]:
+        """What is to be said of the checkpoint that training starts from.
+
+        Raises:
+            UsageError: It does not fit, or the recipe has no use for one.
+        """
+        path, skip = (self.config["recipe"].get(key) for key in START)
+        if not path:
+            if skip:
+                raise UsageError(f"recipe.checkpoint_skip={skip}: there is no recipe.checkpoint")
+            return []
+        if self.analytic:
+            raise UsageError(f"recipe.checkpoint={path}: an analytic fit starts from its backbone")
+        known = {
+            "checkpoint_skip": words_of(skip),
+            "normalisation": self.facts.get("normalisation"),
+        }
+        found = await self.run.step(
+            "start",
+            "mu.training.start:step",
+            key={"model": self.model, "checkpoint": file_digest(path), **known},
+            config=self.given(checkpoint=str(path), **known),
+            label=f"read {path}",
+        )
+        return list(self.run.facts(found)["warnings"])
+
+    async def oracles(self, removed: Sequence[Ref], step: int) -> list[State]:
+        """Models that never saw what was removed: trained here, or read from the user's files.
+
+        Args:
+            removed: Selections in order, the last one that of ``step``; none where nothing is
+                judged.
+            step: Number of the request in a row, from 1.
+        """
+        if not removed:
+            return []
+        if not self.block.oracle_files:
+            found = await gather(*(self.fit(removed, seed) for seed in self.oracle_seeds))
+        else:
+            found = await gather(*(self.load(path, step) for path in self.oracle_paths(step)))
+        return [State(fit, tuple(removed)) for fit in found]
+
+    def oracle_paths(self, step: int) -> list[str]:
+        """The user's files of oracles after a request in a row, from 1."""
+        return oracle_paths(self.block.oracle_files, self.pair, self.request, step)
 
     async def fit(
         self, removed: Sequence[Ref], seed: int, epochs: int | None = None, role: str = ""
     ) -> Ref:
         """A model trained on everything but what was removed."""
         recipe = dict(self.config["recipe"])
-        checkpoint = recipe.pop("checkpoint", None)
+        checkpoint, skip = (recipe.pop(key, None) for key in START)
         model, parents = self.model, {}
         if self.analytic and epochs is None:
             fit = dict(recipe["fit"])
@@ -159,7 +209,7 @@ class Steps:
             parents["backbone"] = await elsewhere.fit([], seed, role="backbone")
             recipe["fit"] = fit
         if epochs is not None:
-            recipe, checkpoint = recipe | {"epochs": epochs}, None
+            recipe, checkpoint, skip = recipe | {"epochs": epochs}, None, None
             recipe.pop("fit", None)
             model = without_pretrained(model)
         kept = self.run.facts(removed[-1])["kept"] if removed else self.facts["kept"]
@@ -174,9 +224,16 @@ class Steps:
                 "recipe": recipe,
                 "seed": seed,
                 "checkpoint": file_digest(checkpoint),
+                "checkpoint_skip": words_of(skip),
                 **{name: ref[1] for name, ref in parents.items()},
             },
-            config=self.given(recipe=recipe, seed=seed, checkpoint=checkpoint, model=model),
+            config=self.given(
+                recipe=recipe,
+                seed=seed,
+                checkpoint=checkpoint,
+                checkpoint_skip=words_of(skip),
+                model=model,
+            ),
             inputs={"removed": list(removed), **parents},
             label=f"train {kind}, seed {seed}",
         )
@@ -356,7 +413,7 @@ class Steps:
             step = len(before) + 1
             method["weights"] = placed(str(method["weights"]), self.pair, self.request, step)
         trajectory = self.config["evaluation"].get("trajectory")
-        recipe = {k: v for k, v in self.config["recipe"].items() if k != "checkpoint"}
+        recipe = {k: v for k, v in self.config["recipe"].items() if k not in START}
         learner = await self.run.step(
             "unlearn",
             "mu.unlearning.serve:step",

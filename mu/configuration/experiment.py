@@ -7,6 +7,7 @@ from typing import Any
 
 from mu.configuration.choices import choices, read_yaml, unknown
 from mu.configuration.compose import BlockChoices, choice, composed
+from mu.configuration.oracle_files import check_oracles, oracle_paths, oracles_of
 from mu.configuration.requests import files_of, names_of, requests_of, selector_of
 from mu.configuration.rows import chosen_rows, configured, listed_rows
 from mu.configuration.settings import Settings
@@ -46,6 +47,12 @@ class Block:
     oracle_at: list[int] | None = None  # steps of a sequence that are scored, from 1; None: all
     sequence: str = "chain"
     null: bool = True  # whether one more retrained model is judged as a method
+    oracle_files: list[str] = field(default_factory=list)  # where oracles are not trained here
+
+    @property
+    def other_recipe(self) -> bool:
+        """Whether either the original or its oracles were trained elsewhere, and not both."""
+        return (self.original is None) != (not self.oracle_files)
 
     def scored_steps(self, request: str) -> set[int]:
         """Places, from 0, of the requests in a row after which everything is scored."""
@@ -124,6 +131,7 @@ def load_experiment(name: str, words: Sequence[str] = (), tuning: bool = False) 
         block.config["device"] = block.config.pop("compute")["device"]
         del block.config["track"]
     check_files(blocks)
+    check_oracle_files(blocks)
     compare = row_of(overrides.get("compare", raw.get("compare")), blocks)
     chosen = [word for word in variant.values() if word is not None]
     full = "_".join([path.stem, *chosen])
@@ -167,6 +175,28 @@ def check_files(blocks: Sequence[Block]) -> None:
                 "{pair}, {request} or {step} where the files differ, or choose one forget set: "
                 "requests=NAME seed=0"
             )
+
+
+def check_oracle_files(blocks: Sequence[Block]) -> None:
+    """Count the files of oracles, where blocks have them.
+
+    Raises:
+        UsageError: One is missing, or forget sets have not as many each.
+    """
+    own = [block for block in blocks if block.oracle_files]
+    sets = [
+        (
+            f"{request}, pair {pair}" + (f", step {step + 1}" if len(parts) > 1 else ""),
+            oracle_paths(block.oracle_files, pair, request, step + 1),
+        )
+        for block in own
+        for request, parts in block.requests.items()
+        for pair in range(len(block.seeds))
+        for step in sorted(block.scored_steps(request))
+        if parts
+    ]
+    for block in own:
+        block.oracles = check_oracles(sets)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -220,9 +250,7 @@ def _block(
     if "method.weights" in overrides:
         rows.setdefault("external", ("external", {}))
     methods = {name: configured(row, groups, kinds) for name, row in rows.items()}
-    oracles = count_of("oracles", overrides.get("oracles", raw.get("oracles", 3)))
-    if oracles < 1:
-        raise UsageError("oracles=0: at least one retrained model is needed")
+    oracles, oracle_files = oracles_of(overrides.get("oracles", raw.get("oracles", 3)))
     if settings.unused() and not set(ROWS) & set(overrides):
         raise UsageError(f"set: {settings.unused()[0]} is a key that the block does not have")
     own_seeds, seeds = seeds_of(raw["seeds"]), seeds_of(overrides.get("seeds", raw["seeds"]))
@@ -239,7 +267,8 @@ def _block(
         kinds=kinds,
         oracle_at=steps_of(overrides.get("oracle_at", raw.get("oracle_at"))),
         sequence=sequence_of(overrides.get("sequence", raw.get("sequence", "chain"))),
-        null=null_of(overrides.get(NULL, raw.get(NULL, True))),
+        null=null_of(overrides.get(NULL, raw.get(NULL, not oracle_files)), oracle_files),
+        oracle_files=oracle_files,
     )
 
 
@@ -271,14 +300,19 @@ def sequence_of(given: object) -> str:
     return str(given)
 
 
-def null_of(given: object) -> bool:
-    """Whether the null row is trained and judged.
+def null_of(given: object, oracle_files: Sequence[str]) -> bool:
+    """Whether the null row is trained and judged; by default where oracles are trained too.
 
     Raises:
-        UsageError: Neither true nor false.
+        UsageError: Neither true nor false, or true where oracles come from files.
     """
     if not isinstance(given, bool):
         raise UsageError(f"null={given} must be true or false")
+    if given and oracle_files:
+        raise UsageError(
+            "null=true: the row is one more oracle, and those that come from files were trained "
+            "elsewhere; to judge a retrained model of yours, take weights=FILE"
+        )
     return given
 
 

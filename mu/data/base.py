@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mu.artifact import Artifact, digest
+from mu.data.normalisation import PLAIN_INPUTS, Normalisation
 from mu.errors import UsageError
 
 Ids = NDArray[np.int64]
@@ -115,7 +116,8 @@ class Data(pl.LightningDataModule):
     element → how many there are) and ``model_facts`` (values that fill ``???`` in a model's
     configuration), and implements `fingerprint`, `targets`, `without`, `affected`, `read_batches`.
     Where it knows them it also sets ``class_names`` (one a class trained on), ``levels`` (name of
-    another labelling → (N,) labels by id) and ``level_names`` (… → names of its classes).
+    another labelling → (N,) labels by id), ``level_names`` (… → names of its classes) and
+    ``normalised`` (how its inputs come).
     ``reading`` holds the options of `loader` for a Trainer's batches, as
     ``{"batch_size": 128, "augment": "crop_flip"}``; mu itself does not read it.
     """
@@ -127,6 +129,7 @@ class Data(pl.LightningDataModule):
     sizes: dict[str, int]
     model_facts: dict[str, Any]
     class_names: list[str] | None = None
+    normalised: Normalisation | None = None
     levels: Mapping[str, NDArray[Any]] = MappingProxyType({})
     level_names: Mapping[str, Sequence[str]] = MappingProxyType({})
 
@@ -289,6 +292,11 @@ class TensorData(Data):
         self.sizes = {"samples": len(train)}
         self.model_facts = {}
         self.mean, self.std = _per_channel("mean", mean, x), _per_channel("std", std, x)
+        self.normalised = PLAIN_INPUTS
+        if self.mean is not None and self.std is not None:
+            self.normalised = Normalisation(
+                self.mean.flatten().tolist(), self.std.flatten().tolist()
+            )
 
     def fingerprint(self) -> str:
         value = blake2b(digest_size=16)

@@ -20,6 +20,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
         "n_train": len(data.parts["train"]),
         "class_names": data.class_names,
         "levels": sorted(data.levels),
+        "normalisation": data.normalised,
     }
     arrays = {f"part/{name}": ids for name, ids in data.parts.items()}
     if (pairs := data.pairs_of_ids()) is not None:

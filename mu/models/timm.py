@@ -80,8 +80,10 @@ class TimmModel(ImageNetwork):
                 "set patch_size or resize"
             )
         small = stem == "small" or (stem == "auto" and size <= SMALL)
-        if small and isinstance(self.net, ResNet):
-            use_small_stem(self.net, in_channels)
+        if isinstance(self.net, ResNet):
+            self.stem = "small" if small else "imagenet"
+            if small:
+                use_small_stem(self.net, in_channels)
         elif stem == "small":
             raise UsageError(f"{name}: stem=small is for ResNets; set stem=auto")
 

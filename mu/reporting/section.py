@@ -215,9 +215,13 @@ class Section:
             who = "every method" if len(names) == len(self._tried) else ", ".join(names)
             notes.append(f"{who} ran with default settings, not tuned")
         if self.other_recipe:
+            trained = any(card.seeds.oracles for card in self.cards if card.seeds)
+            whose = "the original came from a file, the oracles were"
+            if not trained and any(card.seeds for card in self.cards):
+                whose = "the oracles came from files, the original was"
             notes.append(
-                f"{OTHER}: the original came from a file, the oracles were trained by "
-                f"this experiment's recipe ({self.fact('recipe')}), so a gap may be the recipe's"
+                f"{OTHER}: {whose} trained by this experiment's recipe ({self.fact('recipe')}), "
+                "so a gap may be the recipe's"
             )
         return notes
 

@@ -39,7 +39,7 @@ def _block(group: Sequence[Section]) -> dict[str, str]:
         "pairs (training seed, forget set)": str(max(section.pairs for section in group)),
         "oracles per request": spread(n for n in oracles if n) or "0",
         "forget sets": _sets(group),
-        "oracles' recipe": "another than the original's, which came from a file"
+        "oracles' recipe": "another than the original's: one of the two came from files"
         if any(section.other_recipe for section in group)
         else "",
         "fingerprint of the data": _listed(card.fingerprint for card in cards),

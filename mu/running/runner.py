@@ -13,7 +13,12 @@ from mu.running.pool import InlinePool, Pool
 from mu.storing.request_log import RequestLog
 from mu.storing.store import CorruptArtifact, Store
 
-CHEAP = ("describe", "holdout", "select")  # run even in a plan: they say what the others are
+CHEAP = (
+    "describe",
+    "start",
+    "holdout",
+    "select",
+)  # run even in a plan: they say what the others are
 COST_PARTS = ("data", "model", "recipe", "method", "scores")  # of a key: they decide how long
 
 

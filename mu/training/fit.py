@@ -16,10 +16,11 @@ from mu.data.build import build_data
 from mu.doors.guest import seed_everything
 from mu.models.base import Learner, Progress, as_batch, build_learner
 from mu.models.channels_last import use_channels_last
-from mu.models.weights import load_weights, read_weights
+from mu.models.weights import read_weights
 from mu.training.lone_sample import lone_samples_served
 from mu.training.plateau import Plateau
 from mu.training.recipe import check_recipe, optimisation
+from mu.training.start import said, start_from
 
 
 class Meter:
@@ -162,9 +163,10 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     check_recipe(recipe)
     seed_everything(seed)
     learner = build_learner(config["model"], download=not config.get("checkpoint"))
-    if config.get("checkpoint"):
-        path = Path(config["checkpoint"])
-        load_weights(learner, read_weights(path), str(path))
+    anew: list[str] = []
+    if path := config.get("checkpoint"):
+        skip, tensors = config.get("checkpoint_skip", ()), read_weights(Path(path))
+        anew = start_from(learner, tensors, path, skip, data.normalised)
     kept = data.without(removed_elements(inputs["removed"]))
     batches = data.loader(
         kept.ids,
@@ -179,6 +181,8 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     where: Any = {"device": config["device"], "progress": progress, "validation": validation}
     meter = fit(learner, batches, recipe, **where)
     facts = {"cost": meter.facts(), "parameters": sum(p.numel() for p in learner.parameters())}
+    if anew:
+        facts["warnings"] = said(str(path), anew)
     if meter.best_epoch is not None:
         facts["best_epoch"] = meter.best_epoch
     return Artifact(facts, tensors=learner.state_dict())

@@ -16,7 +16,7 @@ ALLOWED = {
 KEYS = (
     *("epochs", "batch_size", "optimizer", "schedule", "warmup", "warmup_epochs", "milestones"),
     *("gamma", "augment", "precision", "channels_last", "threads", "checkpoint", "fit"),
-    "plateau",
+    *("checkpoint_skip", "plateau"),
 )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mu.data.base import Batch
+from mu.data.normalisation import Normalisation
 from mu.doors.checked import Task, not_finite, refuse_diverged
 from mu.doors.guest import copied, seed_everything
 from mu.errors import NotApplicable, StepFailed, UsageError
@@ -48,6 +49,7 @@ class Context:
         watched: Part → batches whose accuracy and loss are noted while a method trains.
         points: How often.
         secret: Gives the key of what a method remembers in a form that only it can read.
+        normalisation: How inputs come normalised; None where nobody knows.
     """
 
     seed: int = 0
@@ -59,6 +61,7 @@ class Context:
     watched: Mapping[str, Any] = field(default_factory=dict)
     points: int = 10
     secret: Callable[[], bytes] = token_bytes
+    normalisation: Normalisation | None = None
 
 
 @dataclass

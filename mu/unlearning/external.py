@@ -18,8 +18,8 @@ class External(Unlearner):
 
     Args:
         weights: A torch or safetensors file of the unlearned model (see
-            `mu.models.weights.read_weights`); in an experiment {pair}, {request} and {step} in its
-            name stand for what they say.
+            `mu.models.weights_file.read_weights`); in an experiment {pair}, {request} and {step} in
+            its name stand for what they say.
 
     Raises:
         UsageError: No file is named. When it is applied: the file cannot be read, does not fit the
@@ -36,7 +36,8 @@ class External(Unlearner):
 
     def solve(self) -> None:
         before = {n: t.clone() for n, t in self.learner.state_dict().items()}
-        load_weights(self.learner, read_weights(Path(self.weights)), self.weights)
+        found, known = read_weights(Path(self.weights)), self.context.normalisation
+        load_weights(self.learner, found, self.weights, known)
         after = self.learner.state_dict()
         if all(torch.equal(tensor, after[name]) for name, tensor in before.items()):
             self.warn(f"{self.weights} holds the weights of the model before the request")

@@ -88,6 +88,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         augment=recipe["augment"],
         progress=progress,
         secret=ledger_key,
+        normalisation=data.normalised,
     )
     parts = parts_for(data, method, inputs["before"], selection)
     stored = dict(zip(config.get("stored", []), inputs.get("stored", []), strict=True))

@@ -65,12 +65,24 @@ def warnings_of(experiment: Experiment) -> list[str]:
             "were trained on holds none of the forgotten data"
         )
     for block in experiment.blocks:
+        files = ", ".join(block.oracle_files)
+        if files and block.original is None:
+            warnings.append(
+                f"the oracles come from {files}: the original is trained with another recipe, "
+                f"{block.names['recipe']}, and differs from them for that reason too"
+            )
+        elif files:
+            warnings.append(
+                f"the original and its oracles come from {block.original} and {files}: that they "
+                "were trained alike, the oracles without what is forgotten, is taken from you"
+            )
         if block.original is None:
             continue
-        warnings.append(
-            f"the original comes from {block.original}: oracles are retrained with another recipe, "
-            f"{block.names['recipe']}, and differ from it for that reason too"
-        )
+        if not files:
+            warnings.append(
+                f"the original comes from {block.original}: oracles are retrained with another "
+                f"recipe, {block.names['recipe']}, and differ from it for that reason too"
+            )
         if len(block.seeds) > 1 and "{pair}" not in block.original:
             warnings.append(
                 "all pairs share one original: the intervals speak of other forget sets, not of "

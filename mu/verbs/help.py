@@ -22,9 +22,11 @@ Keys that replace, in every block that has them:
   method.alpha=5      an option of the methods
   request.label=2     an option of the forget sets
 
-Models of your own; {pair}, {request}, {step} in a name tell files apart:
+Models of your own; {pair}, {request}, {step} in a name tell files apart, and
+{k} is the number of an oracle:
   weights=FILE        a model that was unlearned elsewhere, beside the others
   original=FILE       the model that is to forget, in place of training it
+  oracles=FILES       those that never saw what is forgotten: {pair}_{k}.pt
 
 Where it runs, which changes no number:
   compute=slurm       or ray, local; compute.workers=4  compute.device=cuda

@@ -32,6 +32,7 @@ STEPS = [
     "holdout",
     "select",
     "load",
+    "start",
     "fit",
     "prepare",
     "unlearn",
@@ -41,7 +42,7 @@ STEPS = [
     "gallery",
 ]
 WIDTH = 80
-RARE = ("holdout", "load", "prepare", "trunk", "gallery")
+RARE = ("holdout", "load", "start", "prepare", "trunk", "gallery")
 
 
 def command(words: list[str]) -> int:
@@ -61,6 +62,7 @@ def command(words: list[str]) -> int:
     runner = Runner(store, None)
     waiting = Counter[str]()
     done: dict[tuple[int, str], list[Card]] = {}
+    notes: dict[str, None] = {}
 
     async def look() -> None:
         for cell in cells_of(experiment, runner):
@@ -69,10 +71,14 @@ def command(words: list[str]) -> int:
             except Waiting:
                 waiting[cell.request] += 1
                 continue
+            finally:
+                notes.update(dict.fromkeys(cell.notes))
             done.setdefault((cell.steps.index, cell.request), []).extend(cards)
 
     asyncio.run(look())
     show_steps(experiment, runner)
+    for note in notes:
+        print(note)
     if waiting:
         print(f"{sum(waiting.values())} cells wait for a selection: {', '.join(waiting)}")
     for line in power_lines(experiment, done):

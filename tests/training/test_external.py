@@ -41,3 +41,14 @@ def test_a_file_of_another_model_is_refused(trained, tmp_path):
         step(given(tmp_path / "w.pt", model=MODEL | {"hidden": 5}), {}, None)
     with pytest.raises(UsageError, match="no weights file"):
         step(given(tmp_path / "nowhere.pt"), {}, None)
+
+
+def test_a_normalising_layer_is_held_against_the_data(trained, tmp_path):
+    inside = {"normalize.mean": torch.tensor([0.5]), "normalize.std": torch.tensor([0.25])}
+    torch.save(trained.tensors | inside, tmp_path / "w.pt")
+    found = step(given(tmp_path / "w.pt", normalisation=[[0.5], [0.25]]), {}, None)
+    assert all(torch.equal(t, found.tensors[n]) for n, t in trained.tensors.items())
+    with pytest.raises(UsageError, match=r"set data\.mean=\[0\.5\] data\.std=\[0\.25\]"):
+        step(given(tmp_path / "w.pt", normalisation=[[0.0], [1.0]]), {}, None)
+    with pytest.raises(UsageError, match=r"remove normalize\.mean and normalize\.std"):
+        step(given(tmp_path / "w.pt"), {}, None)

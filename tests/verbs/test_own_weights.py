@@ -55,6 +55,112 @@ def test_a_checkpoint_is_scored_beside_the_others(mu, tiny, tiny_words, weights)
     assert card["method_config"]["weights"] == str(path)
 
 
+@pytest.fixture
+def three(tiny, weights, tmp_path):
+    """Three models that never saw the class, as files of one's own: ``{pair}_{k}.safetensors``."""
+    keys = [*tiny.card("oracle", request="class")["keys"]["oracles"]]
+    keys.append(tiny.card("null", request="class")["learner"])
+    for k, key in enumerate(keys):
+        (tmp_path / f"0_{k}.safetensors").write_bytes(weights(key).read_bytes())
+    return f"{tmp_path}/{{pair}}_{{k}}.safetensors"
+
+
+def test_a_table_of_ones_own_original_and_oracles(mu, tiny, tiny_words, weights, three):
+    original = weights(tiny.card("original", request="class")["learner"])
+    words = [word for word in tiny_words if not word.startswith("oracles")]
+    found = mu("run", *words, f"original={original}", f"oracles={three}")
+    assert found.code == 0, found.err
+    for page in ("table.md", "table.tex", "report.html"):
+        assert "other recipe" not in (found.folder / page).read_text(), page
+    assert "other recipe" not in found.out
+    assert "is taken from you" in found.err
+    own, card = (one.card("original", request="class") for one in (found, tiny))
+    assert own["oracle_recipe"] == "same"
+    assert all(own["values"][name] == card["values"][name] for name in ("ua", "ra", "ta"))
+    oracle = found.card("oracle", request="class")
+    assert own["oracle"]["ua"][:2] == card["oracle"]["ua"]
+    assert len(oracle["keys"]["oracles"]) == len(oracle["oracle"]["ua"]) == 3
+    assert oracle["seeds"]["oracles"] == []
+    assert all(v is None for n, v in oracle["values"].items() if n.startswith("cost/"))
+    assert found.card("ssd", request="class")["values"]["cost/passes"] is None
+    assert "null" not in {card["method"] for card in found.cards}
+    assert mu("run", *words, f"original={original}", f"oracles={three}").steps[0] == 0
+
+
+def test_oracles_from_files_of_an_original_trained_here(mu, tiny_words, three):
+    words = [word for word in tiny_words if not word.startswith("oracles")]
+    found = mu("run", *words, f"oracles={three}")
+    assert found.code == 0, found.err
+    assert "the original is trained with another recipe" in found.err
+    table = (found.folder / "table.md").read_text()
+    assert "oracles came from files" in table
+    assert "oracle (other recipe)" in table
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda folder: (folder / "0_1.safetensors").unlink(), "no weights file"),
+        (lambda folder: [p.unlink() for p in folder.glob("0_*")], "0_0.safetensors"),
+        (lambda folder: save_file({"w": torch.zeros(1)}, folder / "0_2.safetensors"), "do not fit"),
+        (
+            lambda folder: (folder / "0_2.safetensors").write_bytes(
+                (folder / "0_0.safetensors").read_bytes()
+            ),
+            "holds the same model as",
+        ),
+    ],
+)
+def test_oracles_that_cannot_be_used_are_named(mu, tiny_words, three, tmp_path, change, named):
+    change(tmp_path)
+    words = [word for word in tiny_words if not word.startswith("oracles")]
+    found = mu("run", *words, f"oracles={three}", out=tmp_path / "out")
+    assert found.code == 2
+    assert named in found.err.replace("\n", " ")
+    assert not found.folder.exists()
+
+
+def test_the_original_is_no_oracle_of_itself(mu, tiny_words, three, tmp_path):
+    words = [word for word in tiny_words if not word.startswith("oracles")]
+    path = tmp_path / "0_1.safetensors"
+    found = mu("run", *words, f"original={path}", f"oracles={three}", out=tmp_path / "out")
+    assert found.code == 2
+    assert "holds the same model as the original" in found.err.replace("\n", " ")
+
+
+def test_what_starts_anew_is_said_before_and_after(mu, tiny, tiny_words, weights):
+    start = weights(tiny.card("original", request="class")["learner"])
+    words = [*tiny_words, f"recipe.checkpoint={start}", "recipe.checkpoint_skip=[head]"]
+    told = f"training starts from {start.name}, but for head.weight, head.bias, which start anew"
+    planned = mu("plan", *words)
+    assert planned.code == 0, planned.err
+    assert told in planned.out
+    found = mu("run", *words)
+    assert found.code == 0, found.err
+    assert told in found.err
+    assert all(
+        told in found.card(row, request="class")["warnings"] for row in ("original", "oracle")
+    )
+    assert told not in found.card("random_weights", request="class")["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["recipe.checkpoint_skip=[head]"], "there is no recipe.checkpoint"),
+        (["recipe.checkpoint={path}", "recipe.checkpoint_skip=[heat]"], "has a part heat"),
+        (["recipe.checkpoint={path}", "model.network.width=3"], "network.body.0.weight"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused(mu, tiny, tiny_words, weights, tmp_path, words, named):
+    path = weights(tiny.card("original", request="class")["learner"])
+    words = [word.replace("{path}", str(path)) for word in words]
+    found = mu("run", *tiny_words, *words, out=tmp_path / "out")
+    assert found.code == 2
+    assert named in found.err.replace("\n", " ")
+    assert not found.folder.exists()
+
+
 def test_the_file_counts_and_not_its_place(mu, tiny, tiny_words, weights, tmp_path):
     key = tiny.card("oracle", request="class")["keys"]["oracles"][1]
     words = [word for word in tiny_words if not word.startswith("methods")]
