@@ -72,6 +72,7 @@ class ImageFolder(ImageData):
                 parts = stratified(labels, shares, names, split_seed)
             else:
                 parts = listed_parts(Path(split), [below(root, file) for file in files], root)
+        parts.setdefault("validation", np.empty(0, np.int64))
         super().__init__(
             decoded(files, image_size, grey, memory_gb, folder),
             torch.from_numpy(labels),
@@ -200,5 +201,4 @@ def by_part(
     assert names is not None
     if "validation" not in parts and validation:
         parts |= stratified(labels[parts["train"]], validation, names, split_seed)
-    parts.setdefault("validation", np.empty(0, np.int64))
     return names, files, labels, parts

@@ -27,7 +27,7 @@ def read_groups(path: Path, data: Data) -> Names:
         UsageError: It cannot be read, or names an id or a file that is not there, or one twice.
     """
     if path.suffix.lower() == ".csv":
-        found = read_columns(existing(path))
+        found = read_columns(that_is_there(path))
         if found.header is not None and len(found.header) > 1:
             return _by_id(found, path, data)
         groups = [row[0] for row in found.rows]
@@ -47,7 +47,7 @@ def read_groups(path: Path, data: Data) -> Names:
     return np.array(groups, object)
 
 
-def existing(path: Path) -> Path:
+def that_is_there(path: Path) -> Path:
     """The path of a file that is there.
 
     Raises:

@@ -286,11 +286,14 @@ def _npy(path: Path) -> NDArray[Any]:
 
 def _pt(path: Path) -> Any:
     import pickle
+    import warnings
 
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch has to say of foreign files, we say
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UsageError(pickled(path, ".pt")) from error
     except Exception as error:  # a damaged archive raises whatever its reader does

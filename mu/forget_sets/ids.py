@@ -54,7 +54,7 @@ class IdSet:
         self.listing: Listing | None = None
         if path is not None:
             self.listing = read_listing(Path(path))
-            self.kind = kind_of(self.listing, kind)
+            self.kind = kind_meant(self.listing, kind)
 
     @property
     def source(self) -> str | None:
@@ -64,7 +64,7 @@ class IdSet:
     def select(self, scene: Scene) -> NDArray[Any]:
         """The ids, booleans or pairs as given; `mu.forget_sets.request.check` judges them."""
         if self.listing is not None:
-            return listed(self.listing, scene.data, scene.available)
+            return elements_of(self.listing, scene.data, scene.available)
         if self.pairs is not None:
             if not isinstance(scene.data, GraphData):
                 raise UsageError(f"{type(scene.data).__name__} has no edges to name by pairs")
@@ -72,7 +72,7 @@ class IdSet:
         return np.asarray(self.ids, np.int64)
 
 
-def kind_of(listing: Listing, kind: str) -> str:
+def kind_meant(listing: Listing, kind: str) -> str:
     """Kind of the elements that a file names, where ``kind`` is meant if it does not say.
 
     Raises:
@@ -88,7 +88,7 @@ def kind_of(listing: Listing, kind: str) -> str:
     return "edges" if pairs else listing.kind or kind
 
 
-def listed(listing: Listing, data: Data, available: Ids) -> NDArray[Any]:
+def elements_of(listing: Listing, data: Data, available: Ids) -> NDArray[Any]:
     """What a file names of a data set, as `mu.forget_sets.request.check` takes it.
 
     Args:
@@ -121,8 +121,8 @@ def request_from(path: str | Path, data: Data, kind: str = "samples") -> Request
         UsageError: As `IdSet`.
     """
     listing = read_listing(Path(path))
-    kind = kind_of(listing, kind)
-    return Request(kind, listed(listing, data, data.elements(kind)))
+    kind = kind_meant(listing, kind)
+    return Request(kind, elements_of(listing, data, data.elements(kind)))
 
 
 def checked_pairs(pairs: Sequence[Sequence[int]]) -> Ids:

@@ -44,11 +44,11 @@ def command(words: list[str]) -> int:
     out = given.pop("out", None)
     data = data_of(names[0], given)
     if out is None:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(table(data))
+        csv.writer(sys.stdout, lineterminator="\n").writerows(id_table(data))
         return 0
     try:
         with Path(out).open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(table(data))
+            csv.writer(file, lineterminator="\n").writerows(id_table(data))
     except OSError as error:
         raise UsageError(f"out={out} cannot be written ({error.strerror})") from error
     return 0
@@ -69,7 +69,7 @@ def data_of(name: str, given: dict[str, Any]) -> Data:
     return build_data(config)
 
 
-def table(data: Data) -> Iterator[list[str]]:
+def id_table(data: Data) -> Iterator[list[str]]:
     """Header and rows: a row a sample, or a node where nodes are the samples."""
     ids = data.universe()
     parts = {int(i): name for name, members in data.parts.items() for i in members}
