@@ -364,7 +364,9 @@ def _of_tensor(found: Any, path: Path) -> NDArray[Any]:
 
 def _of_list(found: Sequence[Any], path: Path) -> NDArray[Any]:
     """A list of whole numbers, booleans or text, or of lists of whole numbers."""
-    if found and all(isinstance(one, list | tuple) for one in found):
+    if not found:
+        return np.empty(0, np.int64)
+    if all(isinstance(one, list | tuple) for one in found):
         rows = [_of_list(one, path) for one in found]
         shapes = {row.shape for row in rows}
         if len(shapes) > 1 or rows[0].ndim > 1:

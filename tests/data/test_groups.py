@@ -122,8 +122,8 @@ def test_one_group_a_line_for_every_id(tmp_path):
     np.save(tmp_path / "g.npy", np.arange(30) % 7)
     data.groups = read_groups(tmp_path / "g.npy", data)
     assert select(GroupSet(3, kind="nodes"), data, {}, seed=0).ids.tolist() == [3, 10, 17]
+    data.groups = np.array([""] * 29 + ["x"], object)
     with pytest.raises(UsageError, match="none of the 1 nodes of group"):
-        data.groups = np.array([""] * 29 + ["x"], object)
         select(GroupSet("x", kind="nodes"), data, {}, seed=0)
     (tmp_path / "g.txt").write_text("1\n2\n")
     with pytest.raises(UsageError, match="lists 2 groups for 30 ids"):

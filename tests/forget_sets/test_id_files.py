@@ -131,7 +131,7 @@ def test_what_is_no_set_of_ids_is_refused_in_one_line(tmp_path, name, value, sai
 
 def test_an_array_of_objects_is_a_pickle(tmp_path):
     np.save(tmp_path / "a.npy", np.array([1, None], object), allow_pickle=True)
-    with pytest.raises(UsageError, match="holds a pickle.*allow_pickle=True"):
+    with pytest.raises(UsageError, match=r"holds a pickle.*allow_pickle=True"):
         asked(tmp_path / "a.npy", DATA["table"])
 
 
@@ -201,7 +201,7 @@ def test_two_pairs_are_never_guessed(tmp_path):
 def test_pairs_that_are_no_set_of_edges_are_refused(tmp_path):
     data = DATA["links"]
     pairs = some_pairs(data)
-    with pytest.raises(UsageError, match="the pair of nodes .* is named twice"):
+    with pytest.raises(UsageError, match=r"the pair of nodes .* is named twice"):
         check(Request("edges", np.concatenate([pairs, pairs[:1]])), data, {})
     absent = next(
         (u, v)
@@ -211,7 +211,7 @@ def test_pairs_that_are_no_set_of_edges_are_refused(tmp_path):
     )
     with pytest.raises(UsageError, match=f"no trained edge between nodes {absent[0]} and"):
         check(Request("edges", np.array([*pairs.tolist(), absent])), data, {})
-    with pytest.raises(UsageError, match="a.npy holds pairs .* and not nodes"):
+    with pytest.raises(UsageError, match=r"a\.npy holds pairs .* and not nodes"):
         asked(write(tmp_path / "a.npy", pairs), data, kind="nodes")
 
 
@@ -245,7 +245,7 @@ def test_a_node_outside_training_leaves_with_its_edges():
 
 
 def test_trained_nodes_and_others_are_asked_for_apart():
-    with pytest.raises(UsageError, match="such as 25, in the test part.*one after the other"):
+    with pytest.raises(UsageError, match=r"such as 25, in the test part.*one after the other"):
         check(Request("nodes", [3, 25]), DATA["nodes"], {})
 
 
