@@ -30,12 +30,12 @@ IDS = ("id", "ids", "index", "idx", "indices")  # names of columns
 FILES = ("file", "files", "filename", "file_name", "path", "name", "image")
 ENDS = (("source", "target"), ("src", "dst"), ("u", "v"), ("row", "col"), ("from", "to"))
 CONVERT = {
-    ".npy": "python -c \"import numpy as np; np.save('NEW.npy', np.array(np.load('{path}', "
-    'allow_pickle=True).tolist()))"',
-    ".pt": "python -c \"import torch; torch.save(torch.as_tensor(torch.load('{path}', "
+    ".npy": "python -c \"import numpy as np; np.save('NEW.npy', np.array(list(np.load('FILE', "
+    'allow_pickle=True))))"',
+    ".pt": "python -c \"import torch; torch.save(torch.as_tensor(torch.load('FILE', "
     "weights_only=False)), 'NEW.pt')\"",
     ".pkl": "python -c \"import pickle, numpy as np; np.save('NEW.npy', "
-    "np.array(list(pickle.load(open('{path}', 'rb')))))\"",
+    "np.array(list(pickle.load(open('FILE', 'rb')))))\"",
 }
 
 
@@ -102,10 +102,9 @@ def read_listing(path: Path) -> Listing:
 
 def pickled(path: Path, ending: str) -> str:
     """Why a pickle is refused, and how its owner makes something else of it."""
-    way = CONVERT[ending].format(path=path)
     return (
         f"{path} holds a pickle, which runs code when it is read, and is not read: if you trust "
-        f"who made it, convert it: {way}"
+        f"who made it, convert it: {CONVERT[ending]}"
     )
 
 
