@@ -13,14 +13,20 @@ from mu.configuration.words import placed, words_of
 from mu.data.facts import data_files, resolved, without_pretrained
 from mu.errors import CellFailed, UsageError
 from mu.evaluation.panels import panel_name, panel_of
-from mu.evaluation.scoring import reading_features
+from mu.evaluation.scoring import build_scores, reading_features
 from mu.forget_sets.wants import wants
 from mu.running.code import targets_in
 from mu.running.jobs import Ref
 from mu.running.runner import Runner
 from mu.trust.classes import check_plain
 
-NOT_KEYED = ("title", "panel", "files", "memory_gb")  # options of data that change no number
+NOT_KEYED = (
+    "title",
+    "panel",
+    "files",
+    "memory_gb",
+    "groups",
+)  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")
 PLAIN_FIT = "mu.training.fit:step"  # a recipe's ``fit`` may name another step
 SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
@@ -119,11 +125,16 @@ class Steps:
     async def describe(self) -> None:
         """What the pipeline has to know of the data; called before any other step."""
         data = self.config["data"]
-        key = {k: v for k, v in data.items() if k not in NOT_KEYED}
+        key = by_content({k: v for k, v in data.items() if k not in NOT_KEYED})
+        groups = file_digest(data.get("groups"))
         self.data = await self.run.step(
             "describe",
             "mu.data.describe:step",
-            key={"data": key, "files": data_files(data.get("files") or [])},
+            key={
+                "data": key,
+                "files": data_files(data.get("files") or []),
+                **({"groups": groups} if groups else {}),
+            },
             config={"data": data},
             label=f"read {self.block.names['data']}",
         )
@@ -131,6 +142,8 @@ class Steps:
         self.data_key = [key, self.facts["fingerprint"]]
         check_plain(self.facts["model_facts"], "what the store says of the data")
         self.model = resolved(self.config["model"], self.facts["model_facts"])
+        if not self.facts["n_validation"]:
+            refuse_unvalidated(self.config)
 
     async def original(self) -> Ref:
         """The model before any request: trained here, or read from the user's file."""
@@ -270,6 +283,7 @@ class Steps:
                 "data": self.data_key,
                 "request": {k: v for k, v in request.items() if k != "path"},
                 "file": file_digest(request.get("path")),
+                "names": self.facts["names"],
                 "before": [self.run.facts(ref)["forget_digest"] for ref in before],
                 "seed": self.seed,
                 "signals": [key for _, key in found.signals],
@@ -622,6 +636,22 @@ class Steps:
         shared = {"data": self.config["data"], "model": self.model, "threads": threads}
         shared["named"] = targets_in([self.config, self.block.methods])
         return shared | {"device": self.config["device"]} | more
+
+
+def refuse_unvalidated(config: dict[str, Any]) -> None:
+    """Refuse what looks at validation data where there are none.
+
+    Raises:
+        UsageError: A recipe that stops by them, or a panel whose headline reads them.
+    """
+    way = "these data have none: hold some out (data.validation), or choose another"
+    if config["recipe"].get("plateau"):
+        raise UsageError(f"recipe.plateau stops by the loss on validation data, and {way} recipe")
+    scores = build_scores(config["evaluation"])
+    reading = [name for name in config["evaluation"].get("headline", []) if name in scores]
+    reading = [name for name in reading if "validation" in scores[name].reads]
+    if reading:
+        raise UsageError(f"the score {reading[0]} is taken on validation data, and {way} panel")
 
 
 def by_content(options: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,10 @@ from mu.errors import CellFailed, UsageError
 from mu.steps import Comparison, State, Steps
 
 FACTS = {
-    "describe": {"fingerprint": "f", "model_facts": {"n": 3}, "kept": "all", "view": "whole"},
+    "describe": {
+        **{"fingerprint": "f", "model_facts": {"n": 3}, "kept": "all", "view": "whole"},
+        **{"n_validation": 5, "names": "n"},
+    },
     "select/a": {"kept": "no a", "view": "without a", "forget_digest": "a", "whole_classes": True},
     "select/b": {"kept": "no b", "view": "without b", "forget_digest": "b"},
     "score": {"values": {"ua": 0.5}, "details": {"samples": [1]}, "sizes": {"ua": 9}},

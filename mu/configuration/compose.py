@@ -124,7 +124,8 @@ def _choice(group: str, name: str, path: Path, written: int, folders: tuple[Path
     if "defaults" in plain or "@package" in path.read_text(encoding="utf-8"):
         return _by_hydra(group, name, folders)
     found: Config = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]
-    return {group: found}
+    # every data set may have groups of the user's own, which its class need not know
+    return {group: {"groups": None} | found if group == "data" else found}
 
 
 def _by_hydra(group: str, name: str, folders: tuple[Path, ...]) -> Config:

@@ -237,6 +237,11 @@ def _block(
     settings = Settings(raw.get("set", {}), lenient, words)
     groups = BlockChoices(names, settings)
     config = groups.config()
+    original = overrides.get("original", raw.get("original"))
+    folders = config["data"].get("split") == "folders"
+    if original and folders and "data.validation" not in settings.values:
+        # what the user's model was trained on must not be called unseen
+        config["data"]["validation"] = "none"
     if backbone := (config["recipe"].get("fit") or {}).get("backbone"):
         config["recipe"]["fit"]["backbone"] = composed(backbone)
     count_of("recipe.epochs", config["recipe"].get("epochs", 0))
@@ -263,7 +268,7 @@ def _block(
         places=[own_seeds.index(s) if s in own_seeds else i for i, s in enumerate(seeds)],
         oracles=oracles,
         settings=settings,
-        original=overrides.get("original", raw.get("original")),
+        original=original,
         kinds=kinds,
         oracle_at=steps_of(overrides.get("oracle_at", raw.get("oracle_at"))),
         sequence=sequence_of(overrides.get("sequence", raw.get("sequence", "chain"))),

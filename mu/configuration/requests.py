@@ -1,5 +1,6 @@
 """The requests of a block: who is to be forgotten, once or several times in a row."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from mu.configuration.choices import options_of, unknown
 from mu.configuration.compose import choice, complete, composed, interpolated
 from mu.configuration.settings import Settings
 from mu.configuration.words import check_type, count_of
+from mu.data.listing import ENDINGS, PICKLES
 from mu.errors import UsageError
 
 TRIED = {"lower", "method"}  # options of a request that name a method which a selector tries
@@ -68,13 +70,25 @@ def files_of(words: Sequence[str]) -> dict[str, Any]:
     """Requests by files of ids, ``requests=ids.txt``: name → request.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: There is no such file, or two of one name.
     """
-    files = [word for word in words if word.endswith(".txt")]
+    files = [word for word in words if is_file(word)]
     for file in files:
         if not Path(file).is_file():
             raise UsageError(f"there is no file of ids {file}")
-    return {Path(file).stem: {"request": "ids", "path": file} for file in files}
+    found = {Path(file).stem: {"request": "ids", "path": file} for file in files}
+    if len(found) < len(set(files)):
+        raise UsageError(
+            f"requests={','.join(files)}: files of ids are told apart by their names, without "
+            "folder and ending; rename one"
+        )
+    return found
+
+
+def is_file(word: str) -> bool:
+    """Whether a word for a request is the path of a file of ids, there or not."""
+    ending = Path(word).suffix.lower()
+    return ending in (*ENDINGS, *PICKLES) or bool(ending and os.path.isfile(word))
 
 
 def names_of(words: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -83,7 +97,7 @@ def names_of(words: Sequence[str], known: Sequence[str]) -> list[str]:
     Raises:
         UsageError: One is not known.
     """
-    names = [Path(word).stem if word.endswith(".txt") else word for word in words]
+    names = [Path(word).stem if is_file(word) else word for word in words]
     for name in names:
         if name not in known:
             raise unknown("request", name, known)

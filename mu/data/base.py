@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -117,7 +118,9 @@ class Data(pl.LightningDataModule):
     configuration), and implements `fingerprint`, `targets`, `without`, `affected`, `read_batches`.
     Where it knows them it also sets ``class_names`` (one a class trained on), ``levels`` (name of
     another labelling → (N,) labels by id), ``level_names`` (… → names of its classes) and
-    ``normalised`` (how its inputs come).
+    ``normalised`` (how its inputs come), ``file_names`` (name of the file of each sample, by id,
+    below ``file_root``). ``groups`` holds the group of each sample or node, such as a customer,
+    where the user gives them.
     ``reading`` holds the options of `loader` for a Trainer's batches, as
     ``{"batch_size": 128, "augment": "crop_flip"}``; mu itself does not read it.
     """
@@ -132,6 +135,9 @@ class Data(pl.LightningDataModule):
     normalised: Normalisation | None = None
     levels: Mapping[str, NDArray[Any]] = MappingProxyType({})
     level_names: Mapping[str, Sequence[str]] = MappingProxyType({})
+    file_names: Sequence[str] | None = None
+    file_root: Path | None = None
+    groups: NDArray[Any] | None = None
 
     def fingerprint(self) -> str:
         """Digest of the content, split included."""
@@ -191,8 +197,44 @@ class Data(pl.LightningDataModule):
         """Ids of everything scores may ask about."""
         return np.unique(np.concatenate(list(self.parts.values())))
 
+    def id_count(self) -> int:
+        """N: ids of samples, or of nodes where there are some, are 0 … N − 1."""
+        return self.sizes.get("nodes") or int(self.universe().max()) + 1
+
+    def part_of(self, sample: int) -> str:
+        """Which part a sample is of, in words."""
+        found = (name for name, ids in self.parts.items() if np.isin(sample, ids))
+        return f"in the {next(found)} part" if sample in self.universe() else "in no part"
+
+    def mask_sizes(self, kind: str) -> list[int]:
+        """How many booleans a mask of the elements of a kind may have, one for each id from 0.
+
+        One for every id; where samples of other parts than the test part come first, a mask may
+        end with them.
+        """
+        if kind != "samples":
+            return [self.sizes[kind]]
+        train = self.parts["train"]
+        both = np.union1d(train, self.parts["validation"])
+        starts = [len(ids) for ids in (both, train) if len(ids) and ids[-1] == len(ids) - 1]
+        return list(dict.fromkeys([int(self.universe().max()) + 1, *starts]))
+
+    def element_names(self, kind: str, ids: Ids) -> list[str] | None:
+        """What people call the elements: names of files; None where ids are all there is."""
+        if kind != "samples" or self.file_names is None:
+            return None
+        return [self.file_names[i] for i in ids.tolist()]
+
+    def nameable(self, kind: str) -> Ids:
+        """Ids that a request may name one by one; selectors draw from `elements`.
+
+        Raises:
+            UsageError: The data have no such elements.
+        """
+        return self.elements(kind)
+
     def elements(self, kind: str) -> Ids:
-        """Ids of the elements of a kind that a request may name.
+        """Ids of the elements of a kind that a selector may draw.
 
         Raises:
             UsageError: The data have no such elements.
@@ -200,7 +242,7 @@ class Data(pl.LightningDataModule):
         if kind not in self.kinds:
             raise UsageError(
                 f"{type(self).__name__} has no {kind!r} to forget; "
-                f"it has {', '.join(sorted(self.kinds))}"
+                f"it has {', '.join(sorted(self.kinds))} (kind=…)"
             )
         return self.parts["train"] if kind == "samples" else np.arange(self.sizes[kind])
 
@@ -309,11 +351,10 @@ class TensorData(Data):
         return self.y[torch.from_numpy(ids)].numpy()
 
     def without(self, removed: Mapping[str, Ids]) -> Kept:
-        gone = removed.get("samples", np.empty(0, np.int64))
-        return Kept(np.setdiff1d(self.parts["train"], gone))
+        return Kept(np.setdiff1d(self.parts["train"], named_in(removed, "samples")))
 
     def affected(self, kind: str, ids: Ids) -> Ids:
-        return np.sort(ids)
+        return np.sort(named_in({kind: ids}, kind))
 
     def inputs(self, ids: Ids) -> Tensor:
         """(n, …) float inputs of the ids, normalised, not augmented."""
@@ -340,6 +381,29 @@ class TensorData(Data):
                 x = self.augmented(x, part, how.augment, how.seed, how.epoch)
             index = torch.from_numpy(part)
             yield Batch(x, self.y[index], index)
+
+
+def named_in(removed: Mapping[str, Ids], kind: str) -> Ids:
+    """The ids of a kind in ``removed``; none where it names none.
+
+    Raises:
+        UsageError: They are no list of whole numbers: a mask or pairs would name other elements.
+
+    Example:
+        >>> named_in({"edges": np.array([[0, 1], [1, 2]])}, "edges")
+        Traceback (most recent call last):
+        mu.errors.UsageError: edges of shape (2, 2) and type int64 are not a list of ids: …
+    """
+    if kind not in removed:
+        return np.empty(0, np.int64)
+    found = np.asarray(removed[kind])
+    if found.ndim != 1 or (len(found) and not np.issubdtype(found.dtype, np.integer)):
+        way = "data.edge_ids(pairs) are the ids of pairs, " if kind == "edges" else ""
+        raise UsageError(
+            f"{kind} of shape {found.shape} and type {found.dtype} are not a list of ids: {way}"
+            "mask.nonzero() those of a mask"
+        )
+    return found.astype(np.int64)
 
 
 def check_parts(parts: Mapping[str, Ids], size: int) -> None:

@@ -2,12 +2,15 @@
 
 import json
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from mu.data.base import Data
+from mu.data.facts import named_files
+from mu.data.groups import read_groups
 from mu.errors import MuError, UsageError
 
-NOT_ARGUMENTS = {"title", "panel", "files"}
+NOT_ARGUMENTS = {"title", "panel", "files", "groups"}
 
 
 def build(config: dict[str, Any], **more: Any) -> Any:
@@ -38,10 +41,15 @@ def build(config: dict[str, Any], **more: Any) -> Any:
 def build_data(config: dict[str, Any]) -> Data:
     """Instantiate a data configuration; the few last ones stay in memory."""
     arguments = {k: v for k, v in config.items() if k not in NOT_ARGUMENTS}
-    return _build(json.dumps(arguments, sort_keys=True))
+    text = json.dumps([arguments, config.get("groups")], sort_keys=True)
+    return _build(text, json.dumps(named_files(config)))
 
 
 @lru_cache(maxsize=4)
-def _build(text: str) -> Data:
-    data: Data = build(json.loads(text))
+def _build(text: str, files: str) -> Data:
+    """The data; ``files`` says when the files that options name were written."""
+    arguments, groups = json.loads(text)
+    data: Data = build(arguments)
+    if groups is not None:
+        data.groups = read_groups(Path(str(groups)), data)
     return data

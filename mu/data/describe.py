@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mu.artifact import Artifact
+from mu.artifact import Artifact, digest
 from mu.data.base import View
 from mu.data.build import build_data
 
@@ -18,6 +18,10 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: object) -> Ar
         "kept": data.without({}).digest(),
         "view": View().digest(),
         "n_train": len(data.parts["train"]),
+        "n_validation": len(data.parts["validation"]),
+        "names": digest(
+            [*(data.file_names or []), "", *([] if data.groups is None else data.groups)]
+        ),
         "class_names": data.class_names,
         "levels": sorted(data.levels),
         "normalisation": data.normalised,

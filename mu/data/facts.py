@@ -28,6 +28,13 @@ def data_files(patterns: Sequence[str]) -> list[list[Any]]:
     return [[os.path.relpath(p, root), s.st_size, s.st_mtime_ns] for p, s in stats]
 
 
+def named_files(data: Mapping[str, Any]) -> list[list[Any]]:
+    """Option, size and time of the files that options of a data set name, such as a split."""
+    named = ((key, value) for key, value in sorted(data.items()) if isinstance(value, str))
+    stats = [(key, os.stat(value)) for key, value in named if os.path.isfile(value)]
+    return [[key, s.st_size, s.st_mtime_ns] for key, s in stats]
+
+
 def resolved(model: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Fill every ``???`` of a model configuration with the data set's fact of that name.
 

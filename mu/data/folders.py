@@ -1,6 +1,6 @@
 """Images in folders, one a class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from mu.data.base import Ids
 from mu.data.decode import decoded, image_files
 from mu.data.facts import data_root
+from mu.data.groups import columns_of, ids_in_column
 from mu.data.image_data import ImageData
+from mu.data.listing import read_columns
 from mu.data.split import stratified
 from mu.errors import UsageError
 
@@ -30,8 +32,10 @@ class ImageFolder(ImageData):
         split: ``shares`` draws a share of each class for validation and test. ``folders`` reads
             ``folder/train/CLASS``, ``folder/val/CLASS`` and ``folder/test/CLASS``; without a folder
             for validation, a share of each class in ``train`` is drawn, and where there is ``val``
-            but no ``test``, ``val`` is the test part.
-        validation, test: Shares of each class; at least one image each.
+            but no ``test``, ``val`` is the test part. Anything else is a .csv file with the columns
+            file and part (``train``, ``validation``, ``test``, or ``none``), a row an image.
+        validation, test: Shares of each class; at least one image each. ``validation: none`` draws
+            none for validation.
         split_seed: Seed of the draw.
         mean, std: Normalisation, one number or one for each channel.
         memory_gb: Above this, in GiB, images are decoded into a file and read from there.
@@ -46,7 +50,7 @@ class ImageFolder(ImageData):
         image_size: int | None = 64,
         grey: bool = False,
         split: str = "shares",
-        validation: float = 0.1,
+        validation: float | str = 0.1,
         test: float = 0.2,
         split_seed: int = 0,
         mean: Sequence[float] = (0.5,),
@@ -59,14 +63,16 @@ class ImageFolder(ImageData):
                 f"the folder {root} is not there: put the images there, one folder a class, "
                 "or set data.folder or MU_DATA_ROOT to where they are"
             )
-        if split not in ("shares", "folders"):
-            raise UsageError(f"split={split} is not one of shares, folders")
-        if split == "shares":
-            names, files, labels = class_folders(root)
-            shares = {"validation": validation, "test": test}
-            parts = stratified(labels, shares, names, split_seed)
+        if split == "folders":
+            names, files, labels, parts = by_part(root, validation_share(validation), split_seed)
         else:
-            names, files, labels, parts = by_part(root, validation, split_seed)
+            names, files, labels = class_folders(root)
+            if split == "shares":
+                shares = validation_share(validation) | {"test": test}
+                parts = stratified(labels, shares, names, split_seed)
+            else:
+                parts = listed_parts(Path(split), [below(root, file) for file in files], root)
+        parts.setdefault("validation", np.empty(0, np.int64))
         super().__init__(
             decoded(files, image_size, grey, memory_gb, folder),
             torch.from_numpy(labels),
@@ -75,6 +81,66 @@ class ImageFolder(ImageData):
             mean=mean,
             std=std,
         )
+        self.file_names, self.file_root = [below(root, file) for file in files], root
+
+
+def below(root: Path, file: Path) -> str:
+    """Name of a file in a folder, such as ``cat/1.png``."""
+    return file.relative_to(root).as_posix()
+
+
+def validation_share(given: float | str) -> dict[str, float]:
+    """The share of each class that is drawn for validation; nothing for ``none``.
+
+    Raises:
+        UsageError: It is no share.
+    """
+    if isinstance(given, str) and given.lower() == "none":
+        return {}
+    if isinstance(given, str | bool):
+        raise UsageError(f"validation={given} is neither a share of each class nor none")
+    return {"validation": given}
+
+
+def listed_parts(path: Path, names: Sequence[str], root: Path) -> dict[str, Ids]:
+    """Parts as a file lists them; the validation part may be empty.
+
+    Args:
+        path: A .csv with the columns file and part.
+        names: Name of each image below the folder.
+        root: The folder.
+
+    Raises:
+        UsageError: There is no such file, it leaves an image out, or a part is none.
+    """
+    if not path.is_file():
+        raise UsageError(
+            f"split={path} is not one of shares, folders, nor a .csv file that is there, with the "
+            "columns file and part"
+        )
+    found = read_columns(path)
+    if found.header is None:
+        raise UsageError(f"{path} needs a first row that names its columns: file,part")
+    key, part = columns_of(found, path, ("part", "split", "subset"))
+    ids = ids_in_column(found, key, path, len(names), names, root)
+    missing = np.setdiff1d(np.arange(len(names)), ids)
+    if len(missing):
+        raise UsageError(
+            f"{path} does not say of which part {names[missing[0]]!r} is ({len(missing)} such): "
+            "train, validation, test, or none to leave it out"
+        )
+    words = {word: name for name, said in PARTS.items() for word in said} | {"none": "none"}
+    parts: dict[str, list[int]] = {"train": [], "validation": [], "test": [], "none": []}
+    for line, number, row in zip(found.lines, ids, found.rows, strict=True):
+        if row[part].lower() not in words:
+            raise UsageError(
+                f"{path}, line {line}: {row[part]!r} is not one of train, validation, test, none"
+            )
+        parts[words[row[part].lower()]].append(number)
+    for name in ("train", "test"):
+        if not parts[name]:
+            raise UsageError(f"{path} names no image of the {name} part")
+    return {name: np.array(parts[name], np.int64) for name in PARTS}
 
 
 def class_folders(
@@ -107,7 +173,7 @@ def class_folders(
 
 
 def by_part(
-    root: Path, validation: float, split_seed: int
+    root: Path, validation: Mapping[str, float], split_seed: int
 ) -> tuple[list[str], list[Path], NDArray[np.int64], dict[str, Ids]]:
     """Class names, files, labels and parts of a folder with a folder for each part.
 
@@ -133,7 +199,6 @@ def by_part(
         parts[part] = np.arange(len(files), len(files) + len(more))
         files, labels = files + more, np.concatenate([labels, own])
     assert names is not None
-    if "validation" not in parts:
-        shares = {"validation": validation}
-        parts |= stratified(labels[parts["train"]], shares, names, split_seed)
+    if "validation" not in parts and validation:
+        parts |= stratified(labels[parts["train"]], validation, names, split_seed)
     return names, files, labels, parts

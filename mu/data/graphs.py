@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mu.data.base import Batch, Data, Ids, Kept, Reading, View, check_parts
+from mu.data.base import Batch, Data, Ids, Kept, Reading, View, check_parts, named_in
 from mu.data.split import check_shares
 from mu.errors import UsageError
 
@@ -231,10 +231,23 @@ class GraphData(Data):
     def edge_ids(self, pairs: Edges) -> Ids:
         """(n,) ids of trained edges named by their end points, in either direction.
 
+        Args:
+            pairs: (n, 2) nodes, or (2, n) as in an ``edge_index``; (2, 2) are two rows.
+
         Raises:
-            UsageError: A node is out of range, or a pair is no trained edge.
+            UsageError: No pairs, a node that is out of range, or a pair that is no trained edge.
         """
+        pairs = np.asarray(pairs)
+        if pairs.ndim == 2 and pairs.shape[1] != 2 and len(pairs) == 2:
+            pairs = pairs.T
+        if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.issubdtype(pairs.dtype, np.integer):
+            raise UsageError(
+                f"pairs of shape {pairs.shape} and type {pairs.dtype}: (n, 2) or (2, n) node "
+                "numbers are due"
+            )
         check_nodes(pairs, self.num_nodes)
+        if not len(self.edges):
+            raise UsageError("the graph has no trained edges")
         base = np.array([self.num_nodes, 1])
         known, wanted = self.edges @ base, np.sort(pairs, axis=1) @ base
         places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
@@ -247,9 +260,8 @@ class GraphData(Data):
 
     def view_without(self, removed: Mapping[str, Ids]) -> View:
         """The retained graph: fewer edges, or features that are gone."""
-        nodes = removed.get("nodes", np.empty(0, np.int64))
-        edges = np.union1d(removed.get("edges", np.empty(0, np.int64)), self.incident(nodes))
-        found = {"edges": edges, "features": np.unique(removed.get("features", []))}
+        edges = np.union1d(named_in(removed, "edges"), self.incident(named_in(removed, "nodes")))
+        found = {"edges": edges, "features": np.unique(named_in(removed, "features"))}
         return View({k: tuple(int(i) for i in v) for k, v in found.items() if len(v)})
 
     def graph(self, view: View | None) -> GraphInput:
@@ -273,6 +285,10 @@ class GraphData(Data):
             left = self.edges_of(View({"edges": edges}))
             matrix = adjacency(left, self.num_nodes, weights)
             return GraphInput(x, matrix, weighted=weights is not None)
+
+    def element_names(self, kind: str, ids: Ids) -> list[str] | None:
+        """End points of edges."""
+        return [f"{u} {v}" for u, v in self.edges[ids]] if kind == "edges" else None
 
     def element_labels(self, kind: str, level: str | None = None) -> NDArray[Any] | None:
         labels = self.y.numpy() if level is None else self.labelling(level)
@@ -363,9 +379,13 @@ class NodeData(GraphData):
         self.model_facts["out_features"] = int(y.max()) + 1
 
     def elements(self, kind: str) -> Ids:
-        # Only training nodes can be forgotten: the others were never trained on.
+        # Selectors draw training nodes: the others were never trained on.
         every = super().elements(kind)
         return every if kind == "edges" else self.parts["train"]
+
+    def nameable(self, kind: str) -> Ids:
+        """Any node may be asked to leave, labelled or not; features only of training nodes."""
+        return np.arange(self.num_nodes) if kind == "nodes" else self.elements(kind)
 
     def element_labels(self, kind: str, level: str | None = None) -> NDArray[Any] | None:
         labels = super().element_labels(kind, level)
@@ -375,12 +395,25 @@ class NodeData(GraphData):
         return self.y.numpy()[ids]
 
     def without(self, removed: Mapping[str, Ids]) -> Kept:
-        ids = np.setdiff1d(self.parts["train"], removed.get("nodes", np.empty(0, np.int64)))
+        ids = np.setdiff1d(self.parts["train"], named_in(removed, "nodes"))
         return Kept(ids, self.view_without(removed))
 
     def affected(self, kind: str, ids: Ids) -> Ids:
+        """Trained nodes: those named, or at an end of the edges named.
+
+        For a node that was never trained on they are its neighbours: its edges, and its features
+        through them, are all that training saw of it.
+        """
+        ids = named_in({kind: ids}, kind)
+        if kind == "nodes":
+            untrained = np.setdiff1d(ids, self.parts["train"])
+            ids = np.union1d(ids, self.edges[self.incident(untrained)].ravel())
         nodes = self.edges[ids].ravel() if kind == "edges" else ids
         return np.intersect1d(nodes, self.parts["train"])
+
+    def unasked(self, removed: Mapping[str, Ids]) -> Ids:
+        """Held-out nodes that are gone."""
+        return np.setdiff1d(named_in(removed, "nodes"), self.parts["train"])
 
     def read_batches(self, ids: Ids, view: View | None, how: Reading) -> Iterator[Batch]:
         graph = self.graph(view)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from mu.data.augment import AUGMENTATIONS, uniform_numbers
 from mu.data.base import Ids, TensorData
+from mu.data.listing import read_listing
 from mu.data.split import drawn_parts
 from mu.errors import UsageError
 
@@ -107,6 +109,65 @@ def check_images(
         )
 
 
+def validation_of(given: str | float | None, count: int, first: int) -> int | Ids:
+    """How many published training images are held out, or which.
+
+    Args:
+        given: "none", a share, the path of a file of ids, or None.
+        count: How many, where None is given.
+        first: Published training images.
+
+    Raises:
+        UsageError: Something else, or a file that names something else.
+
+    Example:
+        >>> validation_of(0.1, 5, 200), validation_of("none", 5, 200)
+        (20, array([], dtype=int64))
+    """
+    if given is None:
+        return count
+    if isinstance(given, str) and given.lower() == "none":
+        return np.empty(0, np.int64)
+    if isinstance(given, str):
+        return held_out(Path(given), first)
+    if isinstance(given, bool) or not 0 < given < 1:
+        raise UsageError(
+            f"validation={given} is neither none, a share between 0 and 1, nor a file of ids; a "
+            "number of images is n_validation"
+        )
+    return max(1, round(given * first))
+
+
+def held_out(path: Path, first: int) -> Ids:
+    """Ids of the published training images that a file holds out.
+
+    Raises:
+        UsageError: It names something else, or all of them.
+    """
+    if not path.is_file():
+        raise UsageError(f"validation={path} is neither none, a share, nor a file that is there")
+    values = read_listing(path).values
+    if values.dtype == bool and values.shape == (first,):
+        values = np.flatnonzero(values)
+    if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
+        shape = f"shape {values.shape} and type {values.dtype}"
+        raise UsageError(f"{path} holds {shape}, not ids or {first} booleans of training images")
+    ids, counts = np.unique(values, return_counts=True)
+    if (counts > 1).any():
+        raise UsageError(f"{path}: id {ids[counts > 1][0]} is named twice")
+    outside = ids[(ids < 0) | (ids >= first)]
+    if len(outside):
+        raise UsageError(
+            f"{path}: id {outside[0]} is not one of the training images 0 to {first - 1}"
+        )
+    if not 0 < len(ids) < first:
+        raise UsageError(
+            f"{path} names {len(ids)} of the {first} training images for validation; "
+            "validation=none holds out none"
+        )
+    return ids
+
+
 @dataclass(frozen=True)
 class Published:
     """A data set as it was published.
@@ -142,6 +203,9 @@ class PublishedImages(ImageData):
             that validation leaves.
         n_validation: Training images kept for validation, never trained on.
         split_seed: Seed of the draws.
+        validation: In place of ``n_validation``: "none" (all published training images are
+            trained on), a share of them, or a file of their ids (see `mu.data.listing`). Ids count
+            images as published: training images in their order, then test images.
         n_test: How many test images to use (a random, class-balanced draw), or None for all.
         mean, std: Normalisation, one number or one for each channel; None for the customary one.
         labels: Which labelling to train on, where there are several.
@@ -157,23 +221,31 @@ class PublishedImages(ImageData):
         n_validation: int = 5000,
         split_seed: int = 0,
         *,
+        validation: str | float | None = None,
         n_test: int | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         labels: str | None = None,
     ) -> None:
         self.levels, self.level_names = source.levels, source.level_names
+        held = validation_of(validation, n_validation, source.first)
         y = source.labels if labels is None else self.labelling(labels)
         names = source.class_names if labels is None else source.level_names[labels]
         super().__init__(
             source.x,
             torch.from_numpy(y),
-            drawn_parts(source.labels, source.first, n_train, n_validation, n_test, split_seed),
+            drawn_parts(source.labels, source.first, n_train, held, n_test, split_seed),
             class_names=names,
             shape=source.shape,
             mean=source.mean if mean is None else mean,
             std=source.std if std is None else std,
         )
+
+    def part_of(self, sample: int) -> str:
+        found = super().part_of(sample)
+        if "validation" in found:
+            found += ": data.validation=none, or a file of ids, says who is held out"
+        return found
 
     def fingerprint(self) -> str:
         value = blake2b(super().fingerprint().encode(), digest_size=16)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mu.data.base import Batch, Ids, Kept, Reading, View
+from mu.data.base import Batch, Ids, Kept, Reading, View, named_in
 from mu.data.graphs import Edges, GraphData, Weights
 from mu.data.split import check_shares
 from mu.errors import UsageError
@@ -93,6 +93,7 @@ class LinkData(GraphData):
         return Kept(np.setdiff1d(self.parts["train"], gone), view)
 
     def affected(self, kind: str, ids: Ids) -> Ids:
+        ids = named_in({kind: ids}, kind)
         return np.sort(ids) if kind == "edges" else self.incident(ids)
 
     def stopping(self, kept: Kept) -> Ids:
@@ -101,8 +102,7 @@ class LinkData(GraphData):
 
     def unasked(self, removed: Mapping[str, Ids]) -> Ids:
         """Held-out pairs with an end point that is gone: there is no such node to ask about."""
-        nodes = removed.get("nodes", np.empty(0, np.int64))
-        gone = np.isin(self.pairs, nodes).any(axis=1)
+        gone = np.isin(self.pairs, named_in(removed, "nodes")).any(axis=1)
         return np.setdiff1d(np.flatnonzero(gone), self.parts["train"])
 
     def pairs_of_ids(self) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """Random splits of labelled samples into parts, balanced over the classes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def drawn_parts(
     labels: NDArray[Any],
     first: int,
     n_train: int | None,
-    n_validation: int,
+    validation: int | Ids,
     n_test: int | None,
     split_seed: int,
 ) -> dict[str, Ids]:
@@ -50,7 +51,8 @@ def drawn_parts(
         labels: (N,) classes; the published training part, then the published test part.
         first: Samples in the published training part.
         n_train: Samples to train on, a class-balanced draw; None for all that validation leaves.
-        n_validation: Samples of the published training part kept for validation.
+        validation: How many samples of the published training part are kept for validation, or
+            which.
         n_test: Test samples to use, a class-balanced draw; None for all.
         split_seed: Seed of the draws.
 
@@ -63,14 +65,18 @@ def drawn_parts(
         {'train': 6, 'validation': 2, 'test': 2}
     """
     tested = len(labels) - first
+    named = not isinstance(validation, int)
+    n_validation = validation if isinstance(validation, int) else len(validation)
     wanted = (n_train if n_train is not None else first - n_validation) + n_validation
-    if not (0 < n_validation < wanted <= first):
+    if not (n_validation < wanted <= first) or not (named or n_validation > 0):
         raise UsageError(
             f"n_train={n_train}, n_validation={n_validation} do not fit {first} images"
         )
     if n_test is not None and not 0 < n_test <= tested:
         raise UsageError(f"n_test={n_test} does not fit {tested} test images")
     order = balanced_order(labels[:first], split_seed)
+    if not isinstance(validation, int):  # those named first, and nobody drawn
+        order = np.concatenate([validation, order[~np.isin(order, validation)]])
     test = np.arange(first, len(labels))
     if n_test is not None:
         test = test[balanced_order(labels[first:], split_seed)[:n_test]]
@@ -82,7 +88,7 @@ def drawn_parts(
 
 
 def stratified(
-    labels: NDArray[Any], shares: dict[str, float], names: list[str], split_seed: int
+    labels: NDArray[Any], shares: Mapping[str, float], names: list[str], split_seed: int
 ) -> dict[str, Ids]:
     """A random share of each class for each named part, and the rest for ``train``.
 

@@ -1,18 +1,14 @@
 """A request as a text file of ids that people can read, send and ask for again."""
 
 import os
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-import numpy as np
-
 from mu.artifact import Artifact
 from mu.errors import UsageError
 from mu.evaluation.signals import Ids
-
-ID = re.compile(r"-?[0-9]{1,18}")  # fits 64 bits
 
 
 @dataclass(frozen=True)
@@ -27,10 +23,17 @@ class Request:
         return blake2b(self.kind.encode() + self.ids.tobytes(), digest_size=16).hexdigest()
 
 
-def write_ids(path: Path, request: Request, fingerprint: str) -> None:
-    """Text file of one id a line under a head with kind and data fingerprint."""
-    lines = [f"# kind: {request.kind}", f"# data: {fingerprint}", *map(str, request.ids.tolist())]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def write_ids(
+    path: Path, request: Request, fingerprint: str, names: Sequence[str] | None = None
+) -> None:
+    """Text file of one id a line, with its name behind it, under kind and data fingerprint."""
+    ids = list(map(str, request.ids.tolist()))
+    if names is not None:
+        # a name may hold anything, a line break too
+        said = (" ".join(name.split()) for name in names)
+        ids = [f"{one}  # {name}" for one, name in zip(ids, said, strict=True)]
+    lines = [f"# kind: {request.kind}", f"# data: {fingerprint}", *ids]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="replace")
 
 
 def write_selection(selection: Artifact, fingerprint: str, path: Path) -> Path:
@@ -39,7 +42,8 @@ def write_selection(selection: Artifact, fingerprint: str, path: Path) -> Path:
     The file appears whole or not at all; missing folders are made.
 
     Args:
-        selection: What step ``select`` left: fact ``kind``, array ``elements``.
+        selection: What step ``select`` left: facts ``kind`` and perhaps ``names``, array
+            ``elements``.
         fingerprint: Of the data it was selected from.
         path: File to write; an older one is replaced.
 
@@ -49,35 +53,9 @@ def write_selection(selection: Artifact, fingerprint: str, path: Path) -> Path:
     request = Request(selection.facts["kind"], selection.arrays["elements"])
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    write_ids(unfinished, request, fingerprint)
+    write_ids(unfinished, request, fingerprint, selection.facts.get("names"))
     unfinished.replace(path)
     return path
-
-
-def read_ids(path: Path, fingerprint: str | None = None) -> Request:
-    """Read what `write_ids` wrote; the head may be missing (kind ``samples``, data unchecked).
-
-    Raises:
-        UsageError: No such file, a line that is no id, or another data set's fingerprint.
-    """
-    if not path.is_file():
-        raise UsageError(f"there is no file of ids {path}")
-    kind, ids = "samples", []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as text: {error}") from error
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if text.startswith("# kind:"):
-            kind = text.partition(":")[2].strip()
-        elif text.startswith("# data:"):
-            check_fingerprint(path, text.partition(":")[2].strip(), fingerprint)
-        elif text and not text.startswith("#"):
-            if not ID.fullmatch(text):
-                raise UsageError(f"{path}, line {number}: {text!r} is not an id")
-            ids.append(int(text))
-    return Request(kind, np.asarray(ids, np.int64))
 
 
 def check_fingerprint(path: Path, written_for: str, fingerprint: str | None) -> None:

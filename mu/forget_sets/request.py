@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from mu.artifact import Artifact
 from mu.data.base import Data, Ids, Kept
+from mu.data.graphs import GraphData
 from mu.errors import UsageError
 from mu.forget_sets.files import Request
 
@@ -34,54 +36,110 @@ def check(request: Request, data: Data, before: Mapping[str, Ids]) -> Request:
     """The request with sorted ids, or an error that names what is wrong with it.
 
     Raises:
-        UsageError: Unknown kind, no ids, what is no id, an id twice, out of range, or already
-            forgotten.
+        UsageError: Unknown kind, no ids, what is no id, an id twice, out of range, never trained
+            on, or already forgotten.
     """
-    allowed = data.elements(request.kind)
+    kind, trained = request.kind, data.elements(request.kind)
     ids = np.sort(ids_of(request, data))
+
+    def called(one: int) -> str:
+        names = data.element_names(kind, np.array([one]))
+        return f"id {one}" if names is None else f"id {one} ({names[0]})"
+
     if len(ids) == 0:
         raise UsageError(f"the request names no {request.kind}; there is nothing to forget")
     twice = ids[:-1][ids[1:] == ids[:-1]]
     if len(twice):
-        raise UsageError(f"id {twice[0]} is named twice in the request")
-    foreign = np.setdiff1d(ids, allowed)
+        mask = "; a mask holds booleans: mask.astype(bool)" if ids[-1] <= 1 else ""
+        raise UsageError(f"{called(twice[0])} is named twice in the request{mask}")
+    foreign = np.setdiff1d(ids, data.nameable(kind))
     if len(foreign):
+        raise UsageError(f"id {foreign[0]} is not one of {said_of(foreign[0], data, kind)}")
+    outside = np.setdiff1d(ids, trained)
+    if 0 < len(outside) < len(ids):
         raise UsageError(
-            f"id {foreign[0]} is not one of the {len(allowed)} trained {request.kind} "
-            f"(ids {allowed[0]} to {allowed[-1]})"
+            f"the request names {kind} that were trained on and others, such as {outside[0]}, "
+            f"{data.part_of(outside[0])}: of the former their own outputs are scored, of the "
+            "latter those of their trained neighbours; ask for them one after the other"
         )
     gone = np.intersect1d(ids, before.get(request.kind, np.empty(0, np.int64)))
     if len(gone):
-        raise UsageError(f"id {gone[0]} ({request.kind}) was forgotten by an earlier request")
-    if len(ids) == len(allowed):
-        raise UsageError(f"the request names all {len(ids)} {request.kind}; nothing would be left")
-    return Request(request.kind, ids)
+        raise UsageError(f"{called(gone[0])} of {kind} was forgotten by an earlier request")
+    if len(ids) == len(trained) and not len(outside):
+        raise UsageError(f"the request names all {len(ids)} {kind}; nothing would be left")
+    return Request(kind, ids)
+
+
+def said_of(foreign: int, data: Data, kind: str) -> str:
+    """What there is to forget, and where an id is that is not among it."""
+    trained = data.elements(kind)
+    span = f" (ids {trained[0]} to {trained[-1]})" if len(trained) else ""
+    there = kind != "edges" and foreign in data.universe()
+    names = data.element_names(kind, np.array([foreign])) if there else None
+    place = f"; {names[0] if names else 'it'} is {data.part_of(foreign)}" if there else ""
+    return f"the {len(trained)} trained {kind}{span}{place}"
 
 
 def ids_of(request: Request, data: Data) -> Ids:
-    """(n,) ids of a request, which may hold one boolean for each element instead.
+    """(n,) ids of a request, which may hold booleans or pairs of nodes instead.
+
+    A mask has one boolean for each id (see `mu.data.base.Data.mask_sizes`). Edges may be (n, 2) or
+    (2, n) nodes, in one direction or in both, which counts once.
 
     Raises:
-        UsageError: They are neither.
+        UsageError: They are none of these, or may be several.
     """
     given = request.ids
     ids = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
     if ids.dtype == bool:
-        # Ids of samples count those of all parts.
-        of_samples = request.kind == "samples"
-        size = int(data.universe().max()) + 1 if of_samples else data.sizes[request.kind]
-        if ids.shape != (size,):
+        sizes = data.mask_sizes(request.kind)
+        if ids.shape not in [(size,) for size in sizes]:
+            shapes = " or ".join(f"({size},)" for size in sizes)
             raise UsageError(
                 f"the request holds booleans of shape {ids.shape}: a mask of the {request.kind} "
-                f"has shape ({size},), ids are mask.nonzero()"
+                f"has shape {shapes}, one for each id from 0; ids are mask.nonzero()"
             )
         return np.flatnonzero(ids)
+    edges = isinstance(data, GraphData) and request.kind == "edges"
+    if isinstance(data, GraphData) and edges and ids.ndim == 2 and 2 in ids.shape:
+        return edges_of_pairs(ids, data)
+    if ids.ndim == 2 and ids.shape[1] == 1:
+        ids = ids[:, 0]
     if ids.ndim != 1:
-        way = "; data.edge_ids(pairs) are the ids of pairs" if request.kind == "edges" else ""
+        way = "; pairs of nodes have shape (n, 2) or (2, n)" if edges else ""
         raise UsageError(f"the ids of the request have shape {ids.shape}, not (n,){way}")
     if len(ids) and not np.issubdtype(ids.dtype, np.integer):
         raise UsageError(f"the ids of the request are of type {ids.dtype}; ids are whole numbers")
     return ids.astype(np.int64)
+
+
+def edges_of_pairs(pairs: NDArray[Any], data: GraphData) -> Ids:
+    """(n,) ids of the edges that (n, 2) or (2, n) nodes name; both directions name one edge.
+
+    Raises:
+        UsageError: The shape may mean both; see also `edges_of_rows`.
+    """
+    if pairs.shape == (2, 2) or 1 in pairs.shape[1:]:
+        raise UsageError(
+            f"the request holds numbers of shape {pairs.shape}, which may be rows or columns of "
+            "pairs, or ids: data.edge_ids([[u, v], …]) are the ids of rows; in a file of ids "
+            '{"pairs": [[u, v], …]} are rows and {"edge_index": …} columns'
+        )
+    return edges_of_rows(pairs if pairs.shape[1] == 2 else pairs.T, data)
+
+
+def edges_of_rows(rows: NDArray[Any], data: GraphData) -> Ids:
+    """(n,) ids of the edges that (n, 2) nodes name; both directions name one edge.
+
+    Raises:
+        UsageError: A pair is named twice, or is no trained edge.
+    """
+    ids = data.edge_ids(rows)
+    _, counts = np.unique(rows, axis=0, return_counts=True)
+    if (counts > 1).any():
+        u, v = np.unique(rows, axis=0)[counts > 1][0]
+        raise UsageError(f"the pair of nodes {u}, {v} is named twice in the request")
+    return np.unique(ids)
 
 
 def removed_with(before: Mapping[str, Ids], request: Request) -> dict[str, Ids]:
@@ -102,7 +160,10 @@ def split(data: Data, request: Request, before: Mapping[str, Ids]) -> ForgetSpli
     previous, kept = data.without(before), data.without(removed)
     forget = np.intersect1d(data.affected(request.kind, request.ids), previous.ids)
     if len(forget) == 0:
-        raise UsageError(f"no trained sample stands for these {request.kind}; nothing is forgotten")
+        raise UsageError(
+            f"no trained sample stands for these {request.kind}, nor for a neighbour of theirs; "
+            "nothing is forgotten"
+        )
     retain = np.setdiff1d(kept.ids, np.union1d(forget, gone))
     if len(retain) == 0:
         raise UsageError("the request leaves no sample to retain")

@@ -11,6 +11,7 @@ from mu.artifact import Artifact
 from mu.data.base import Data, Ids, removed_elements
 from mu.data.build import build, build_data
 from mu.doors.twins import twins_of
+from mu.errors import UsageError
 from mu.evaluation.signals import Signals
 from mu.forget_sets.files import Request
 from mu.forget_sets.helper_model import HelperModel
@@ -44,8 +45,8 @@ class Selector(Protocol):
     Attributes:
         kind: Kind of element.
 
-    One that searches also has ``facts``, numbers, text and lists to be reported of the search once
-    it has run, and ``warnings``.
+    One that reads a file has its name as ``source``. One that searches also has ``facts``, numbers,
+    text and lists to be reported of the search once it has run, and ``warnings``.
     """
 
     kind: str
@@ -76,11 +77,17 @@ def select(
     Raises:
         UsageError: The selector cannot select, or `check` refuses what it returns.
     """
-    gone = before.get(selector.kind, np.empty(0, np.int64))
-    available = np.setdiff1d(data.elements(selector.kind), gone)
     rng = np.random.default_rng([seed & 0xFFFFFFFF, 3])
-    ids = selector.select(Scene(data, available, rng, models, setting))
-    return check(Request(selector.kind, ids), data, before)
+    try:
+        gone = before.get(selector.kind, np.empty(0, np.int64))
+        available = np.setdiff1d(data.elements(selector.kind), gone)
+        ids = selector.select(Scene(data, available, rng, models, setting))
+        return check(Request(selector.kind, ids), data, before)
+    except UsageError as error:
+        source = getattr(selector, "source", None)
+        if source is None or source in str(error):
+            raise
+        raise UsageError(f"{source}: {error}") from error
 
 
 def helper_models(data: Data, inputs: Mapping[str, Any]) -> list[HelperModel]:
@@ -119,11 +126,15 @@ def described(
     """The artifact of a selection: the request, what the search for it found, its groups.
 
     ``whole_classes`` says whether it takes whole classes, as the request tells them apart;
-    ``twins`` how many forgotten samples other parts hold too, byte for byte.
+    ``twins`` how many forgotten samples other parts hold too, byte for byte; ``names`` what people
+    call the elements, where they have names.
     """
     found = selection(data, request, removed_elements(removed))
     if facts := getattr(selector, "facts", None):
         found.facts["search"] = facts | {"warnings": getattr(selector, "warnings", [])}
+    names = data.element_names(request.kind, request.ids)
+    if names is not None:
+        found.facts["names"] = names
     groups = groups_of(data, selector, removed)
     if groups is not None:
         found.arrays["groups"] = groups

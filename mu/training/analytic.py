@@ -29,7 +29,8 @@ def learn(
     """Learn a head on what is kept, in ``tasks`` steps of classes; sets the head's weights.
 
     Returns:
-        The head, what it cost, and after each task the validation accuracy on the classes so far.
+        The head, what it cost, and after each task the accuracy on validation data of the classes
+        so far, where there are any.
     """
     own, network = recipe["fit"], learner.network
     if not isinstance(network, AnalyticNetwork):
@@ -44,14 +45,16 @@ def learn(
     labels = data.targets(kept.ids)
     held = data.parts["validation"]
     seen, curve = [], []
-    x_held, y_held = rows(network, data.loader(held, kept.view, batch_size=size))
+    shown = rows(network, data.loader(held, kept.view, batch_size=size)) if len(held) else None
     for classes in np.array_split(np.unique(labels), own.get("tasks", 1)):
         ids = kept.ids[np.isin(labels, classes)]
         loader = data.loader(ids, kept.view, batch_size=size)
         head.learn(*rows(network, Counted(loader, meter, len(loader), progress)))
         seen += classes.tolist()
-        known = torch.isin(y_held, torch.tensor(seen))
-        right = head.predict(x_held[known]) == y_held[known]
+        if shown is None:
+            continue
+        known = torch.isin(shown[1], torch.tensor(seen))
+        right = head.predict(shown[0][known]) == shown[1][known]
         curve.append({"classes": list(seen), "accuracy": float(right.float().mean())})
     head.reserve(network.head.out_features)
     with torch.no_grad():

@@ -14,6 +14,7 @@ from mu.artifact import Artifact
 from mu.data.base import Batch, removed_elements
 from mu.data.build import build_data
 from mu.doors.guest import seed_everything
+from mu.errors import UsageError
 from mu.models.base import Learner, Progress, as_batch, build_learner
 from mu.models.channels_last import use_channels_last
 from mu.models.weights import read_weights
@@ -135,6 +136,8 @@ def fit(
         The passes and seconds it took.
     """
     meter, epochs = Meter(), recipe["epochs"]
+    if recipe.get("plateau") and not validation:
+        raise UsageError("recipe.plateau stops by the loss on validation data, and there are none")
     plateau = recipe.get("plateau") and Plateau(validation, **recipe["plateau"])
     start = time.perf_counter()
     if epochs and len(batches):

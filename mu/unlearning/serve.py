@@ -8,6 +8,7 @@ from mu.analytic.key import ledger_key
 from mu.artifact import Artifact
 from mu.data.base import Batch, Data, View, removed_elements
 from mu.data.build import build, build_data
+from mu.errors import NotApplicable
 from mu.models.base import Progress
 from mu.models.weights import MEMORY, rebuild
 from mu.unlearning.base import Context, DataPart, Unlearner, apply, check_kind
@@ -20,7 +21,15 @@ def parts_for(
     """The parts of one request, seen through the view the method declares.
 
     ``kept`` is what an oracle trains on, seen as the oracle sees it, whatever the method declares.
+
+    Raises:
+        NotApplicable: The method reads validation data, and there are none.
     """
+    if "validation" in method.needs and not len(data.parts["validation"]):
+        raise NotApplicable(
+            f"not applicable: {type(method).__name__} reads validation data, and these data have "
+            "none: hold some out (data.validation, or a val_mask)"
+        )
     trained = data.without(removed_elements(before))
     retained = data.without(removed_elements([*before, selection]))
     views = {"retained": retained.view, "trained": trained.view, "original": data.without({}).view}

@@ -1,6 +1,8 @@
 """From the words of the command line to an experiment and its cells."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mu.configuration.choices import choices
 from mu.configuration.experiment import Experiment, load_experiment
@@ -83,9 +85,26 @@ def warnings_of(experiment: Experiment) -> list[str]:
                 f"the original comes from {block.original}: oracles are retrained with another "
                 f"recipe, {block.names['recipe']}, and differ from it for that reason too"
             )
+        warnings += drawn_parts_warning(block.names["data"], block.config["data"])
         if len(block.seeds) > 1 and "{pair}" not in block.original:
             warnings.append(
                 "all pairs share one original: the intervals speak of other forget sets, not of "
                 "other training runs"
             )
     return warnings
+
+
+def drawn_parts_warning(name: str, data: Mapping[str, Any]) -> list[str]:
+    """What is doubtful where parts are drawn, and the original was trained elsewhere on its own."""
+    validation, split = data.get("validation"), data.get("split")
+    if split == "shares":
+        return [
+            f"the test and validation parts of {name} are drawn here, and the original may have "
+            "been trained on them: data.split=FILE (file,part) says who was not"
+        ]
+    if "n_validation" in data and validation is None:
+        return [
+            f"the validation part of {name} is drawn from the published training images, and the "
+            "original may have been trained on it: data.validation=none, or a file of ids"
+        ]
+    return []

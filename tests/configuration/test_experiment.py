@@ -34,6 +34,7 @@ REQUIRED = {
     "subclass": {"label": 0},
     "random": {"share": 0.1},
     "ids": {"ids": [1]},
+    "group": {"name": "a"},
     "loss": {"share": 0.1},
     "memorisation": {"share": 0.1},
 }

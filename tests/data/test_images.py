@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from mu.data.cifar100 import CIFAR100
-from mu.data.facts import data_files
+from mu.data.facts import data_files, data_root
 from mu.data.images import CIFAR10, MNIST, SVHN, Digits, FashionMNIST, torchvision_images
 from mu.errors import UsageError
+from mu.forget_sets.files import Request
+from mu.forget_sets.ids import request_from
+from mu.forget_sets.request import check
 
 CIFAR_FILES = "cifar-10-batches-py/*"
 
@@ -126,6 +129,69 @@ def test_a_draw_of_cifar_is_balanced_disjoint_and_stable(made_up):
 def test_counts_that_do_not_fit_are_refused(made_up, counts):
     with pytest.raises(UsageError, match=f"n_train={counts[0]}, n_validation={counts[1]}"):
         CIFAR10(n_train=counts[0], n_validation=counts[1])
+
+
+# Who is held out, by the ids of the published training images.
+
+
+def test_everything_published_is_trained_on_where_none_is_held_out(made_up):
+    data = CIFAR10(validation="none")
+    assert data.parts["train"].tolist() == list(range(300))
+    assert len(data.parts["validation"]) == 0
+    assert data.mask_sizes("samples") == [340, 300]
+    assert len(CIFAR10(validation="none", n_train=100).parts["train"]) == 100
+
+
+@pytest.mark.parametrize("name", ["held.npy", "held.csv", "mask.npy"])
+def test_a_file_says_who_is_held_out(made_up, tmp_path, name):
+    held = [7, 250, 3]
+    if name == "mask.npy":
+        np.save(tmp_path / name, np.isin(np.arange(300), held))
+    elif name == "held.npy":
+        np.save(tmp_path / name, held)
+    else:
+        (tmp_path / name).write_text("id\n7\n250\n3\n")
+    data = CIFAR10(validation=str(tmp_path / name))
+    assert data.parts["validation"].tolist() == [3, 7, 250]
+    assert data.parts["train"].tolist() == [i for i in range(300) if i not in held]
+    few = CIFAR10(validation=str(tmp_path / name), n_train=90)
+    assert len(few.parts["train"]) == 90
+    assert not np.isin(held, few.parts["train"]).any()
+
+
+def test_a_share_is_one_of_the_published_training_images(made_up):
+    assert len(CIFAR10(validation=0.1).parts["validation"]) == 30
+    same = CIFAR10(n_train=100, n_validation=50, validation=50 / 300)
+    assert same.fingerprint() == made_up.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("validation", "said"),
+    [
+        (5, "validation=5 is neither none, a share .* n_validation"),
+        (0.0, "validation=0.0 is neither"),
+        (True, "validation=True is neither"),
+        ("nowhere.npy", "validation=nowhere.npy is neither none, a share, nor a file"),
+        ([300], "id 300 is not one of the training images 0 to 299"),
+        ([3, 3], "id 3 is named twice"),
+        ([], "names 0 of the 300"),
+        (list(range(300)), "names 300 of the 300"),
+        ([[1, 2], [3, 4]], r"shape \(2, 2\)"),
+    ],
+)
+def test_what_is_no_set_to_hold_out_is_refused(made_up, tmp_path, validation, said):
+    if isinstance(validation, list):
+        (tmp_path / "held.json").write_text(str(validation))
+        validation = str(tmp_path / "held.json")
+    with pytest.raises(UsageError, match=said):
+        CIFAR10(validation=validation)
+
+
+def test_an_image_held_out_cannot_be_forgotten_and_the_way_out_is_named(made_up):
+    held = int(made_up.parts["validation"][0])
+    said = rf"id {held} is not one of the 100 .* validation part: data\.validation=none"
+    with pytest.raises(UsageError, match=said):
+        check(Request("samples", np.array([held])), made_up, {})
 
 
 def test_crops_of_an_image_depend_on_seed_epoch_and_id_alone(made_up):
@@ -254,3 +320,32 @@ def test_mnist_is_normalised():
     assert abs(x.mean()) < 0.02
     assert abs(x.std() - 1) < 0.02
     assert len(data.universe()) == 13_000
+
+
+def test_ids_are_those_of_the_published_files_in_their_order(cifar):
+    """data_batch_1 to data_batch_5, then test_batch: what published index files count."""
+    import pickle
+
+    folder = data_root() / "cifar-10-batches-py"
+    for start, name in enumerate([*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]):
+        with (folder / name).open("rb") as file:
+            found = pickle.load(file, encoding="latin1")
+        ids = slice(10_000 * start, 10_000 * (start + 1))
+        assert np.array_equal(cifar.x[ids].flatten(1).numpy(), found["data"])
+        assert cifar.y[ids].tolist() == found["labels"]
+
+
+def test_a_published_forget_set_is_replayed_by_its_ids(cifar, tmp_path):
+    """That of AMUN (Ebrahimpour-Boroojeny et al., 2025): unlearn_indices/cifar/5000/seed_1.csv."""
+    ids = np.random.RandomState(1).choice(50_000, 5000, replace=False)
+    assert ids[:5].tolist() == [26247, 35067, 34590, 16668, 12196], "as published"
+    assert ids[-2:].tolist() == [19719, 47381]
+    rows = "\n".join(map(str, ids))
+    (tmp_path / "seed_1.csv").write_text(f"unlearn_idx\n{rows}\n")
+    np.save(tmp_path / "mask.npy", np.isin(np.arange(50_000), ids))
+    whole = CIFAR10(validation="none")
+    for name in ("seed_1.csv", "mask.npy"):
+        found = check(request_from(tmp_path / name, whole), whole, {})
+        assert found.ids.tolist() == sorted(ids.tolist())
+    with pytest.raises(UsageError, match=r"validation part: data\.validation=none"):
+        check(request_from(tmp_path / "seed_1.csv", CIFAR10()), CIFAR10(), {})

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mu.data.base import TensorData
+from mu.data.listing import read_listing
 from mu.errors import UsageError
-from mu.forget_sets.files import Request, read_ids, write_ids, write_selection
+from mu.forget_sets.files import Request, write_ids, write_selection
 from mu.forget_sets.ids import IdSet
 from mu.forget_sets.random import RandomSet
 from mu.forget_sets.request import selection
@@ -23,15 +24,16 @@ def test_ids_survive_a_file(tmp_path_factory, ids):
     data = DATA["table"]
     request = Request("samples", np.array(sorted(ids)))
     write_ids(path, request, data.fingerprint())
-    found = read_ids(path, data.fingerprint())
-    assert (found.kind, found.ids.tolist()) == ("samples", sorted(ids))
+    found = read_listing(path)
+    assert (found.kind, found.values.tolist()) == ("samples", sorted(ids))
+    assert found.data == data.fingerprint()
     selected = select(IdSet(path=str(path)), data, {}, seed=0)
     assert selected.digest() == request.digest()
 
 
 def test_the_kind_is_read_from_the_file(tmp_path):
     write_ids(tmp_path / "ids.txt", Request("edges", np.array([3, 8])), "f")
-    assert read_ids(tmp_path / "ids.txt").kind == "edges"
+    assert read_listing(tmp_path / "ids.txt").kind == "edges"
     assert IdSet(path=str(tmp_path / "ids.txt")).kind == "edges"
 
 
@@ -39,26 +41,26 @@ def test_ids_of_other_data_are_refused(tmp_path):
     write_ids(tmp_path / "ids.txt", Request("samples", np.array([1])), DATA["links"].fingerprint())
     with pytest.raises(UsageError, match="other data"):
         select(IdSet(path=str(tmp_path / "ids.txt")), DATA["table"], {}, seed=0)
-    assert read_ids(tmp_path / "ids.txt").ids.tolist() == [1]
+    assert read_listing(tmp_path / "ids.txt").values.tolist() == [1]
 
 
 def test_a_plain_list_of_ids_is_read(tmp_path):
     (tmp_path / "ids.txt").write_text("# mine\n\n5\n  7 \n")
-    found = read_ids(tmp_path / "ids.txt", "any")
-    assert (found.kind, found.ids.tolist()) == ("samples", [5, 7])
+    found = read_listing(tmp_path / "ids.txt")
+    assert (found.kind, found.values.tolist()) == (None, [5, 7])
 
 
 @pytest.mark.parametrize("line", ["1.0", "x", "1 2", "--5", "²", "1e3", "9" * 30])
 def test_a_line_that_is_no_id_is_named(tmp_path, line):
     (tmp_path / "ids.txt").write_text(f"1\n{line}\n", encoding="utf-8")
     with pytest.raises(UsageError, match="line 2"):
-        read_ids(tmp_path / "ids.txt")
+        read_listing(tmp_path / "ids.txt")
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):
     (tmp_path / "ids.txt").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(UsageError, match=r"ids\.txt"):
-        read_ids(tmp_path / "ids.txt")
+        read_listing(tmp_path / "ids.txt")
 
 
 # Selections of other steps, written for people.

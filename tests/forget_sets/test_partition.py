@@ -88,8 +88,8 @@ def test_a_half_is_a_selection():
     chooser = {"_target_": "mu.forget_sets.random.RandomSet", "kind": "edges", "count": 40}
     first = select.step(config | {"request": chooser}, NOTHING, None)
     half = partition.step(config | {"half": 1}, {"removed": [first]}, None)
-    # which panel judges a request, and whose twins remain, is asked of none that is never scored
-    assert set(half.facts) == set(first.facts) - {"whole_classes", "twins"}
+    # what judges, warns of or exports a request is asked of none that is never scored
+    assert set(half.facts) == set(first.facts) - {"whole_classes", "twins", "names"}
     assert set(half.arrays) == set(first.arrays)
     kept = data.without(removed_elements([first, half]))
     assert half.facts["kept"] == kept.digest() and half.facts["view"] == kept.view.digest()

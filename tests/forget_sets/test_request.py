@@ -51,9 +51,9 @@ def test_everything_cannot_be_forgotten():
 
 def test_only_what_was_trained_on_can_be_forgotten():
     data = DATA["nodes"]
-    for kind in ("nodes", "features"):
-        with pytest.raises(UsageError, match="id 25 "):
-            check(Request(kind, np.array([25])), data, {})
+    for kind, number, said in (("features", 25, "it is in the test part"), ("nodes", 30, "")):
+        with pytest.raises(UsageError, match=f"id {number} is not one of the 20 trained.*{said}"):
+            check(Request(kind, np.array([number])), data, {})
 
 
 def test_ids_come_back_sorted():
@@ -82,7 +82,10 @@ def test_a_mask_of_the_elements_names_them(kind):
     [
         (np.array([1.5, 3.0]), "type float64; ids are whole numbers"),
         (["1"], "ids are whole numbers"),
-        (np.array([[1, 3]]), r"shape \(1, 2\), not \(n,\); data.edge_ids"),
+        (np.array([[1, 3, 5]]), r"shape \(1, 3\), not \(n,\); pairs of nodes have shape \(n, 2\)"),
+        (np.array([[1, 3], [3, 4]]), r"shape \(2, 2\), which may be rows or columns"),
+        (np.array([[1], [3]]), r"shape \(2, 1\), which may be"),
+        (np.array([[1, 99]]), "node 99 is not there"),
         (np.ones((4, 2), bool), r"booleans of shape \(4, 2\)"),
         (3, r"shape \(\), not \(n,\)"),
     ],

@@ -9,7 +9,7 @@ from mu.data.build import build
 from mu.errors import UsageError
 from mu.forget_sets.wants import wants
 
-REQUIRED = {"label": 0, "ids": [1], "share": 0.1}
+REQUIRED = {"label": 0, "ids": [1], "share": 0.1, "name": "a"}
 
 
 @pytest.mark.parametrize("path", choices("request").values(), ids=lambda path: path.stem)
