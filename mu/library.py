@@ -295,7 +295,10 @@ def heard(
     Args:
         models: Left as they were.
         loaders: By part, as for `mu.models.together.listen`, which also takes ``twins``.
-        fields, loss, panel, device: As for `evaluate`.
+        fields: As for `evaluate`; so are the next three.
+        loss: A loss of one's own.
+        panel: Name of the panel.
+        device: "cpu" or "cuda".
         twins: What is to see the digests of all samples.
 
     Raises:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from mu.artifact import digest
 from mu.auditing.exact import epsilon_bound, exact_interval
 from mu.auditing.membership import Membership, at_most_left
 from mu.auditing.retrains import ENOUGH, against_retrains, farthest
 from mu.auditing.rows import Rows, weights_digest
-from mu.auditing.tests import LEVEL, RANDOM, Bench
+from mu.auditing.bench import LEVEL, RANDOM, Bench
 from mu.auditing.verdict import Case, answer, asked, how_sure, not_tested, place_of
 from mu.doors.batches import Fields
 from mu.doors.guest import undisturbed
@@ -150,8 +149,6 @@ class Audit:
 
     def plain(self) -> dict[str, Any]:
         """All of it as plain data that JSON can hold."""
-        tests = {"tests": [asdict(one) for one in self.case.tests]}
-        known = {k: v for k, v in asdict(self.case).items() if k not in ("tests", "original")}
         found = {
             "schema": 1,
             "subject": self.subject,
@@ -159,7 +156,7 @@ class Audit:
             "word": self.case.word,
             "verdict": self.verdict,
             "rank": place_of(self.case),
-            "case": known | tests,
+            "case": asdict(self.case),
             "scores": self.rows(),
             "alarms": [asdict(one) for one in self.alarms],
             "epsilon_at_least": self.epsilon,
@@ -216,7 +213,9 @@ class Audit:
                 f"{one.title[:15]:<16}{number(one.value):>9}  {oracle_range(one):<19}"
                 f"{number(one.original):>9}"
             )
-        untested = "\n".join(fill(f"- {one}", WIDTH, subsequent_indent="  ") for one in self.untested)
+        untested = "\n".join(
+            fill(f"- {one}", WIDTH, subsequent_indent="  ") for one in self.untested
+        )
         return f"{text}\n\n" + "\n".join(lines) + f"\n\nNot tested:\n{untested}"
 
 
@@ -274,7 +273,10 @@ def audit(
         before: Loaders of what earlier requests forgot, which must not come back.
         drawn: Whether D_f was drawn at random. None: it counts as such unless the oracles find it
             easier or harder than unseen samples.
-        fields, loss, panel, device: As for `mu.evaluate`.
+        fields: As for `mu.evaluate`; so are the next three.
+        loss: A loss of one's own.
+        panel: Name of the panel of scores.
+        device: "cpu" or "cuda".
         subject: What was to be forgotten, in your words, for the page.
         repeat: What repeats it, for the page; by default this call.
 
@@ -353,8 +355,8 @@ def _overlaps(rows: Rows, said: Heard) -> tuple[Ids, list[str]]:
     kept = rows.shared("forget", "retain")
     if len(kept) == len(said.split.forget):
         raise UsageError(
-            "all samples of forget= are in retain= as well, with the same bytes: retain= takes what "
-            "is left without them"
+            "all samples of forget= are in retain= as well, with the same bytes: retain= takes "
+            "what is left without them"
         )
     trained = rows.shared("test", "forget", "retain", *earlier)
     tested = rows.shared("forget", "test")
@@ -449,13 +451,18 @@ def _alarms(seen: Membership | None) -> list[Alarm]:
     u, m = len(seen.unseen), len(seen.forget)
     rates = [rate for rate in RATES if rate * u >= 1] or [1 / u]
     return [
-        Alarm(max(1, math.floor(rate * u + 1e-9)), u, round(tpr(seen.forget, seen.unseen, rate) * m), m)
+        Alarm(
+            max(1, math.floor(rate * u + 1e-9)),
+            u,
+            round(tpr(seen.forget, seen.unseen, rate) * m),
+            m,
+        )
         for rate in rates
     ]
 
 
 def _remarks(case: Case, seen: Membership | None, scores: Sequence[ScoreRow]) -> list[str]:
-    """What else strikes: usefulness lost, samples that are pushed away, oracles that do not vary."""
+    """What else strikes: usefulness lost, samples pushed away, too few oracles."""
     found = []
     if seen is not None and (p := seen.pvalue("less")) < LEVEL:
         found.append(
@@ -484,9 +491,7 @@ def _data_digests(rows: Rows, said: Heard) -> dict[str, str]:
     return {f"{name} samples": value for name, value in found.items() if value is not None}
 
 
-def _call(
-    models: Models, before: Sequence[Loader], drawn: bool | None, panel: str | None
-) -> str:
+def _call(models: Models, before: Sequence[Loader], drawn: bool | None, panel: str | None) -> str:
     """The call as the user wrote it, as far as it is known."""
     words = ["net", "forget=forget", "retain=retain", "test=test"]
     words += ["original=original"] if models.original is not None else []

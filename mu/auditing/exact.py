@@ -79,7 +79,7 @@ def _strongest(forget: Floats, unseen: Floats, level: float) -> float:
 
 
 def _log_ratio(forget: Floats, unseen: Floats, threshold: float, level: float) -> float:
-    """ln of the lower limit of TPR over the upper limit of FPR; together they hold with `level`."""
+    """Logarithm of the lower limit of TPR over the upper limit of FPR; both hold with `level`."""
     hits, alarms = (int((side >= threshold).sum()) for side in (forget, unseen))
     low = exact_interval(hits, len(forget), level)[0]
     high = exact_interval(alarms, len(unseen), level)[1]

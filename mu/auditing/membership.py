@@ -125,7 +125,7 @@ def membership(
 
 
 def unlike_unseen(oracles: Sequence[Signals], forget: Ids, unseen: Ids) -> float:
-    """p of the oracles finding D_f as hard as unseen samples: small where D_f was not random.
+    """The p-value of the oracles finding D_f as hard as unseen samples; small if it was not random.
 
     Args:
         oracles: Of models that saw neither.

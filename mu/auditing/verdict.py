@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mu.auditing.retrains import ENOUGH
-from mu.auditing.tests import CHOSEN, CLASS, LEVEL, RANDOM, Test
-from mu.results.format import number, plural
+from mu.auditing.bench import CHOSEN, CLASS, LEVEL, RANDOM, Test
+from mu.results.format import NOTHING, number, plural
 
 KNOWN = "still known"
 BEYOND = "not as never seen"
@@ -102,17 +102,37 @@ def _told(one: Test) -> str:
     if one.name == "membership":
         way = "it tells" if one.found else "it does not tell"
         return (
-            f"{way} {whom} from samples it never saw (a forgotten one ranks higher in {value} of "
-            "the pairs, .5 is chance)"
+            f"{way} {whom} from samples it never saw (one of them ranks above an unseen one in "
+            f"{value} of all pairs; chance is .5)"
         )
-    line = f"{number(one.low)} to {number(one.high)}"
     what = {
-        "accuracy": f"it is right on {value} of {whom}",
-        "trunk": f"its trunk keeps the class apart (silhouette {value})",
-        "rmia": f"a forgotten sample ranks above an unseen one in {value} of the pairs",
+        "accuracy": f"it is right on {counted(one.value, one.size)} of {whom}",
+        "trunk": f"its trunk keeps the class apart (silhouette {number(one.value)})",
+        "rmia": f"a forgotten sample ranks above an unseen one in {number(one.value)} of the pairs",
     }[one.name]
     side = "outside" if one.found else "within"
-    return f"{what}, {side} what retraining gives ({line})"
+    return f"{what}, {side} what retraining gives ({line_of(one)})"
+
+
+def counted(value: float, size: int | None) -> str:
+    """A share as a count.
+
+    >>> counted(0.5, 8), counted(0.5, None)
+    ('4 of 8', '0.500')
+    """
+    return number(value) if size is None else f"{round(value * size)} of {size}"
+
+
+def line_of(one: Test) -> str:
+    """Where 95 of 100 retrained models lie, as far as the score reaches."""
+    if math.isnan(one.low):
+        return NOTHING
+    least = -1.0 if one.name == "trunk" else 0.0
+    low, high = max(one.low, least), min(one.high, 1.0)
+    if one.size is not None:
+        low, high = math.ceil(low * one.size - 1e-9), math.floor(high * one.size + 1e-9)
+        return f"{low} to {high}" if low < high else f"{low}"
+    return f"{number(low)} to {number(high)}"
 
 
 def _why_silent(case: Case) -> str:
@@ -140,7 +160,9 @@ def how_sure(case: Case) -> str:
             f"with p {_p(least)}."
         )
     elif case.word == SILENT:
-        sure = "Nothing follows from it, neither that the samples are forgotten nor that they are not."
+        sure = (
+            "Nothing follows from it, neither that the samples are forgotten nor that they are not."
+        )
     else:
         sure = _bound(case)
     return f"{sure} {_condition(case)}".rstrip()
@@ -200,13 +222,13 @@ def place_of(case: Case) -> str:
     """The rank among the oracles, in plain words; empty with fewer than two."""
     if not case.rank:
         return ""
-    k, all_ = case.oracles, case.oracles + 1
-    far = "farthest" if case.rank == 1 else f"number {case.rank}, counted from the farthest,"
+    k, every = case.oracles, case.oracles + 1
+    far = "the farthest" if case.rank == 1 else f"number {case.rank}, counted from the farthest,"
     return (
-        f"Of {all_} models, this one and {plural(k, 'oracle')}, it lies {far} from the others in "
-        f"what it says of the forgotten samples. A retrained model would be the farthest in 1 of "
-        f"{all_} audits, so with {plural(k, 'oracle')} no rank is stronger than p = 1/{all_}"
-        + ("." if k >= 19 else "; for p = .05 there must be 19.")
+        f"Of {every} models, this one and {plural(k, 'oracle')}, it is {far} by how much it "
+        f"differs from the others on the forgotten samples. A retrained model would be the "
+        f"farthest in 1 of {every} audits, so with {plural(k, 'oracle')} no rank says more than "
+        f"p = 1/{every}" + ("." if every >= 20 else "; for p = .05 there must be 19.")
     )
 
 

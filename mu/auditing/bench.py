@@ -32,6 +32,7 @@ class Test:
         knows: Whether the value is on the side of a model that still knows the samples.
         p: Chance that a retrained model is as far out.
         adjusted: The same after Holm over the tests of the audit.
+        size: Samples that a share is counted over; None where it is none.
     """
 
     __test__ = False
@@ -43,6 +44,7 @@ class Test:
     knows: bool
     p: float
     adjusted: float = float("nan")
+    size: int | None = None
 
     @property
     def found(self) -> bool:
@@ -90,7 +92,7 @@ class Bench:
         return CHOSEN if p < LEVEL else RANDOM
 
     def unlike(self, signals: Signals, part: str = "forget") -> float:
-        """p of the oracles finding a part as hard as unseen samples; nan where nobody can say."""
+        """`unlike_unseen` of a part; nan where nobody can say."""
         forget, unseen = self.asked(part), self.unseen(signals, part)
         if not len(self.oracles) or not len(forget) or not len(unseen):
             return float("nan")
@@ -109,9 +111,7 @@ class Bench:
         if len(self.split.before):
             found += self._part(signals, "before")
         adjusted = holm([one.p for one in found])
-        return [
-            replace(one, adjusted=float(p)) for one, p in zip(found, adjusted, strict=True)
-        ]
+        return [replace(one, adjusted=float(p)) for one, p in zip(found, adjusted, strict=True)]
 
     def _part(self, signals: Signals, part: str) -> list[Test]:
         kind = self.kind(signals, part)
@@ -158,4 +158,4 @@ def _drawn_line(
     mean = value - found.mean
     half = (found.interval()[1] - found.interval()[0]) / 2
     low, high = mean - half, mean + half
-    return Test(name, part, value, low, high, found.mean > 0, found.pvalue())
+    return Test(name, part, value, low, high, found.mean > 0, found.pvalue(), size=size)
