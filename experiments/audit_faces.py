@@ -4,7 +4,7 @@ Usage: python experiments/audit_faces.py [OUT]
 
 Trains an original, three oracles and one more retrained model for each of two requests (one person;
 one image in ten), unlearns by SSD and by fine-tuning, writes weights and ids below OUT
-(results/audit_faces), and audits each of the models: a few minutes on one core. The original must be
+(results/audit_faces), and audits each of the models: a minute on one core. The original must be
 found in both. MU_DATA_ROOT holds ``att_faces``.
 """
 

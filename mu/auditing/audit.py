@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from mu.auditing.bench import LEVEL, RANDOM, Bench
 from mu.auditing.exact import epsilon_bound, exact_interval
 from mu.auditing.membership import Membership, at_most_left
 from mu.auditing.retrains import ENOUGH, against_retrains, farthest
 from mu.auditing.rows import Rows, weights_digest
-from mu.auditing.bench import LEVEL, RANDOM, Bench
-from mu.auditing.verdict import Case, answer, asked, how_sure, not_tested, place_of
+from mu.auditing.verdict import Case, answer, asked, how_sure, not_tested, place_of, written_p
 from mu.doors.batches import Fields
 from mu.doors.guest import undisturbed
 from mu.doors.loaders import Loader
@@ -413,6 +413,7 @@ def _case(said: Heard, bench: Bench, same: bool) -> Case:
         drawn=bench.drawn,
         unlike=bench.unlike(own),
         same=same,
+        groups=len(np.unique(own.at(said.split.forget)[1])) if own.classifies else 0,
     )
 
 
@@ -433,7 +434,9 @@ def _score_rows(said: Heard) -> list[ScoreRow]:
             continue
         about, n = facts[name], sizes.get(name)
         others = [one for each in floor if (one := each.get(name)) is not None]
-        low, high = exact_interval(round(value * n), n) if n else (None, None)
+        hits = round(value * n) if n else 0
+        counted = n is not None and abs(value * n - hits) < 1e-6  # else a mean of several counts
+        low, high = exact_interval(hits, n) if n and counted else (None, None)
         p = None
         if about["better"] == "oracle" and len(others) >= ENOUGH and np.isfinite(others).all():
             p = against_retrains(value, others, n, bool(about.get("references"))).pvalue()
@@ -467,14 +470,14 @@ def _remarks(case: Case, seen: Membership | None, scores: Sequence[ScoreRow]) ->
     if seen is not None and (p := seen.pvalue("less")) < LEVEL:
         found.append(
             "the forgotten samples look less familiar than unseen ones "
-            f"(p = {number(p)}, not part of the verdict): over-forgetting gives them away, too"
+            f"(p {written_p(p)}, not part of the verdict): over-forgetting gives them away, too"
         )
     for one in scores:
         if one.kind != "utility" or one.p is None or one.p >= LEVEL or not one.oracles:
             continue
         found.append(
             f"{one.title} {number(one.value)} lies outside what retraining gives "
-            f"({oracle_range(one)}; p = {number(one.p)}, one score alone)"
+            f"({oracle_range(one)}; p {written_p(one.p)}, one score alone)"
         )
     if 0 < case.oracles < ENOUGH:
         found.append(

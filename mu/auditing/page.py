@@ -43,11 +43,14 @@ def _context(audit: "Audit") -> dict[str, Any]:
         "tone": TONES[case.word],
         "answer": answer(case),
         "sure": how_sure(case),
-        "tests": [_test(one, original.get((one.name, one.part))) for one in case.tests],
+        "tests": [
+            _test(one, original.get((one.name, one.part)), one in case.seeing) for one in case.tests
+        ],
         "place": place_of(case),
         "left": "" if math.isnan(case.left) else f"{100 * case.left:.0f} %",
         "random": case.kind == RANDOM,
-        "epsilon": "" if math.isnan(audit.epsilon) else number(audit.epsilon, 2),
+        "epsilon": number(audit.epsilon, 2) if audit.epsilon > 0 else "",
+        "judged": not math.isnan(audit.epsilon),
         "groups": [
             (title, [_score(one) for one in audit.scores if one.kind == kind])
             for kind, title in KINDS.items()
@@ -55,15 +58,17 @@ def _context(audit: "Audit") -> dict[str, Any]:
     }
 
 
-def _test(one: Test, original: Test | None) -> dict[str, str]:
-    """One line of the table of tests."""
+def _test(one: Test, original: Test | None, sees: bool) -> dict[str, str]:
+    """One line of the table of tests; one that does not find the original clears nobody."""
+    word = "outside" if one.found else "within" if sees else "within, as the original is"
     return {
         "name": NAMES[one.name] + ENDS[one.part],
         "value": counted(one.value, one.size),
         "line": "about 0.5" if one.name == "membership" else line_of(one),
         "original": NOTHING if original is None else counted(original.value, original.size),
         "p": "< 0.001" if one.adjusted < 0.001 else number(one.adjusted),
-        "found": "outside" if one.found else "within",
+        "found": word,
+        "tone": "bad" if one.found else "good" if sees else "open",
     }
 
 

@@ -4,15 +4,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mu.auditing.retrains import ENOUGH
 from mu.auditing.bench import CHOSEN, CLASS, LEVEL, RANDOM, Test
+from mu.auditing.retrains import ENOUGH
 from mu.results.format import NOTHING, number, plural
 
 KNOWN = "still known"
 BEYOND = "not as never seen"
 CLEAR = "no trace found"
+ANSWERS = "no trace in its answers"
 SILENT = "cannot be said"
-TONES = {KNOWN: "bad", BEYOND: "bad", CLEAR: "good", SILENT: "open"}
+TONES = {KNOWN: "bad", BEYOND: "bad", CLEAR: "good", ANSWERS: "open", SILENT: "open"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Case:
         drawn: Whether somebody says that D_f was drawn at random.
         unlike: p of the oracles finding D_f as hard as unseen samples.
         same: Whether the model has the weights of the original.
+        groups: Number of classes that D_f is of.
     """
 
     kind: str
@@ -47,30 +49,46 @@ class Case:
     drawn: bool | None
     unlike: float
     same: bool = False
+    groups: int = 1
 
     @property
     def word(self) -> str:
-        """The verdict in three words."""
+        """The verdict in a few words.
+
+        A test that does not find the original, which forgot nothing, clears nobody.
+        """
         found = [one for one in self.tests if one.found]
         if self.same:
             return KNOWN
         if found:
             return KNOWN if any(one.knows for one in found) else BEYOND
-        return SILENT if not self.tests or self.blind else CLEAR
+        if not self.tests or not self.seeing or (self.kind == RANDOM and self.unbounded):
+            return SILENT
+        if self.kind == CLASS and "trunk" not in {one.name for one in self.seeing}:
+            return ANSWERS
+        return CLEAR
 
     @property
-    def blind(self) -> bool:
-        """Whether the same tests do not even find the model that forgot nothing."""
-        return self.original is not None and not any(
-            one.found and one.part == "forget" for one in self.original
-        )
+    def seeing(self) -> list[Test]:
+        """The tests that find the original, or may do so where nobody has it."""
+        if self.original is None:
+            return list(self.tests)
+        wanted = LEVEL / max(len(self.original), 1)  # what each needs where the others find nothing
+        sees = {(one.name, one.part) for one in self.original if one.p < wanted}
+        return [one for one in self.tests if (one.name, one.part) in sees]
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether all that the original gave away may still be left; unknown without it."""
+        return self.original is not None and not self.left < 1
 
 
 def asked(case: Case) -> str:
     """The question."""
     these = plural(case.forgotten, "sample")
+    whose = "their class" if case.groups == 1 else f"their {case.groups} classes"
     what = {
-        CLASS: f"{these}, all there were of their classes in training",
+        CLASS: f"{these}, all that training held of {whose}",
         RANDOM: f"{these} drawn at random" if case.drawn else these,
         CHOSEN: these,
     }[case.kind]
@@ -87,12 +105,25 @@ def answer(case: Case) -> str:
         return "; ".join(map(_told, found))
     if not case.tests:
         return _why_silent(case)
-    if case.blind:
+    if not case.seeing:
         return (
             "the same tests do not even find the original, which forgot nothing: "
             "with these samples and oracles they cannot tell"
         )
-    return "; ".join(map(_told, case.tests))
+    told = [_told(one) for one in case.tests]
+    if case.word == SILENT:
+        told.append(
+            "yet with so few samples all that the original gave away of them may still be left"
+        )
+    if case.word == ANSWERS:
+        there = any(one.name == "trunk" for one in case.tests)
+        told.append(
+            f"{plural(case.oracles, 'oracle')} do not tell the original's trunk from theirs, so "
+            "what is left there cannot be said"
+            if there
+            else "what is left in the trunk cannot be said: it shows no features to look at"
+        )
+    return "; ".join(told)
 
 
 def _told(one: Test) -> str:
@@ -155,9 +186,15 @@ def how_sure(case: Case) -> str:
     if case.word in (KNOWN, BEYOND):
         least = min(one.adjusted for one in case.tests)
         sure = (
-            f"A model that was truly retrained without them would be accused in about "
+            f"A model that was truly retrained without them would be accused in at most about "
             f"{100 * LEVEL:.0f} of 100 such audits; a result as strong as this one comes by chance "
-            f"with p {_p(least)}."
+            f"with p {written_p(least)}."
+        )
+    elif case.word == ANSWERS:
+        sure = (
+            "What it answers does not give the samples away, where the original's answers do. A "
+            "method may hide a class in the last layer and keep it below: more oracles would tell, "
+            "and the head relearnt (below) hints at it."
         )
     elif case.word == SILENT:
         sure = (
@@ -170,11 +207,6 @@ def how_sure(case: Case) -> str:
 
 def _bound(case: Case) -> str:
     """What is ruled out where nothing was found."""
-    if case.kind == RANDOM and case.left >= 1:
-        return (
-            "So few samples do not even rule out that all that the original gave away of them is "
-            "left; finding nothing is no proof of retraining."
-        )
     if case.kind == RANDOM and not math.isnan(case.left):
         percent = f"{100 * case.left:.0f} %"
         return (
@@ -196,7 +228,7 @@ def _condition(case: Case) -> str:
     """Under which condition it holds."""
     if case.kind == RANDOM and not case.drawn:
         checked = (
-            f"the oracles find them as hard as unseen ones (p {_p(case.unlike)})"
+            f"the oracles find them as hard as unseen ones (p {written_p(case.unlike)})"
             if not math.isnan(case.unlike)
             else "without oracles that cannot be checked"
         )
@@ -204,15 +236,15 @@ def _condition(case: Case) -> str:
     if case.kind == CHOSEN and case.drawn is None:
         return (
             "The samples are not like a random draw: the oracles find them easier or harder than "
-            f"unseen ones (p {_p(case.unlike)}), so only the oracles' own values were a measure."
+            f"unseen ones (p {written_p(case.unlike)}), so only the oracles' own values counted."
         )
     return ""
 
 
-def _p(value: float) -> str:
+def written_p(value: float) -> str:
     """A p-value after its letter.
 
-    >>> _p(0.03), _p(1e-9)
+    >>> written_p(0.03), written_p(1e-9)
     ('= .030', '< .001')
     """
     return "< .001" if value < 0.001 else f"= {value:.3f}".replace("0.", ".", 1)
