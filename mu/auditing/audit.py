@@ -15,7 +15,7 @@ from mu.auditing.bench import LEVEL, RANDOM, Bench
 from mu.auditing.exact import epsilon_bound, exact_interval
 from mu.auditing.membership import Membership, at_most_left
 from mu.auditing.retrains import ENOUGH, against_retrains, farthest
-from mu.auditing.rows import Rows, weights_digest
+from mu.auditing.rows import SampleRows, weights_digest
 from mu.auditing.verdict import Case, answer, asked, how_sure, not_tested, place_of, written_p
 from mu.doors.batches import Fields
 from mu.doors.guest import undisturbed
@@ -298,7 +298,7 @@ def audit(
     """
     loaders = {"forget": forget, "retain": retain, "test": test} | earlier_parts(before)
     kept, notes, weights = _own_oracles(net, original, oracles)
-    rows = Rows()
+    rows = SampleRows()
     models = Models(net, original, kept)
     with undisturbed():
         said = heard(models, loaders, fields, loss, panel, device, rows)
@@ -345,7 +345,7 @@ def _own_oracles(
     return kept, notes, known
 
 
-def _overlaps(rows: Rows, said: Heard) -> tuple[Ids, list[str]]:
+def _overlaps(rows: SampleRows, said: Heard) -> tuple[Ids, list[str]]:
     """Ids of samples that stand in two parts, and what is to be said of them.
 
     Raises:
@@ -435,8 +435,8 @@ def _score_rows(said: Heard) -> list[ScoreRow]:
         about, n = facts[name], sizes.get(name)
         others = [one for each in floor if (one := each.get(name)) is not None]
         hits = round(value * n) if n else 0
-        counted = n is not None and abs(value * n - hits) < 1e-6  # else a mean of several counts
-        low, high = exact_interval(hits, n) if n and counted else (None, None)
+        averaged = about.get("references")  # over sets of references: no count
+        low, high = exact_interval(hits, n) if n and not averaged else (None, None)
         p = None
         if about["better"] == "oracle" and len(others) >= ENOUGH and np.isfinite(others).all():
             p = against_retrains(value, others, n, bool(about.get("references"))).pvalue()
@@ -487,7 +487,7 @@ def _remarks(case: Case, seen: Membership | None, scores: Sequence[ScoreRow]) ->
     return found
 
 
-def _data_digests(rows: Rows, said: Heard) -> dict[str, str]:
+def _data_digests(rows: SampleRows, said: Heard) -> dict[str, str]:
     """Digests of the parts, and of their order the ids."""
     ids = {"forget": said.split.forget, "retain": said.split.retain, "test": said.split.test}
     found = {name: rows.digest(name, said.own.at(places)[1]) for name, places in ids.items()}

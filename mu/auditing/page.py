@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mu.auditing.bench import RANDOM, Test
-from mu.auditing.verdict import TONES, answer, counted, how_sure, line_of, place_of
+from mu.auditing.verdict import TONES, answer, as_count, how_sure, line_of, place_of
 from mu.reporting.page import environment
 from mu.results.format import NOTHING, interval, number
 
@@ -63,9 +63,9 @@ def _test(one: Test, original: Test | None, sees: bool) -> dict[str, str]:
     word = "outside" if one.found else "within" if sees else "within, as the original is"
     return {
         "name": NAMES[one.name] + ENDS[one.part],
-        "value": counted(one.value, one.size),
+        "value": as_count(one.value, one.size),
         "line": "about 0.5" if one.name == "membership" else line_of(one),
-        "original": NOTHING if original is None else counted(original.value, original.size),
+        "original": NOTHING if original is None else as_count(original.value, original.size),
         "p": "< 0.001" if one.adjusted < 0.001 else number(one.adjusted),
         "found": word,
         "tone": "bad" if one.found else "good" if sees else "open",

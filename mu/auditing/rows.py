@@ -12,7 +12,7 @@ from mu.evaluation.signals import Array, Ids
 from mu.models.weights import bare
 
 
-class Rows(Twins):
+class SampleRows(Twins):
     """The digests of all samples, in the order in which they were read.
 
     Attributes:

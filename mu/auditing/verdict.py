@@ -137,7 +137,7 @@ def _told(one: Test) -> str:
             f"{value} of all pairs; chance is .5)"
         )
     what = {
-        "accuracy": f"it is right on {counted(one.value, one.size)} of {whom}",
+        "accuracy": f"it is right on {as_count(one.value, one.size)} of {whom}",
         "trunk": f"its trunk keeps the class apart (silhouette {number(one.value)})",
         "rmia": f"a forgotten sample ranks above an unseen one in {number(one.value)} of the pairs",
     }[one.name]
@@ -145,10 +145,10 @@ def _told(one: Test) -> str:
     return f"{what}, {side} what retraining gives ({line_of(one)})"
 
 
-def counted(value: float, size: int | None) -> str:
+def as_count(value: float, size: int | None) -> str:
     """A share as a count.
 
-    >>> counted(0.5, 8), counted(0.5, None)
+    >>> as_count(0.5, 8), as_count(0.5, None)
     ('4 of 8', '0.500')
     """
     return number(value) if size is None else f"{round(value * size)} of {size}"

@@ -87,7 +87,9 @@ def asked_of(words: Sequence[str]) -> Asked:
     names = {key: own[key] for key in groups if key in own}
     settings = Settings(parse_words(others))
     config = interpolated(settings.into(merged(names)))
-    requests = [request_of(written_of(text), Settings({})) for text in listed(own.get("before"))]
+    requests = [
+        request_of(written_of(text), Settings({})) for text in between_commas(own.get("before"))
+    ]
     requests.append(request_of(written_of(own["forget"]), settings))
     if "per_pair" in requests[-1]:
         raise UsageError("per_pair deals values out to pairs, and an audit has none")
@@ -115,7 +117,7 @@ def written_of(text: str) -> dict[str, Any]:
     return {"request": "ids", "path": text}
 
 
-def listed(text: str | None) -> list[str]:
+def between_commas(text: str | None) -> list[str]:
     """Words between commas; none for nothing."""
     return [word for word in (text or "").strip("[]").split(",") if word]
 
@@ -127,7 +129,7 @@ def files_named(text: str | None) -> list[Path]:
         UsageError: One names no file.
     """
     found: list[Path] = []
-    for word in listed(text):
+    for word in between_commas(text):
         pattern = word
         for place in PLACES:
             pattern = pattern.replace(place, "*")
@@ -154,7 +156,7 @@ def audited(asked: Asked, line: str) -> "Audit":
             "graph: mu run NAME weights=FILE judges such a model"
         )
     *earlier, request = requests_of_data(asked, data)
-    parts = parts_of(data, earlier, request)
+    parts = after_requests(data, earlier, request)
     panel = asked.config.get("evaluation", {})
     size = int(panel.get("batch_size", 512))
     loaders = {name: data.loader(ids, batch_size=size) for name, ids in parts.items()}
@@ -202,7 +204,9 @@ def requests_of_data(asked: Asked, data: "Data") -> "list[Request]":
     return found
 
 
-def parts_of(data: "Data", earlier: "Sequence[Request]", request: "Request") -> dict[str, Any]:
+def after_requests(
+    data: "Data", earlier: "Sequence[Request]", request: "Request"
+) -> dict[str, Any]:
     """Ids of the parts after the last request."""
     from mu.forget_sets.request import removed_with, split
 
@@ -249,5 +253,5 @@ def subject_of(asked: Asked, request: "Request") -> str:
         k: v for k, v in asked.requests[-1].items() if k in ("label", "share", "count", "level")
     }
     how = ", ".join(f"{key} {value}" for key, value in named.items() if value is not None)
-    what = f"{asked.own['forget']}{f' ({how})' if how else ''}"
+    what = f"{Path(asked.own['forget']).name}{f' ({how})' if how else ''}"
     return f"{what}: {len(request.ids)} samples of {title}"
