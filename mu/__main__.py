@@ -5,6 +5,7 @@ import sys
 VERBS = {
     "run": "mu.verbs.run",
     "plan": "mu.verbs.plan",
+    "audit": "mu.verbs.audit",
     "calibrate": "mu.verbs.calibrate",
     "tune": "mu.verbs.tune",
     "list": "mu.verbs.listing",
@@ -21,6 +22,7 @@ mu: did this method make this model forget these data, and at what cost?
 
   mu run NAME [key=value ...] [out=DIR]    run an experiment, print its tables
   mu plan NAME [key=value ...]             what is cached, what is to run; power
+  mu audit data=D model=M net=FILE forget=F what one model of yours still knows
   mu calibrate NAME|DIR [pairs=3,5,10]     how often each verdict falls
   mu tune NAME [methods=a,b] [trials=20]   options from validation sets
   mu list methods|metrics|datasets|models|recipes|requests|experiments|modes

@@ -1,6 +1,8 @@
 """Two calls on the user's own model and loaders: no store, no Hydra, no file written."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ from mu.doors.batches import Fields
 from mu.doors.checked import Task, refuse_diverged, task_at_home
 from mu.doors.guest import undisturbed
 from mu.doors.loaders import Loader, Read, rereadable
+from mu.doors.twins import Twins
 from mu.errors import NotApplicable, UsageError
 from mu.evaluation.derived import derived_values, oracle_mean, reads_twin
 from mu.evaluation.panels import OF_CLASS, panel_of
@@ -26,7 +29,7 @@ from mu.forget_sets.files import Request
 from mu.forget_sets.request import check, selection, takes_whole_classes
 from mu.models.base import Learner, Progress
 from mu.models.own_loss import Criterion, learner_of
-from mu.models.together import listen
+from mu.models.together import EARLIER, listen
 from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply, check_kind
 from mu.unlearning.serve import parts_for
 
@@ -202,6 +205,7 @@ def evaluate(
     oracles: Sequence[nn.Module] = (),
     untrained: Sequence[nn.Module] = (),
     twin: nn.Module | None = None,
+    before: Sequence[Loader] = (),
     panel: str | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
@@ -223,6 +227,8 @@ def evaluate(
         untrained: Models of the same kind with random weights, for scores such as ZRF.
         twin: The model retrained without D_f from the seed that ``original`` was trained from, for
             scores such as ToW, which are absent without it. The oracles have other seeds.
+        before: A list of loaders, each of what an earlier request forgot; it must not come back
+            (score ``before``), and neither the oracles may have seen it.
         panel: Name of the panel (``mu list metrics``); by default ``classification``, or
             ``own_loss`` (losses, outputs, attacks on the loss) where targets are no class numbers.
         device: "cpu" or "cuda".
@@ -235,26 +241,100 @@ def evaluate(
         UsageError: Unknown panel, ``oracles`` that are no list of models, or network, batches and
             targets that do not belong together.
     """
-    others = _several_models("oracles", oracles), _several_models("untrained", untrained)
-    learners = [learner_of(one, loss) for one in (net, *others[0], *others[1])]
-    learners += [learner_of(one, loss) for one in (original, twin) if one is not None]
+    loaders = {"forget": forget, "retain": retain, "test": test} | earlier_parts(before)
+    models = Models(net, original, oracles, untrained, twin)
+    with undisturbed():
+        values, floor = scored(heard(models, loaders, fields, loss, panel, device))
+    means = {f"oracle/{name}": oracle_mean(name, floor) for name in values}
+    return {name: value for name, value in (values | means).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Models:
+    """The model that is judged, and those it is held against; see `evaluate`."""
+
+    net: nn.Module
+    original: nn.Module | None = None
+    oracles: Sequence[nn.Module] = ()
+    untrained: Sequence[nn.Module] = ()
+    twin: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What models say of the parts, and the panel that fits the request.
+
+    Attributes:
+        own: Signals of the model that is judged.
+        split: Who plays which part.
+        peers: Signals of the others.
+        twin: Signals of the model retrained from the original's seed.
+        panel: The configuration of the panel.
+        whole: Whether no sample of any class of D_f is retained.
+    """
+
+    own: Signals
+    split: Split
+    peers: Peers
+    twin: Signals | None
+    panel: Mapping[str, Any]
+    whole: bool
+
+
+def heard(
+    models: Models,
+    loaders: Mapping[str, Loader],
+    fields: Fields | None = None,
+    loss: Criterion | None = None,
+    panel: str | None = None,
+    device: str = "cpu",
+    twins: Twins | None = None,
+) -> Heard:
+    """All models on one reading of the parts.
+
+    Args:
+        models: Left as they were.
+        loaders: By part, as for `mu.models.together.listen`, which also takes ``twins``.
+        fields: As for `evaluate`; so are the next three.
+        loss: A loss of one's own.
+        panel: Name of the panel.
+        device: "cpu" or "cuda".
+        twins: What is to see the digests of all samples.
+
+    Raises:
+        UsageError: As `evaluate`.
+    """
+    oracles = _several_models("oracles", models.oracles)
+    untrained = _several_models("untrained", models.untrained)
+    learners = [learner_of(one, loss) for one in (models.net, *oracles, *untrained)]
+    last = [models.original, models.twin]
+    learners += [learner_of(one, loss) for one in last if one is not None]
     known = composed({"evaluation": panel}) if panel else {}  # a wrong name is said first
     with undisturbed():
-        parts, task = _asked(learners, {"forget": forget, "retain": retain, "test": test}, fields)
+        parts, task = _asked(learners, loaders, fields)
         fitting = "classification" if task.classes else "own_loss"
         evaluation = (known or composed({"evaluation": fitting}))["evaluation"]
         features = bool(reading_features(panel_of(evaluation, OF_CLASS in evaluation)["scores"]))
-        (own, *said), split = listen(learners, parts, device, features)
-        k, last = len(others[0]), len(others[0]) + len(others[1])
-        peers = Peers(
-            oracles=said[:k],
-            untrained=said[k:last],
-            original=said[last] if original is not None else None,
-        )
-        whole = takes_whole_classes(own.at(split.forget)[1], own.at(split.retain)[1])
-        return _values(
-            panel_of(evaluation, whole), own, split, peers, None if twin is None else said[-1]
-        )
+        said, split = listen(learners, parts, device, features, twins)
+    own, others = said[0], iter(said[1:])
+    peers = Peers(
+        oracles=list(islice(others, len(oracles))),
+        untrained=list(islice(others, len(untrained))),
+        original=next(others) if models.original is not None else None,
+    )
+    whole = takes_whole_classes(own.at(split.forget)[1], own.at(split.retain)[1])
+    return Heard(own, split, peers, next(others, None), panel_of(evaluation, whole), whole)
+
+
+def earlier_parts(before: Sequence[Loader]) -> dict[str, Loader]:
+    """Loaders of what earlier requests forgot, by the name of their part.
+
+    Raises:
+        UsageError: It is one loader, or something else.
+    """
+    if not isinstance(before, list | tuple) or any(isinstance(one, tuple) for one in before):
+        raise UsageError("before takes a list of loaders, one an earlier request: before=[loader]")
+    return {f"{EARLIER}{place}]": loader for place, loader in enumerate(before)}
 
 
 def _asked(
@@ -287,34 +367,27 @@ def _asked(
     return parts, tasks[0]
 
 
-def _values(
-    config: Mapping[str, Any], own: Signals, split: Split, peers: Peers, same: Signals | None
-) -> dict[str, float]:
-    """The values of a panel, of a model and as means over the oracles.
+Values = dict[str, float | None]
 
-    Args:
-        config: Of the panel.
-        own: Signals of the model.
-        split: Who plays which part.
-        peers: Signals of the others.
-        same: Signals of the model retrained from the original's seed.
-    """
+
+def scored(said: Heard) -> tuple[Values, list[Values]]:
+    """The values of a panel: of the model, and of each oracle held against the others."""
+    config, split, peers = said.panel, said.split, said.peers
     scores: dict[str, Score] = build_scores(config)
     floor = [
         known_values(panel_values(scores, one, split, peers.without(i)))
         for i, one in enumerate(peers.oracles)
     ]
     twin = None
-    if same is not None and reads_twin(config):
-        twin = known_values(panel_values(scores, same, split, peers))
-    values = known_values(panel_values(scores, own, split, peers))
+    if said.twin is not None and reads_twin(config):
+        twin = known_values(panel_values(scores, said.twin, split, peers))
+    values = known_values(panel_values(scores, said.own, split, peers))
     values |= derived_values(config, values, floor, twin=twin)
     floor = [
         one | derived_values(config, one, [*floor[:i], *floor[i + 1 :]], True, twin)
         for i, one in enumerate(floor)
     ]
-    values |= {f"oracle/{name}": oracle_mean(name, floor) for name in values}
-    return {name: value for name, value in values.items() if value is not None}
+    return values, floor
 
 
 def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:

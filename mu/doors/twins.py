@@ -48,6 +48,13 @@ class Twins:
         self.counts: Counter[str] = Counter()
         self._seen: dict[str, set[bytes]] = {}
 
+    def see(self, part: str, digests: Iterable[bytes]) -> None:
+        """Take in samples of a part, those of D_f before all others."""
+        if part == "forget":
+            self.forgotten.update(digests)
+        else:
+            self.look(f"{part}=", digests)
+
     def look(self, part: str, digests: Iterable[bytes]) -> None:
         """Count the samples of a part that are in D_f; each only once."""
         seen = self._seen.setdefault(part, set())

@@ -18,9 +18,15 @@ from mu.evaluation.signals import Signals, Split
 from mu.models.base import Learner
 from mu.models.speaker import Speaker
 
+EARLIER = "before["  # how the names of parts begin that earlier requests forgot
+
 
 def listen(
-    learners: Sequence[Learner], parts: Mapping[str, Read], device: str, features: bool
+    learners: Sequence[Learner],
+    parts: Mapping[str, Read],
+    device: str,
+    features: bool,
+    twins: Twins | None = None,
 ) -> tuple[list[Signals], Split]:
     """Signals of some models on forget, retain and test, in one reading of each.
 
@@ -29,17 +35,20 @@ def listen(
 
     Args:
         learners: Left as they were.
-        parts: ``forget``, ``retain`` and ``test``.
+        parts: ``forget``, ``retain`` and ``test``; and ``before[0]``, ``before[1]``, …, what
+            earlier requests forgot.
         device: Where to compute.
         features: Whether to keep what heads read; they are dropped where a class of D_f is
             retained, since no score reads them then.
+        twins: What is to see the digests of all samples; nothing is warned of then.
 
     Raises:
         UsageError: A batch is none, or a target has no class.
     """
-    sizes = {"forget": 0, "retain": 0, "test": 0}
+    order = ["forget", "retain", "test", *(name for name in parts if name.startswith(EARLIER))]
+    sizes = dict.fromkeys(order, 0)
     gone: set[Any] = set()
-    twins = Twins()
+    seen = Twins() if twins is None else twins
     with ExitStack() as stack:
         # A module handed over twice is moved and read once.
         for learner in {id(learner): learner for learner in learners}.values():
@@ -49,12 +58,9 @@ def listen(
         speakers = [Speaker(one, features, losses=one.own_loss) for one in learners]
         for name in sizes:
             for batch in parts[name]:
-                digests = row_digests(batch.x, len(batch))
+                seen.see(name, row_digests(batch.x, len(batch)))
                 if name == "forget":
-                    twins.forgotten.update(digests)
                     gone |= _classes(batch)
-                else:
-                    twins.look(f"{name}=", digests)
                 if name == "retain" and gone & _classes(batch):
                     for speaker in speakers:
                         speaker.forget_features()
@@ -62,12 +68,12 @@ def listen(
                 for speaker in speakers:
                     _hear(speaker, there)
                 sizes[name] += len(batch)
-    for sentence in twins.said():
-        warnings.warn(sentence, stacklevel=3)
+    for sentence in [] if twins is not None else seen.said():
+        warnings.warn(sentence, stacklevel=4)
     ends = np.cumsum([0, *sizes.values()])
     ids = [np.arange(ends[i], ends[i + 1]) for i in range(3)]
-    empty = np.empty(0, np.int64)
-    split = Split(forget=ids[0], before=empty, retain=ids[1], validation=empty, test=ids[2])
+    earlier, empty = np.arange(ends[3], ends[-1]), np.empty(0, np.int64)
+    split = Split(forget=ids[0], before=earlier, retain=ids[1], validation=empty, test=ids[2])
     return [speaker.signals() for speaker in speakers], split
 
 

@@ -23,6 +23,7 @@ from mu.results.results import Results
 from mu.results.words import DIFFERS, INSIDE, LIKE, OPEN, REFERENCES
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from markupsafe import Markup
 
 LONG = 12  # letters of a name above which it may be broken
@@ -58,21 +59,10 @@ def html_page(results: Results) -> str:
     Returns:
         The text of ``report.html``; the same text for the same results.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("mu.reporting", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["printable"] = printable
-    environment.filters["short"] = short
-    environment.filters["breakable"] = breakable
-    environment.filters["tone"] = lambda word: CLASSES.get(word, "none")
-    environment.globals |= {"words": words, "verdict_legend": VERDICTS}
-    template, shown = environment.get_template("page.html.j2"), context(results)
+    templates = environment()
+    templates.filters["tone"] = lambda word: CLASSES.get(word, "none")
+    templates.globals |= {"words": words, "verdict_legend": VERDICTS}
+    template, shown = templates.get_template("page.html.j2"), context(results)
     spared: dict[str, str] = {}
     page = template.render(shown, spared=spared)
     for name, text in SPARED.items():
@@ -82,6 +72,21 @@ def html_page(results: Results) -> str:
         if len(smaller) < len(page):  # else there was nothing of that kind
             page, spared = smaller, spared | {name: text}
     return page + "\n"
+
+
+def environment() -> "Environment":
+    """The templates of pages, with the filters that all of them use."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    found = Environment(
+        loader=PackageLoader("mu.reporting", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {"printable": printable, "short": short, "breakable": breakable}
+    return found
 
 
 def breakable(name: str) -> "Markup":

@@ -101,4 +101,39 @@ Example:
   mu calibrate null requests=class data=my_data model=my_model
   mu calibrate results/null
 """
-HELP = {"run": RUN, "plan": PLAN, "tune": TUNE, "calibrate": CALIBRATE}
+AUDIT = """\
+usage: mu audit data=NAME model=NAME net=FILE forget=FILE|NAME [key=value ...]
+
+Says what can be said of one model that was to forget some samples: whether it
+still knows them, how much can be left at most, every score beside that of
+models retrained without them, and what was not tested. Prints the verdict and
+writes a page for people (audit.html) and audit.json into DIR. Nothing is
+trained, and no store is read.
+
+What it needs:
+  data=NAME           one of mu list datasets; data.KEY=value sets an option
+  model=NAME          one of mu list models; model.KEY=value sets an option
+  net=FILE            weights of the model (safetensors, or a state dict)
+  forget=FILE         ids that were to be forgotten, one a line; or a request as
+                      in mu run: forget=class request.label=3,
+                      forget=random request.share=0.1 seed=0
+What makes it say more:
+  original=FILE       the model before; shows whether the tests find anything
+  oracles=A,B,C       models retrained without the samples, from other seeds; a
+                      pattern (oracles/*.pt, oracle_{k}.pt) names several; three
+                      are the fewest for a class
+  before=A.txt,B.txt  ids that earlier requests forgot, which must not be back
+  drawn=true          the samples were drawn at random (false: they were chosen)
+
+Keys of its own:
+  evaluation=NAME     another panel of scores: mu list metrics
+  device=cuda         where to compute: cpu
+  out=DIR             where the page goes: results/audit
+
+Example:
+  mu audit data=orl_faces data.image_size=32 model=small_cnn net=new.pt
+    original=old.pt oracles=retrained_*.pt forget=customer.txt
+
+Exit code: 0 when it could be made, whatever it found; 2 for a wrong word.
+"""
+HELP = {"audit": AUDIT, "run": RUN, "plan": PLAN, "tune": TUNE, "calibrate": CALIBRATE}
