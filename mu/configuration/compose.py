@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices, config_folders, read_yaml, unknown
+from mu.configuration.recipes import filled
 from mu.configuration.settings import Settings, has_interpolation
 from mu.errors import UsageError
 
@@ -112,7 +113,10 @@ def choice(group: str, name: str) -> Config:
     if name not in known:
         raise unknown(SPOKEN.get(group, group), str(name), known)
     path = known[name]
-    return _choice(group, name, path, path.stat().st_mtime_ns, tuple(config_folders()))
+    found = _choice(group, name, path, path.stat().st_mtime_ns, tuple(config_folders()))
+    if group != "recipe":
+        return found
+    return found | {group: filled(str(name), found.get(group) or {})}
 
 
 @lru_cache(maxsize=256)

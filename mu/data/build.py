@@ -45,3 +45,8 @@ def build_data(config: dict[str, Any]) -> Data:
 def _build(text: str) -> Data:
     data: Data = build(json.loads(text))
     return data
+
+
+def forget_built() -> None:
+    """Build data sets anew: those that were handed over may since have changed."""
+    _build.cache_clear()
