@@ -1,4 +1,4 @@
-"""Two calls on the user's own model and loaders: no store, no Hydra, no file written."""
+"""Three calls on the user's own model and loaders: no store, no Hydra, no file written."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -26,6 +26,7 @@ from mu.forget_sets.files import Request
 from mu.forget_sets.request import check, selection, takes_whole_classes
 from mu.models.base import Learner, Progress
 from mu.models.own_loss import Criterion, learner_of
+from mu.models.predict import predict as listened
 from mu.models.together import listen
 from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply, check_kind
 from mu.unlearning.serve import parts_for
@@ -255,6 +256,45 @@ def evaluate(
         return _values(
             panel_of(evaluation, whole), own, split, peers, None if twin is None else said[-1]
         )
+
+
+def predict(
+    net: nn.Module,
+    loader: Loader,
+    *,
+    fields: Fields | None = None,
+    loss: Criterion | None = None,
+    device: str = "cpu",
+) -> Signals:
+    """What a network says of the samples of a loader, in evaluation mode and float32.
+
+    Args:
+        net: As for `unlearn`; it is left as it was.
+        loader: Yields batches ``(x, y)``; of a data set of mu, ``data.loader(ids)``.
+        fields: Which fields of a batch are input and target, as for `unlearn`.
+        loss: A loss of one's own, as for `unlearn`.
+        device: "cpu" or "cuda".
+
+    Returns:
+        ``logits`` (n, C), ``targets`` (n,) and ``index`` (n,): the ids of a data set of mu, else
+        the places in the loader.
+
+    Raises:
+        UsageError: Network, batches and targets do not belong together.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Linear(3, 2)
+        >>> found = predict(net, [(torch.eye(3), torch.tensor([0, 1, 0]))])
+        >>> found.logits.shape, found.targets.tolist(), found.index.tolist()
+        ((3, 2), [0, 1, 0], [0, 1, 2])
+    """
+    learner = learner_of(net, loss)
+    with undisturbed():
+        part = Read(rereadable(loader, "loader"), fields, name="loader")
+        refuse_diverged(learner.network)
+        part.task = task_at_home(learner, part.first(), "loader")
+        return listened(learner, part, device)
 
 
 def _asked(

@@ -18,6 +18,7 @@ ENTRIES = {
     "step": "what the store runs, written as mu.training.fit:step",
     "as_plain_fit": "beside the step of a training of its own: a plain one that lasts as long",
     "command": "a verb's words on the command line, read by the table of verbs",
+    "predict": "a model on batches; mu.predict looks at what the user gives, and calls the other",
     "main": "what a program starts with",
 }
 
@@ -38,14 +39,15 @@ FLOORS = (
     ("forget_sets",),
     ("configuration", "storing"),
     ("results", "running", "library"),
-    ("steps", "__init__"),
+    ("steps",),
     ("card",),
     ("pipeline",),
     ("rates",),
     ("reporting", "tuning"),
     ("tracking",),
     ("verbs",),
-    ("__main__",),
+    ("studies",),
+    ("__main__", "__init__"),
 )
 HEIGHTS = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 

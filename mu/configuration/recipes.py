@@ -29,7 +29,8 @@ def filled(name: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
         >>> filled("mine", {"epochs": 2, "batch_size": 8, "optimizer": {}})["precision"]
         '32-true'
     """
-    own = isinstance(recipe.get("fit"), Mapping) and recipe["fit"].get("step")
+    fit = recipe.get("fit")
+    own = isinstance(fit, Mapping) and bool({"step", "training"} & set(fit))
     whole = DEFAULTS | (ELSEWHERE if own else {}) | dict(recipe)
     for key in ELSEWHERE:
         if key not in whole:

@@ -1,6 +1,7 @@
 """What a run says while it goes: bars where there is a terminal, lines elsewhere."""
 
 import time
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -35,7 +36,9 @@ class Display(Watcher):
         self.total: TaskID | None = None
 
     def __enter__(self) -> "Display":
-        if self.show and self.console.is_terminal:
+        # A notebook shows bars by ipywidgets; without them it gets lines, as a file does.
+        widgets = self.console.is_jupyter and find_spec("ipywidgets") is not None
+        if self.show and (self.console.is_terminal or widgets):
             self.bars.start()
             self.total = self.bars.add_task("steps", total=None, note="")
         return self

@@ -101,11 +101,11 @@ def code_digest(*targets: str) -> str:
         return filed
     from mu.running.live import live_digest
 
-    found = [filed, *(live_digest(named(target), target) for target in here)]
+    found = [filed, *(live_digest(thing_named(target), target) for target in here)]
     return blake2b("\n".join(found).encode(), digest_size=16).hexdigest()
 
 
-def named(target: str) -> Any:
+def thing_named(target: str) -> Any:
     """What a dotted name of `SCRIPT` stands for.
 
     Raises:

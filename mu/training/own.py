@@ -30,7 +30,7 @@ class OwnTraining:
     """A function of the user's that trains, and what its networks are made like.
 
     Args:
-        train: ``train(ids, seed)``, as `trained` calls it.
+        train: ``train(ids, seed)``, as `train_by` calls it.
         data: What it is trained on.
         seed: Of the training that shows the architecture, where no other was done before.
         model: Makes an untrained network; None takes the architecture from a trained one.
@@ -51,7 +51,7 @@ class OwnTraining:
         if self.model is not None:
             return learner_of(self.model())
         if self.template is None:  # all that was trained so far is in the store
-            self.template = trained(self.train, self.data, self.data.without({}), self.seed)[0]
+            self.template = train_by(self.train, self.data, self.data.without({}), self.seed)[0]
         return copied(self.template)
 
 
@@ -75,7 +75,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     train = own.train if own else function_of(recipe["fit"]["step"])
     seed_everything(seed)
     if not recipe["epochs"]:
-        return _artifact(untrained(config, own), Meter())
+        return _artifact(drawn_anew(config, own), Meter())
     names = inspect.signature(train).parameters
     if {"config", "inputs"} <= set(names):  # it is a step itself
         found: Artifact = train(config, inputs, progress)
@@ -83,7 +83,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     data = build_data(config["data"])
     kept = data.without(removed_elements(inputs["removed"]))
     more = {} if own else {"network": lambda: build_learner(config["model"]).network}
-    learner, meter = trained(train, data, kept, seed, more)
+    learner, meter = train_by(train, data, kept, seed, more)
     if own and own.template is None:
         own.template = copied(learner)
     check_rebuilt(learner, build_learner(config["model"], download=False), data, kept)
@@ -105,7 +105,7 @@ def function_of(name: str) -> Callable[..., Any]:
     return found
 
 
-def untrained(config: dict[str, Any], own: OwnTraining | None) -> Learner:
+def drawn_anew(config: dict[str, Any], own: OwnTraining | None) -> Learner:
     """The network with weights drawn anew.
 
     Raises:
@@ -122,7 +122,7 @@ def untrained(config: dict[str, Any], own: OwnTraining | None) -> Learner:
     return learner
 
 
-def trained(
+def train_by(
     train: Callable[..., Any],
     data: Data,
     kept: Kept,

@@ -1,9 +1,10 @@
 """From the words of the command line to an experiment and its cells."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mu.configuration.choices import choices
-from mu.configuration.experiment import Experiment, load_experiment
+from mu.configuration.experiment import Experiment, Written, load_experiment
 from mu.configuration.words import parse_words
 from mu.data.facts import without_pretrained
 from mu.errors import UsageError
@@ -12,18 +13,22 @@ from mu.results.panel import describe_panels
 from mu.running.runner import Runner
 
 
-def experiment_of(words: list[str]) -> tuple[Experiment, Path]:
+def experiment_of(words: Sequence[str], written: Written | None = None) -> tuple[Experiment, Path]:
     """The experiment that words, all spelled out, describe, and where its results go.
+
+    Args:
+        words: As on the command line.
+        written: The content of an experiment file, in place of one that words name.
 
     Raises:
         UsageError: No experiment named, or a word is wrong.
     """
     given = parse_words(words)
-    if "experiment" not in given:
+    if written is None and "experiment" not in given:
         names = ", ".join(choices("experiment"))
         raise UsageError(f"name an experiment, as in mu run quickstart; there are: {names}")
     others = [w for w in words if w.partition("=")[0] not in ("experiment", "out")]
-    experiment = load_experiment(given["experiment"], others)
+    experiment = load_experiment(written or given["experiment"], others)
     for block in experiment.blocks:  # a wrong score must not come out after the training
         describe_panels(block.names["evaluation"], block.config["evaluation"])
     return experiment, Path(given.get("out") or Path("results") / experiment.name)
