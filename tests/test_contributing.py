@@ -43,7 +43,7 @@ def project(tmp_path_factory):
     shutil.copytree(TOP / "experiments", top / "experiments", ignore=skipped)
     for path in [TOP / "pyproject.toml", *TOP.glob("*.md")]:
         shutil.copy(path, top)
-    assert len(FILES) == 12
+    assert len(FILES) == 14
     for path, text in FILES.items():
         assert not (top / path).exists(), f"{path} exists: choose another name for the example"
         (top / path).write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ import pickle
 import sys
 from collections.abc import Iterator
 from hashlib import blake2b
+from pathlib import Path
 from types import (
     CodeType,
     FunctionType,
@@ -17,7 +18,7 @@ from types import (
 from typing import Any
 
 from mu.errors import UsageError
-from mu.running.code import PACKAGE, code_digest, is_own
+from mu.running.code import PACKAGE, SCRIPT, code_digest, is_own, module_file
 
 # Of a class: what says where it stands or what is made of the rest.
 ASIDE = {"__module__", "__doc__", "__dict__", "__weakref__", "__annotations__", "__qualname__"}
@@ -129,6 +130,28 @@ def _of_bytecode(code: CodeType) -> tuple[Any, ...]:
     return (code.co_code.hex(), parts, code.co_names, code.co_varnames, code.co_freevars, *shape)
 
 
+def edited_since_import(kind: type) -> bool:
+    """Whether the file of a class holds other functions for it than those that were imported."""
+    path = module_file(kind.__module__)
+    if path is None or kind.__module__ == SCRIPT or not is_users(kind.__module__):
+        return False
+    text = path.read_text(encoding="utf-8")
+    filed = {
+        code.co_qualname: _of_bytecode(code)
+        for code in _codes_in(compile(text, str(path), "exec", dont_inherit=True))
+    }
+    functions = [one for one in vars(kind).values() if isinstance(one, FunctionType)]
+    own = [one.__code__ for one in functions if Path(one.__code__.co_filename) == path]
+    return any(filed.get(code.co_qualname) != _of_bytecode(code) for code in own)
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield inner
+            yield from _codes_in(inner)
+
+
 def _text(constant: object) -> str:
     """A constant as text; the order of a set is that of no other process."""
     if isinstance(constant, frozenset):
@@ -150,4 +173,4 @@ def is_users(module: str) -> bool:
     """Whether a module is of the user: no library's, none of Python's and not mu's."""
     first = module.split(".")[0]
     known = first == PACKAGE or first in sys.stdlib_module_names or first == "builtins"
-    return first == "__main__" or (not known and is_own(module))
+    return first == SCRIPT or (not known and is_own(module))

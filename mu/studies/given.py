@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from mu.configuration.words import ALIASES, FILTERS, PLAIN, parse_words
 from mu.errors import UsageError
 from mu.running.code import SCRIPT
+from mu.running.live import edited_since_import
 from mu.unlearning.base import Unlearner
 
 PLAIN_WORD = re.compile(r"[A-Za-z_./][\w./-]*")
@@ -148,6 +150,11 @@ def configuration_of(method: Unlearner) -> dict[str, Any]:
             f"{target} is not the class of {kind.__name__}(…): define the class at the top level "
             f"of {where}, and make the method anew after the class was defined anew"
         )
+    if edited_since_import(kind):
+        raise UsageError(
+            f"the file of {target} has changed since it was imported: reload the module "
+            "(importlib.reload) and make the method anew, or start Python anew"
+        )
     positional, named = method.made_with
     given = inspect.signature(kind).bind(*positional, **named)
     options: dict[str, Any] = {}
@@ -186,8 +193,6 @@ def refuse_changed(method: Unlearner, anew: Unlearner) -> None:
 
 def found_by_name(kind: type) -> Any:
     """What stands where a class says that it stands; None where nothing does."""
-    import sys
-
     found: Any = sys.modules.get(kind.__module__)
     for name in kind.__qualname__.split("."):
         found = getattr(found, name, None)

@@ -123,7 +123,7 @@ def requests_given(requests: Any) -> dict[str, Any]:
         >>> requests_given({"two": [3, 4], "some": {"request": "random", "count": 5}})
         {'two': {'request': 'ids', 'ids': [3, 4]}, 'some': {'request': 'random', 'count': 5}}
     """
-    if not isinstance(requests, Mapping) or "request" in requests:
+    if not isinstance(requests, Mapping) or isinstance(requests.get("request"), str):
         requests = {"forget": requests}
     return {str(name): _request(str(name), given) for name, given in requests.items()}
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from mu.reporting.pictures.canvas import standalone
 from mu.results.files import write_text
 
 
@@ -24,7 +25,7 @@ class Picture:
         found = []
         for name, text in self.drawn.items():
             target = path.with_name(f"{path.stem}-{name}{path.suffix}") if several else path
-            write_text(target, text)
+            write_text(target, standalone(text))
             found.append(target)
         return found
 

@@ -107,7 +107,7 @@ def _with_rows(written: dict[str, Any], own: Rows, requests: Any) -> dict[str, A
     blocks = []
     for block in written["blocks"]:
         entries = [e for e in block["methods"] if not (isinstance(e, dict) and set(e) & set(own))]
-        methods = [e for e in entries if e not in own]
+        methods = [e for e in entries if isinstance(e, dict) or e not in own]
         methods += [{name: options} for name, options in own.items()]
         more = {} if requests is None else {"requests": requests}
         blocks.append({**block, "methods": methods, **more})

@@ -15,6 +15,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from mu.artifact import Artifact
 from mu.data.base import Data, Kept, removed_elements
 from mu.data.build import build, build_data
+from mu.data.graphs import GraphData
 from mu.doors.checked import refuse_diverged
 from mu.doors.guest import copied, evaluation_mode, seed_everything
 from mu.errors import MuError, StepFailed, UsageError
@@ -135,13 +136,13 @@ def train_by(
     ``view`` (what `mu.data.base.Data.loader` has to be told of a graph), and what ``makers`` make.
 
     Raises:
-        UsageError: It does not look at the view of a graph that lacks something, takes other
+        UsageError: It does not take the view of a graph, takes other
             arguments, or returns no network.
     """
     names = list(inspect.signature(train).parameters)
     known: dict[str, Callable[[], Any]] = {"data": lambda: data, "view": lambda: kept.view}
     known |= makers or {}
-    if kept.view.removed and "view" not in names:
+    if isinstance(data, GraphData) and "view" not in names:
         raise UsageError(
             "the training does not take view, so it would see the graph with what is forgotten: "
             "write train(ids, seed, data, view), and read data.loader(ids, view, train=True)"
