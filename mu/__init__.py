@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mu.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from mu.library import evaluate as evaluate
     from mu.library import predict as predict
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from mu.studies.run import load as load
     from mu.studies.run import run as run
 
-__version__ = "0.1.0"
 PLACES = {
     "mu.library": ("evaluate", "predict", "unlearn"),
     "mu.studies.lists": ("datasets", "experiments", "methods", "metrics"),

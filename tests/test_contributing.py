@@ -75,6 +75,9 @@ def test_its_runs_and_plans_work(project):
     own = [card for card in cards if card["method"] == "my_method"]
     assert {card["request"] for card in own} == {"class", "random_20", "edges_5"}
     assert all(card["error"] is None for card in own)
+    results = json.loads((project / "results/my_recipe/results.json").read_text())
+    assert {card["recipe"] for card in results["cards"]} == {"my_recipe"}
+    assert all(card["error"] is None for card in results["cards"])
     results = json.loads((project / "results/wine/results.json").read_text())
     assert all(card["error"] is None for card in results["cards"])
     assert {card["request"] for card in results["cards"]} == {"first_10", "cultivar"}

@@ -3,7 +3,7 @@
 from html import escape
 from typing import TYPE_CHECKING
 
-from mu.verbs.listing import listed, scores
+from mu.verbs.listing import choices_about, scores
 
 if TYPE_CHECKING:
     import pandas
@@ -29,17 +29,17 @@ class Listing(dict[str, str]):
 
 def methods() -> Listing:
     """The methods of ``mu list methods``, your own of ``MU_CONFIGS`` among them."""
-    return Listing(listed("methods"))
+    return Listing(choices_about("methods"))
 
 
 def datasets() -> Listing:
     """The data sets."""
-    return Listing(listed("datasets"))
+    return Listing(choices_about("datasets"))
 
 
 def experiments() -> Listing:
     """The experiments that `mu.run` takes by name."""
-    return Listing(listed("experiments"))
+    return Listing(choices_about("experiments"))
 
 
 def metrics() -> "pandas.DataFrame":

@@ -16,7 +16,7 @@ from mu.results.files import write_text
 from mu.results.format import percent, plus_minus, printable
 from mu.results.pairs import PairRow, pair_rows
 from mu.results.results import Results
-from mu.studies.picture import Picture
+from mu.studies.pictures import Pictures
 
 if TYPE_CHECKING:
     import pandas
@@ -99,7 +99,7 @@ class Study:
         last = ["passes", "verdict", "reason"]
         return frame[[*(name for name in frame if name not in last), *last]]
 
-    def plot(self, kind: str = "gaps", request: str | None = None) -> Picture:
+    def plot(self, kind: str = "gaps", request: str | None = None) -> Pictures:
         """A picture for each request, shown in a notebook; ``save`` writes it as SVG.
 
         Args:
@@ -128,7 +128,7 @@ class Study:
         found = {key: picture for key, picture in drawn.items() if picture}
         if not found:
             raise UsageError(f"there is nothing to draw as {kind}: no row has such numbers")
-        return Picture(found)
+        return Pictures(found)
 
     def latex(self) -> str:
         """The headline as LaTeX tables (booktabs)."""

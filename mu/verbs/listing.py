@@ -35,14 +35,14 @@ def command(words: list[str]) -> int:
         raise unknown("list", what, KINDS)
     if what == "metrics":
         return list_metrics()
-    found = listed(what)
+    found = choices_about(what)
     width = max(map(len, found), default=0)
     for name, text in found.items():
         print(f"{name:<{width}}  {text}")
     return 0
 
 
-def listed(what: str) -> dict[str, str]:
+def choices_about(what: str) -> dict[str, str]:
     """Name → one line, of every choice of a kind in `KINDS`."""
     found = choices(KINDS[what])
     return {name: first_comment(path).removeprefix(f"{name}: ") for name, path in found.items()}

@@ -7,7 +7,7 @@ from mu.reporting.pictures.canvas import standalone
 from mu.results.files import write_text
 
 
-class Picture:
+class Pictures:
     """One or several drawings as SVG.
 
     Args:
