@@ -1,1 +1,1 @@
-"""Experiments from Python: what the command line does, with the same words, and what is found."""
+"""Experiments from Python: what the command line does, with the same words."""
