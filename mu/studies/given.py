@@ -7,13 +7,15 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from mu.configuration.words import ALIASES, FILTERS, PLAIN, parse_words
 from mu.errors import UsageError
 from mu.running.code import SCRIPT
 from mu.running.live import edited_since_import
-from mu.unlearning.base import Unlearner
+
+if TYPE_CHECKING:
+    from mu.unlearning.base import Unlearner
 
 PLAIN_WORD = re.compile(r"[A-Za-z_./][\w./-]*")
 Rows = dict[str, dict[str, Any]]
@@ -95,7 +97,7 @@ def rows_given(methods: Any) -> tuple[list[str], Rows]:
         UsageError: Something else, or two rows of one name.
     """
     entries = methods.split(",") if isinstance(methods, str) else methods
-    if isinstance(entries, Unlearner | Mapping):
+    if is_method(entries) or isinstance(entries, Mapping):
         entries = [entries]
     if not isinstance(entries, Iterable):
         raise UsageError(f"methods={methods!r}: names, methods with their options, or a mapping")
@@ -107,19 +109,23 @@ def rows_given(methods: Any) -> tuple[list[str], Rows]:
         if isinstance(entry, str):
             names.append(entry)
             continue
-        if isinstance(entry, Unlearner):
+        if is_method(entry):
             entry = {_free(type(entry).__name__, names): entry}
         if not isinstance(entry, Mapping):
             raise UsageError(f"methods: {entry!r} is neither a name nor a method")
         for name, options in entry.items():
-            own[name] = (
-                configuration_of(options) if isinstance(options, Unlearner) else dict(options)
-            )
+            own[name] = configuration_of(options) if is_method(options) else dict(options)
             names.append(name)
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"methods: the row {name} is there twice")
     return names, own
+
+
+def is_method(given: object) -> "TypeGuard[Unlearner]":
+    """Whether it is a method; without torch, which a run out of the store does not need."""
+    base = sys.modules.get("mu.unlearning.base")
+    return base is not None and isinstance(given, base.Unlearner)
 
 
 def _free(name: str, taken: list[str]) -> str:
@@ -130,7 +136,7 @@ def _free(name: str, taken: list[str]) -> str:
     return found
 
 
-def configuration_of(method: Unlearner) -> dict[str, Any]:
+def configuration_of(method: "Unlearner") -> dict[str, Any]:
     """The configuration that makes a method anew: its class, and what its constructor was given.
 
     Raises:
@@ -174,7 +180,7 @@ def configuration_of(method: Unlearner) -> dict[str, Any]:
     return {"_target_": target, **json.loads(json.dumps(options))}
 
 
-def refuse_changed(method: Unlearner, anew: Unlearner) -> None:
+def refuse_changed(method: "Unlearner", anew: "Unlearner") -> None:
     """Refuse a method that differs from one made with the same arguments.
 
     Raises:
