@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.reporting.layout import sections, sequences
+from mu.reporting.pictures.canvas import standalone
 from mu.reporting.pictures.figures import forest, sequence
 from mu.reporting.pictures.look import looks
 from mu.reporting.table import markdown_table
@@ -58,9 +59,8 @@ def keep(folder: Path, headline: bool = False) -> Path:
     drawn = {section.key: forest(section, look) for section in parts}
     drawn |= {f"{own[0].key}-row": sequence(own, look) for own in sequences(parts).values()}
     for key, picture in drawn.items():
-        text = picture.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-        if text:
-            (out / f"{key}.svg").write_text(text, encoding="utf-8")
+        if picture:
+            (out / f"{key}.svg").write_text(standalone(picture), encoding="utf-8")
     keep_forget_sets(folder / "forget_sets", out / "forget_sets")
     script = out / "reproduce.sh"
     script.write_text(script_text(results), encoding="utf-8")

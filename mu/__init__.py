@@ -1,27 +1,55 @@
 """Machine unlearning for images and graphs, measured against retraining."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from mu.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from mu.auditing.audit import audit as audit
     from mu.auditing.session import Session as Session
     from mu.library import evaluate as evaluate
+    from mu.library import predict as predict
     from mu.library import unlearn as unlearn
+    from mu.studies.lists import datasets as datasets
+    from mu.studies.lists import experiments as experiments
+    from mu.studies.lists import methods as methods
+    from mu.studies.lists import metrics as metrics
+    from mu.studies.own import study as study
+    from mu.studies.run import load as load
+    from mu.studies.run import run as run
 
-__version__ = "0.1.0"
 PLACES = {
-    "audit": "mu.auditing.audit",
-    "Session": "mu.auditing.session",
-    "evaluate": "mu.library",
-    "unlearn": "mu.library",
+    "mu.auditing.audit": ("audit",),
+    "mu.auditing.session": ("Session",),
+    "mu.library": ("evaluate", "predict", "unlearn"),
+    "mu.studies.lists": ("datasets", "experiments", "methods", "metrics"),
+    "mu.studies.own": ("study",),
+    "mu.studies.run": ("load", "run"),
 }
-__all__ = ["Session", "audit", "evaluate", "unlearn"]
+WHERE = {name: module for module, names in PLACES.items() for name in names}
+__all__ = [
+    "Session",
+    "audit",
+    "datasets",
+    "evaluate",
+    "experiments",
+    "load",
+    "methods",
+    "metrics",
+    "predict",
+    "run",
+    "study",
+    "unlearn",
+]
 
 
 def __getattr__(name: str) -> Any:
     # Importing torch and Lightning takes seconds; `mu --help` must not wait for them.
-    if name in PLACES:
-        from importlib import import_module
-
-        return getattr(import_module(PLACES[name]), name)
+    if name in WHERE:
+        return getattr(import_module(WHERE[name]), name)
     raise AttributeError(f"module 'mu' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*WHERE, "__version__"})

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(GUIDE, end="")
         return 0
     if words[0] == "--version":
-        from mu import __version__
+        from mu.version import __version__
 
         print(__version__)
         return 0

@@ -1,4 +1,4 @@
-"""Two calls on the user's own model and loaders: no store, no Hydra, no file written."""
+"""Three calls on the user's own model and loaders: no store, no Hydra, no file written."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ from mu.forget_sets.files import Request
 from mu.forget_sets.request import check, selection, takes_whole_classes
 from mu.models.base import Learner, Progress
 from mu.models.own_loss import Criterion, learner_of
+from mu.models.predict import predict as listened
 from mu.models.together import EARLIER, listen
 from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply, check_kind
 from mu.unlearning.serve import parts_for
@@ -335,6 +336,45 @@ def earlier_parts(before: Sequence[Loader]) -> dict[str, Loader]:
     if not isinstance(before, list | tuple) or any(isinstance(one, tuple) for one in before):
         raise UsageError("before takes a list of loaders, one an earlier request: before=[loader]")
     return {f"{EARLIER}{place}]": loader for place, loader in enumerate(before)}
+
+
+def predict(
+    net: nn.Module,
+    loader: Loader,
+    *,
+    fields: Fields | None = None,
+    loss: Criterion | None = None,
+    device: str = "cpu",
+) -> Signals:
+    """What a network says of the samples of a loader, in evaluation mode and float32.
+
+    Args:
+        net: As for `unlearn`; it is left as it was.
+        loader: Yields batches ``(x, y)``; of a data set of mu, ``data.loader(ids)``.
+        fields: Which fields of a batch are input and target, as for `unlearn`.
+        loss: A loss of one's own, as for `unlearn`.
+        device: "cpu" or "cuda".
+
+    Returns:
+        ``logits`` (n, C), ``targets`` (n,) and ``index`` (n,): the ids of a data set of mu, else
+        the places in the loader.
+
+    Raises:
+        UsageError: Network, batches and targets do not belong together.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Linear(3, 2)
+        >>> found = predict(net, [(torch.eye(3), torch.tensor([0, 1, 0]))])
+        >>> found.logits.shape, found.targets.tolist(), found.index.tolist()
+        ((3, 2), [0, 1, 0], [0, 1, 2])
+    """
+    learner = learner_of(net, loss)
+    with undisturbed():
+        part = Read(rereadable(loader, "loader"), fields, name="loader")
+        refuse_diverged(learner.network)
+        part.task = task_at_home(learner, part.first(), "loader")
+        return listened(learner, part, device)
 
 
 def _asked(

@@ -29,6 +29,7 @@ NOT_KEYED = (
 )  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")
 PLAIN_FIT = "mu.training.fit:step"  # a recipe's ``fit`` may name another step
+OWN_FIT = "mu.training.own:step"  # or a function of the user's, which this one calls
 SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
 START = ("checkpoint", "checkpoint_skip")  # of a recipe: what training starts from
 RETRAINED = "retrained"  # under ``stored`` of a method: a model that never saw the request
@@ -221,16 +222,20 @@ class Steps:
             elsewhere = await self.others(fit.pop("backbone"))
             parents["backbone"] = await elsewhere.fit([], seed, role="backbone")
             recipe["fit"] = fit
+        call, code = fit_call(recipe)
         if epochs is not None:
             recipe, checkpoint, skip = recipe | {"epochs": epochs}, None, None
-            recipe.pop("fit", None)
             model = without_pretrained(model)
+            if call != OWN_FIT:
+                recipe.pop("fit", None)
+                call = PLAIN_FIT
         kept = self.run.facts(removed[-1])["kept"] if removed else self.facts["kept"]
         kind = role or ("untrained" if epochs == 0 else "oracle" if removed else "original")
         return await self.run.step(
             "fit",
-            (recipe.get("fit") or {}).get("step", PLAIN_FIT),
+            call,
             key={
+                **code,
                 "data": self.data_key,
                 "kept": kept if recipe["epochs"] else "",
                 "model": model,
@@ -636,6 +641,22 @@ class Steps:
         shared = {"data": self.config["data"], "model": self.model, "threads": threads}
         shared["named"] = targets_in([self.config, self.block.methods])
         return shared | {"device": self.config["device"]} | more
+
+
+def fit_call(recipe: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The step that a recipe trains by, and what a key needs to know the user's code in it.
+
+    Example:
+        >>> fit_call({"fit": {"step": "my.module:train"}})
+        ('mu.training.own:step', {'train': {'_target_': 'my.module.train'}})
+    """
+    fit = recipe.get("fit") or {}
+    step = str(fit.get("step", PLAIN_FIT))
+    if "training" in fit:  # handed over in Python: named by its content
+        return OWN_FIT, {}
+    if step.startswith("mu."):
+        return step, {}
+    return OWN_FIT, {"train": {"_target_": step.replace(":", ".")}}
 
 
 def refuse_unvalidated(config: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ def project(tmp_path_factory):
     shutil.copytree(TOP / "experiments", top / "experiments", ignore=skipped)
     for path in [TOP / "pyproject.toml", *TOP.glob("*.md")]:
         shutil.copy(path, top)
-    assert len(FILES) == 12
+    assert len(FILES) == 14
     for path, text in FILES.items():
         assert not (top / path).exists(), f"{path} exists: choose another name for the example"
         (top / path).write_text(text, encoding="utf-8")
@@ -75,6 +75,9 @@ def test_its_runs_and_plans_work(project):
     own = [card for card in cards if card["method"] == "my_method"]
     assert {card["request"] for card in own} == {"class", "random_20", "edges_5"}
     assert all(card["error"] is None for card in own)
+    results = json.loads((project / "results/my_recipe/results.json").read_text())
+    assert {card["recipe"] for card in results["cards"]} == {"my_recipe"}
+    assert all(card["error"] is None for card in results["cards"])
     results = json.loads((project / "results/wine/results.json").read_text())
     assert all(card["error"] is None for card in results["cards"])
     assert {card["request"] for card in results["cards"]} == {"first_10", "cultivar"}

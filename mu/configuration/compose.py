@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices, config_folders, read_yaml, unknown
+from mu.configuration.recipes import filled
 from mu.configuration.settings import Settings, has_interpolation
 from mu.errors import UsageError
 
 SPOKEN = {"data": "data set", "evaluation": "evaluation panel"}
+OWN = "own"  # the name of a choice that is written out
 Config = dict[str, Any]
 
 
-def composed(names: Mapping[str, str]) -> Config:
-    """One configuration of groups: the choice of each.
+def composed(names: Mapping[str, str | Config]) -> Config:
+    """One configuration of groups: the choice of each, by its name or written out.
 
     Raises:
         UsageError: A choice there is not, or an interpolation that leads nowhere.
@@ -27,15 +29,16 @@ class BlockChoices:
     """The choices of a block with its settings, composed once; methods are composed upon them.
 
     Args:
-        names: The choice of each group.
+        names: The choice of each group, by its name or written out.
         settings: Of the block.
 
     Raises:
         UsageError: As `composed`.
     """
 
-    def __init__(self, names: Mapping[str, str], settings: Settings) -> None:
-        self.names, self.settings = names, settings
+    def __init__(self, names: Mapping[str, str | Config], settings: Settings) -> None:
+        self.names = {group: choice_name(chosen) for group, chosen in names.items()}
+        self.settings = settings
         self._merged = merged(names)
 
     def config(self) -> Config:
@@ -54,7 +57,12 @@ class BlockChoices:
         return interpolated(self.settings.into(whole, under, over), "method")
 
 
-def merged(names: Mapping[str, str]) -> Config:
+def choice_name(chosen: str | Config) -> str:
+    """What a choice is called in tables."""
+    return OWN if isinstance(chosen, dict) else str(chosen)
+
+
+def merged(names: Mapping[str, str | Config]) -> Config:
     """The choices beside each other, interpolations as they are written; not to be changed.
 
     Raises:
@@ -102,17 +110,24 @@ def _named(config: Config, group: str) -> Config:
     return found
 
 
-def choice(group: str, name: str) -> Config:
+def choice(group: str, name: str | Config) -> Config:
     """One choice of a group, as ``{group: …}``; not to be changed.
+
+    A choice that is written out is its content.
 
     Raises:
         UsageError: There is none of that name, or its file is not YAML.
     """
+    if isinstance(name, dict):
+        return {group: filled(OWN, name) if group == "recipe" else name}
     known = choices(group)
     if name not in known:
         raise unknown(SPOKEN.get(group, group), str(name), known)
     path = known[name]
-    return _choice(group, name, path, path.stat().st_mtime_ns, tuple(config_folders()))
+    found = _choice(group, name, path, path.stat().st_mtime_ns, tuple(config_folders()))
+    if group != "recipe":
+        return found
+    return found | {group: filled(str(name), found.get(group) or {})}
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,7 @@
 """From an experiment file and ``key=value`` words to blocks that say everything they do."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ SEQUENCE = ("oracle_at", "sequence")  # how requests in a row are served
 # keys that are no group and no override
 WORDS = (*FILTERS, *SEQUENCE, NULL, "out", "original", "scale", "mode", "compare")
 ROWS = ("requests", "methods")
+Written = Mapping[str, Any]  # the content of an experiment file
 NEEDED = ("data", "model", "recipe", "requests", "methods", "seeds")  # in every block
 
 
@@ -83,11 +85,13 @@ class Experiment:
     compare: str | None = None
 
 
-def load_experiment(name: str, words: Sequence[str] = (), tuning: bool = False) -> Experiment:
+def load_experiment(
+    name: str | Written, words: Sequence[str] = (), tuning: bool = False
+) -> Experiment:
     """Compose every block of an experiment.
 
     Args:
-        name: An experiment of ``configs/experiment``, or a path to a YAML file.
+        name: As of `written_experiment`.
         words: ``methods=``, ``requests=``, ``seeds=``, ``oracles=`` choose; ``scale=`` and
             ``mode=`` take a variant; ``original=`` a file of weights; ``compare=`` names a row to
             compare with every other; a group's name (``model=…``) replaces the choice of every
@@ -98,11 +102,7 @@ def load_experiment(name: str, words: Sequence[str] = (), tuning: bool = False) 
     Raises:
         UsageError: A name, key or value is wrong.
     """
-    known = choices("experiment")
-    path = Path(name) if name.endswith(".yaml") else known.get(name)
-    if path is None or not path.is_file():
-        raise unknown("experiment", name, known)
-    raw = _read(path)
+    raw, path = written_experiment(name)
     overrides = parse_words(words)
     if "requests" in overrides:
         asked = words_of(overrides["requests"])
@@ -152,6 +152,26 @@ def row_of(name: object, blocks: Sequence[Block]) -> str | None:
     raise UsageError(f"compare={name} is no row; there are: {', '.join(rows)}")
 
 
+def written_experiment(name: str | Written) -> tuple[dict[str, Any], Path]:
+    """An experiment as it is written, blocks checked, and its file.
+
+    Args:
+        name: An experiment of ``configs/experiment``, a path to a YAML file, or what such a file
+            would hold, where ``name`` says what it is called.
+
+    Raises:
+        UsageError: There is none, or it has no blocks of the right shape.
+    """
+    if not isinstance(name, str):
+        path = Path(f"{name.get('name', 'study')}.yaml")
+        return _checked(copy.deepcopy(dict(name)), path), path
+    known = choices("experiment")
+    found = Path(name) if name.endswith(".yaml") else known.get(name)
+    if found is None or not found.is_file():
+        raise unknown("experiment", name, known)
+    return _checked(read_yaml(found), found), found
+
+
 def check_files(blocks: Sequence[Block]) -> None:
     """Refuse checkpoints that are not there, and one checkpoint for several forget sets.
 
@@ -199,9 +219,8 @@ def check_oracle_files(blocks: Sequence[Block]) -> None:
         block.oracles = check_oracles(sets)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """An experiment file whose blocks have the keys they need, each of the right shape."""
-    raw = read_yaml(path)
+def _checked(raw: dict[str, Any], path: Path) -> dict[str, Any]:
+    """An experiment whose blocks have the keys they need, each of the right shape."""
     if not isinstance(raw.get("blocks"), list) or not raw["blocks"]:
         raise UsageError(f"{path} has no list of blocks")
     for block in raw["blocks"]:
@@ -260,7 +279,7 @@ def _block(
         raise UsageError(f"set: {settings.unused()[0]} is a key that the block does not have")
     own_seeds, seeds = seeds_of(raw["seeds"]), seeds_of(overrides.get("seeds", raw["seeds"]))
     return Block(
-        names={group: name for group, name in names.items() if group != "track"},
+        names={group: name for group, name in groups.names.items() if group != "track"},
         config=config,
         requests=requests,
         methods=methods,
@@ -321,7 +340,7 @@ def null_of(given: object, oracle_files: Sequence[str]) -> bool:
     return given
 
 
-def _panel_of(data: str) -> str:
+def _panel_of(data: str | dict[str, Any]) -> str:
     return str(choice("data", data)["data"].get("panel", "classification"))
 
 

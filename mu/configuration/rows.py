@@ -9,11 +9,14 @@ from mu.configuration.words import NULL, words_of
 from mu.errors import UsageError
 
 TAKEN = ("original", "random_weights", "oracle", NULL)  # rows of every table, as results name them
+TARGET = "_target_"
 Listed = tuple[str, dict[str, Any]]  # method, and the options that the row itself names
 
 
 def listed_rows(entries: Sequence[Any]) -> dict[str, Listed]:
     """Rows that a block lists: names of methods, or ``{row: {method: name, option: value}}``.
+
+    With ``_target_`` in place of ``method`` a row names its class itself, with all its options.
 
     Raises:
         UsageError: An entry of another form, a row named twice, or as a reference row is.
@@ -26,7 +29,8 @@ def listed_rows(entries: Sequence[Any]) -> dict[str, Listed]:
     for entry in entries:
         for word, options in (entry if isinstance(entry, dict) else {entry: {}}).items():
             name = row_name(word)
-            if not isinstance(options, dict) or (options and "method" not in options):
+            whose = ("method", TARGET)
+            if not isinstance(options, dict) or (options and not set(whose) & set(options)):
                 raise UsageError(
                     f"methods: {name} must be a name or 'row: {{method: …}}', not {options!r}"
                 )
@@ -84,10 +88,15 @@ def configured(row: Listed, groups: BlockChoices, kinds: Mapping[str, str]) -> d
         kinds: Name of each request → kind it was tuned for.
 
     Returns:
-        ``base``: name of the method; ``config``: its options; ``configs``: the options for each
-        request; ``changed``: keys set by hand; ``tuned``: request → whether tuning chose options.
+        ``base``: name of the method, None where a row names its class; ``config``: its options;
+        ``configs``: the options for each request; ``changed``: keys set by hand; ``tuned``: request
+        → whether tuning chose options.
     """
     base, own = row
+    if TARGET in own:
+        changed = sorted(f"method.{key}" for key in own if key != TARGET)
+        configs = dict.fromkeys(kinds, own)
+        return {"base": None, "config": own, "configs": configs, "changed": changed, "tuned": {}}
     fixed = {f"method.{key}": value for key, value in own.items()}
     whole = groups.method(base, over=fixed)
     for key in own:

@@ -53,3 +53,8 @@ def _build(text: str, files: str) -> Data:
     if groups is not None:
         data.groups = read_groups(Path(str(groups)), data)
     return data
+
+
+def forget_built() -> None:
+    """Build data sets anew: those that were handed over may since have changed."""
+    _build.cache_clear()

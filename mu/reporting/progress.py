@@ -1,6 +1,8 @@
 """What a run says while it goes: bars where there is a terminal, lines elsewhere."""
 
 import time
+from importlib.util import find_spec
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -11,6 +13,7 @@ from mu.running.jobs import Job
 from mu.running.runner import Watcher
 
 QUIET_SECONDS = 5.0
+NOTEBOOK_SECONDS = 0.5
 
 
 class Display(Watcher):
@@ -35,9 +38,13 @@ class Display(Watcher):
         self.done = self.open = 0
         self.last = time.monotonic()
         self.total: TaskID | None = None
+        self.shown: Any = None  # the line in a notebook
+        self.quiet = NOTEBOOK_SECONDS if console.is_jupyter else QUIET_SECONDS
 
     def __enter__(self) -> "Display":
-        if self.show and self.console.is_terminal:
+        # A notebook shows bars by ipywidgets; without them it gets lines, as a file does.
+        widgets = self.console.is_jupyter and find_spec("ipywidgets") is not None
+        if self.show and (self.console.is_terminal or widgets):
             self.bars.start()
             self.total = self.bars.add_task("steps", total=None, note="")
         return self
@@ -45,6 +52,8 @@ class Display(Watcher):
     def __exit__(self, *_error: object) -> None:
         if self.total is not None:
             self.bars.stop()
+        if self.shown is not None:
+            self._line(f"{self.done} steps done")
 
     def started(self, job: Job) -> None:
         self.open += 1
@@ -79,7 +88,19 @@ class Display(Watcher):
         if self.total is not None:
             text = f"{self.done} done, {self.open} waiting or running"
             self.bars.update(self.total, note=text)
-        elif self.show and time.monotonic() - self.last > QUIET_SECONDS:
-            self.last = time.monotonic()
-            text = f"{self.done} steps done, {self.open} open: {printable(job.label)}{note}"
+        elif self.show and time.monotonic() - self.last > self.quiet:
+            self._line(f"{self.done} steps done, {self.open} open: {printable(job.label)}{note}")
+
+    def _line(self, text: str) -> None:
+        """One more line; in a notebook the same one, written anew."""
+        self.last = time.monotonic()
+        if not self.console.is_jupyter:
             self.console.print(Text(text), soft_wrap=True)
+            return
+        from IPython.display import display
+
+        shown = {"text/plain": text}
+        if self.shown is None:
+            self.shown = display(shown, raw=True, display_id=True)
+        else:
+            self.shown.update(shown, raw=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mu.reporting.latex import latex_table
-from mu.reporting.table import csv_text, markdown_table
+from mu.reporting.table import csv_text, markdown_table, pairs_csv
 from mu.results.files import write_text
 from mu.results.results import Results, json_text
 
@@ -15,7 +15,9 @@ WIDTH = 80
 
 
 def write_report(results: Results, out: Path) -> list[Path]:
-    """Write results.json, results.csv, table.md, table.tex and report.html, each all or nothing.
+    """Write results.json, the CSV files, table.md, table.tex and report.html.
+
+    Each is written all or nothing.
 
     Args:
         results: With rows and verdicts; numbers may be nan.
@@ -30,6 +32,7 @@ def write_report(results: Results, out: Path) -> list[Path]:
     makers = {
         "results.json": json_text,
         "results.csv": csv_text,
+        "results_pairs.csv": pairs_csv,
         "table.md": markdown_table,
         "table.tex": latex_table,
         "report.html": html_page,

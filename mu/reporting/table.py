@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mu.reporting.harder import harder_grids
 from mu.reporting.layout import sections, shared_notes
@@ -12,6 +12,7 @@ from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.scores import against, as_grid
 from mu.reporting.section import OTHER, Section
 from mu.results.format import NOTHING, csv_cell, gap_interval, mean_interval, percent, printable
+from mu.results.pairs import PairRow, pair_rows
 from mu.results.results import Results
 from mu.results.rows import COLUMNS
 from mu.results.words import ORACLE, REFERENCES
@@ -34,11 +35,27 @@ def csv_text(results: Results) -> str:
     Returns:
         One header line and one line per (request, step, method, metric).
     """
+    return _csv(COLUMNS, ([getattr(row, column) for column in COLUMNS] for row in results.rows))
+
+
+def pairs_csv(results: Results) -> str:
+    """Every number of every pair as CSV, failed rows with their reason.
+
+    Args:
+        results: What ``results.json`` holds.
+
+    Returns:
+        The text of ``results_pairs.csv``: a header and one line per `PairRow`.
+    """
+    return _csv(PairRow._fields, pair_rows(results))
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in results.rows:
-        writer.writerow([csv_cell(getattr(row, column)) for column in COLUMNS])
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([csv_cell(value) for value in row])
     return sink.getvalue()
 
 

@@ -5,8 +5,12 @@ import sys
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
+
+from mu.errors import UsageError
 
 PACKAGE = "mu"
+SCRIPT = "__main__"  # the module of a notebook or of the script that runs: no other process has it
 
 
 @cache
@@ -80,23 +84,56 @@ def reachable(module: str) -> set[str]:
     return seen
 
 
-@cache
 def code_digest(*targets: str) -> str:
     """Digest over the syntax trees reachable from dotted names of modules, classes or functions.
 
     Comments, docstrings and layout do not count. Names that resolve to no source file (a class of
-    an installed library without one) contribute their name.
+    an installed library without one) contribute their name; what a notebook or script defines
+    (``__main__``) counts as it is now, see `mu.running.live.live_digest`.
 
     Example:
         >>> code_digest("mu.errors.MuError") == code_digest("mu.errors.UsageError")
         True
     """
+    here = [target for target in targets if target.startswith(f"{SCRIPT}.")]
+    filed = _filed(*(target for target in targets if target not in here))
+    if not here:
+        return filed
+    from mu.running.live import live_digest
+
+    found = [filed, *(live_digest(thing_named(target), target) for target in here)]
+    return blake2b("\n".join(found).encode(), digest_size=16).hexdigest()
+
+
+def thing_named(target: str) -> Any:
+    """What a dotted name of `SCRIPT` stands for.
+
+    Raises:
+        UsageError: There is nothing of that name.
+    """
+    found: Any = sys.modules[SCRIPT]
+    for name in target.split(".")[1:]:
+        if not hasattr(found, name):
+            raise UsageError(f"{target} is not there: it must stand at the top of the notebook")
+        found = getattr(found, name)
+    return found
+
+
+def forget_files() -> None:
+    """Read all source files anew: a session may outlive what its user's files hold."""
+    for cached in (module_file, _tree, _file_digest, _filed):
+        cached.cache_clear()
+
+
+@cache
+def _filed(*targets: str) -> str:
+    """The part of `code_digest` that stands in files."""
     files: dict[str, str] = {}
     for target in targets:
         module = target
         while module and module_file(module) is None:
             module = module.rpartition(".")[0]
-        if not _is_own(module):
+        if not is_own(module):
             files[target] = "library"
             continue
         for name in reachable(module):
@@ -107,7 +144,7 @@ def code_digest(*targets: str) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _is_own(module: str) -> bool:
+def is_own(module: str) -> bool:
     """Whether a module is mu's or the user's own file, not an installed library's."""
     path = module_file(module) if module else None
     installed = path is None or {"site-packages", "dist-packages"} & set(path.parts)

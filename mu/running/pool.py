@@ -45,11 +45,13 @@ class InlinePool:
 
         import torch
 
+        from mu.doors.guest import undisturbed
         from mu.running.worker import quiet
 
         # As in a worker: the recipe's threads (other ones change bits), and no library's chatter.
+        # The process may be a user's session, whose random state is not to change.
         threads = torch.get_num_threads()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), undisturbed():
             quiet()
             try:
                 set_threads(job)

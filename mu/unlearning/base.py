@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from secrets import token_bytes
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pytorch_lightning as pl
 import torch
@@ -121,12 +121,19 @@ class Unlearner(pl.LightningModule):
     gradient_view: ClassVar[str] = "trained"
     epochs: int = 0
 
+    made_with: tuple[tuple[Any, ...], dict[str, Any]]  # what the constructor was given
     learner: Learner
     parts: Mapping[str, Part]
     context: Context
     memory: dict[str, Tensor]
     stored: Mapping[str, Mapping[str, Tensor]]
     stale: bool = False
+
+    def __new__(cls, *given: Any, **named: Any) -> Self:
+        """A method that knows how it was made, so that an experiment can make it anew."""
+        made = super().__new__(cls)
+        vars(made)["made_with"] = (given, named)
+        return made
 
     def attach(
         self,

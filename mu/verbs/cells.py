@@ -1,11 +1,11 @@
 """From the words of the command line to an experiment and its cells."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices
-from mu.configuration.experiment import Experiment, load_experiment
+from mu.configuration.experiment import Experiment, Written, load_experiment
 from mu.configuration.words import parse_words
 from mu.data.facts import without_pretrained
 from mu.errors import UsageError
@@ -15,12 +15,15 @@ from mu.running.runner import Runner
 from mu.verbs.foreign import check_words, checked_experiment
 
 
-def experiment_of(words: list[str], source: str = "") -> tuple[Experiment, Path]:
+def experiment_of(
+    words: Sequence[str], written: Written | None = None, source: str = ""
+) -> tuple[Experiment, Path]:
     """The experiment that words, all spelled out, describe, and where its results go.
 
     Args:
-        words: Of the user, or of somebody else.
-        source: Where they come from if they are somebody else's, for messages; see
+        words: As on the command line; of the user, or of somebody else.
+        written: The content of an experiment file, in place of one that words name.
+        source: Where words come from if they are somebody else's, for messages; see
             `mu.verbs.foreign`.
 
     Raises:
@@ -30,11 +33,11 @@ def experiment_of(words: list[str], source: str = "") -> tuple[Experiment, Path]
     if source:
         check_words(words, source)
     given = parse_words(words)
-    if "experiment" not in given:
+    if written is None and "experiment" not in given:
         names = ", ".join(choices("experiment"))
         raise UsageError(f"name an experiment, as in mu run quickstart; there are: {names}")
     others = [w for w in words if w.partition("=")[0] not in ("experiment", "out")]
-    experiment = load_experiment(given["experiment"], others)
+    experiment = load_experiment(written or given["experiment"], others)
     if source:
         experiment = checked_experiment(experiment, source, others)
     for block in experiment.blocks:  # a wrong score must not come out after the training

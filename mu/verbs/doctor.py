@@ -75,7 +75,7 @@ def command(words: list[str]) -> int:
 
 def installed(found: Findings) -> Section:
     """Versions of what mu stands on; the libraries most easily broken are imported."""
-    from mu import __version__
+    from mu.version import __version__
 
     if tuple(map(int, platform.python_version_tuple()[:2])) < OLDEST:
         found.errors.append(f"python {platform.python_version()} is older than 3.11: install one")

@@ -24,6 +24,7 @@ from mu.results.results import agreed_panel
 from mu.running.jobs import Job
 from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner, Waiting
+from mu.steps import OWN_FIT
 from mu.storing.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of
 
@@ -178,7 +179,7 @@ def expected_minutes(runner: Runner, step: str) -> tuple[float, str]:
             continue
         if family in timed:
             each = median(timed[family])
-        elif step == "fit":
+        elif step == "fit" and runner.examples[name, family].call != OWN_FIT:
             each, mark = fit_seconds(runner.examples[name, family]), mark or "~"
         else:
             each, mark = 0.0, "?"

@@ -76,7 +76,7 @@ def planned_keys(store: Store, results: Results) -> set[str]:
 
     async def look() -> None:
         words = spelled_out(words_of_command(results))
-        experiment, _ = experiment_of(words, "the command of the results")
+        experiment, _ = experiment_of(words, source="the command of the results")
         for cell in cells_of(experiment, runner):
             with suppress(Waiting):
                 await cell.cards()

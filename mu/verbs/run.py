@@ -1,11 +1,10 @@
 """``mu run``: an experiment from its words to its folder of results."""
 
-import asyncio
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import run as run_process
 from typing import Any
@@ -24,12 +23,34 @@ from mu.results.format import printable
 from mu.results.panel import describe_panels
 from mu.results.results import Results, tabulated
 from mu.results.words import ORIGINAL
+from mu.running.loop import to_the_end
 from mu.running.pool import make_pool
 from mu.running.runner import Runner
 from mu.storing.request_log import NAME, RequestLog
 from mu.storing.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of, warnings_of
 from mu.verbs.overlap import overlaps
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run of an experiment that came to its end.
+
+    Attributes:
+        results: Its cards, rows and verdicts.
+        warnings: What makes some of it doubtful.
+        ran, cached: How many steps were run, and found in the store.
+    """
+
+    results: Results
+    warnings: Sequence[str]
+    ran: int
+    cached: int
+
+    @property
+    def failed(self) -> list[Card]:
+        """Rows that should have a result and have none."""
+        return [card for card in self.results.cards if card.error and not card.refused]
 
 
 def command(words: list[str], source: str = "") -> int:
@@ -39,39 +60,67 @@ def command(words: list[str], source: str = "") -> int:
         words: After ``mu run``.
         source: Where they come from if they are somebody else's; see `experiment_of`.
     """
-    from mu.reporting.pictures.tuning import with_tuning
-    from mu.reporting.report import print_report, write_report
+    from mu.reporting.report import print_report
 
     words = spelled_out(words)
-    experiment, out = experiment_of(words, source)
-    command = "mu run " + shlex.join(w for w in words if not w.startswith(("out=", "compute")))
-    errors = Console(stderr=True)
-    with folder_for(out):
-        store = Store(default_root())
-        sender = sender_of(experiment)
-        pool = make_pool(store, experiment.compute)
-        with closing(pool), Display(errors, experiment.compute["progress"]) as display:
-            runner = Runner(store, pool, display, RequestLog(out / NAME))
-            cards = asyncio.run(run_cells(cells_of(experiment, runner)))
-    made_by = {"command": command, **commit()}
-    cards = [replace(card, **made_by) for card in cards]
-    results = with_tuning(collect(experiment, cards, command, store), out)
-    write_forget_sets(store, cards, out / "forget_sets")
-    write_report(results, out)
-    print_report(results, Console())
-    warnings = [*warnings_of(experiment), *(w for card in cards for w in card.warnings)]
-    for message in dict.fromkeys(warnings):
+    experiment, out = experiment_of(words, source=source)
+    sender, errors = sender_of(experiment), Console(stderr=True)
+    found = run_experiment(experiment, command_of(words), out, errors)
+    print_report(found.results, Console())
+    for message in found.warnings:
         text = Text(f"warning: {printable(message)}", "yellow")  # no markup: it may be a stranger's
         errors.print(text, soft_wrap=True)
     if sender is not None:
-        ids = sender(results, experiment.track, out)
+        ids = sender(found.results, experiment.track, out)
         print(f"{len(ids)} W&B runs written")
+    print(
+        f"{found.ran} steps run, {found.cached} found in the store; report: {out / 'report.html'}"
+    )
+    if found.failed:
+        print(f"mu: {len(found.failed)} of {len(found.results.cards)} rows failed", file=sys.stderr)
+    return 1 if found.failed else 0
+
+
+def command_of(words: Sequence[str]) -> str:
+    """What is typed to compute the same numbers; where they go and run is left out."""
+    return "mu run " + shlex.join(w for w in words if not w.startswith(("out=", "compute")))
+
+
+def run_experiment(
+    experiment: Experiment, command: str, out: Path | None, console: Console
+) -> Finished:
+    """Run all steps of an experiment that the store does not have, and write what it leaves.
+
+    The command line and Python run experiments by this one function.
+
+    Args:
+        experiment: What to run.
+        command: How it is run again, for the cards.
+        out: Where results go; None writes no file but those of the store.
+        console: Where progress is shown.
+
+    Raises:
+        UsageError: A word or value is wrong, or the folder cannot be written.
+    """
+    from mu.reporting.pictures.tuning import with_tuning
+    from mu.reporting.report import write_report
+
+    with folder_for(out) if out else nullcontext():
+        store = Store(default_root())
+        pool = make_pool(store, experiment.compute)
+        with closing(pool), Display(console, experiment.compute["progress"]) as display:
+            runner = Runner(store, pool, display, RequestLog(out / NAME) if out else None)
+            cards = to_the_end(run_cells(cells_of(experiment, runner)))
+    made_by = {"command": command, **commit()}
+    cards = [replace(card, **made_by) for card in cards]
+    results = collect(experiment, cards, command, store)
+    if out:
+        results = with_tuning(results, out)
+        write_forget_sets(store, cards, out / "forget_sets")
+        write_report(results, out)
+    warnings = [*warnings_of(experiment), *(w for card in cards for w in card.warnings)]
     ran, cached = (sum(runner.counts[name].values()) for name in ("run", "cached"))
-    print(f"{ran} steps run, {cached} found in the store; report: {out / 'report.html'}")
-    failed = [card for card in cards if card.error and not card.refused]
-    if failed:
-        print(f"mu: {len(failed)} of {len(cards)} rows failed", file=sys.stderr)
-    return 1 if failed else 0
+    return Finished(results, list(dict.fromkeys(warnings)), ran, cached)
 
 
 def collect(experiment: Experiment, cards: Sequence[Card], command: str, store: Store) -> Results:

@@ -47,7 +47,7 @@ def command(words: list[str]) -> int:
         check_writable(sorted({search.method for search in searches}))
     out = Path(given.get("out") or Path("results") / experiment.name)
     with folder_for(out):
-        run(experiment, searches, trials)
+        run_trials(experiment, searches, trials)
     done = [search for search in searches if search.tried]
     about = {"experiment": experiment.name, "seeds": experiment.blocks[0].seeds}
     record = record_of(searches, about | {"objective": "avg_gap", **commit()})
@@ -68,7 +68,8 @@ def searches_of(experiment: Experiment) -> list[Search]:
     """
     found: dict[tuple[str, ...], Search] = {}
     for block in experiment.blocks:
-        for name in dict.fromkeys(entry["base"] for entry in block.methods.values()):
+        bases = dict.fromkeys(entry["base"] for entry in block.methods.values())
+        for name in (base for base in bases if base is not None):
             config = read_yaml(choices("method")[name])
             space = check_space(name, config)
             fixed = [key for key in space if f"method.{key}" in block.settings.values]
@@ -81,7 +82,7 @@ def searches_of(experiment: Experiment) -> list[Search]:
     return list(found.values())
 
 
-def run(experiment: Experiment, searches: Sequence[Search], trials: int) -> None:
+def run_trials(experiment: Experiment, searches: Sequence[Search], trials: int) -> None:
     """All trials, a round at a time; what is in the store is not run again."""
     errors = Console(stderr=True)
     names = sorted({search.method for search in searches})

@@ -437,3 +437,25 @@ def test_files_that_are_watched_lie_in_the_folder_that_is_read(path):
     if "folder" in config:
         assert config["files"]
         assert all(pattern.startswith("${data.folder}/") for pattern in config["files"])
+
+
+def test_a_recipe_may_leave_out_what_has_a_default(own):
+    own(
+        recipe__bare="epochs: 1\nbatch_size: 64\noptimizer: {_target_: torch.optim.Adam, lr: 0.1}\n"
+    )
+    words = ["recipe=bare", "recipe.channels_last=true"]
+    for block in load_experiment("quickstart", words).blocks:
+        recipe = block.config["recipe"]
+        assert recipe["channels_last"] is True
+        whole = composed({"recipe": "digits"})["recipe"]
+        same = ("precision", "augment", "threads", "checkpoint")
+        assert {k: recipe[k] for k in same} == {k: whole[k] for k in same}
+
+
+@pytest.mark.parametrize("missing", ["epochs", "batch_size", "optimizer"])
+def test_a_recipe_that_cannot_train_says_what_is_missing(own, missing):
+    lines = {"epochs": "1", "batch_size": "64", "optimizer": "{_target_: torch.optim.Adam}"}
+    text = "".join(f"{key}: {value}\n" for key, value in lines.items() if key != missing)
+    own(recipe__bare=text)
+    with pytest.raises(UsageError, match=f"recipe bare has no {missing}"):
+        load_experiment("quickstart", ["recipe=bare"])

@@ -18,7 +18,10 @@ from mu.results import files as write
 from mu.results.results import json_text, read_results
 
 Results = dict[str, Any]
-FILES = {"results.json", "results.csv", "table.md", "table.tex", "report.html"}
+FILES = {
+    *("results.json", "results.csv", "results_pairs.csv"),
+    *("table.md", "table.tex", "report.html"),
+}
 
 
 def refuse(name: str) -> float:

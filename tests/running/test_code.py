@@ -7,7 +7,7 @@ import yaml
 
 import mu.running.code
 from mu.configuration.choices import choices
-from mu.running.code import code_digest, reachable
+from mu.running.code import code_digest, forget_files, reachable
 
 STEPS = (
     "mu.data.describe",
@@ -37,13 +37,9 @@ def double(x):
 @pytest.fixture(autouse=True)
 def _fresh():
     """Digests are remembered per process; the files of these tests change."""
-    code = mu.running.code
-    caches = (code.module_file, code._tree, code._file_digest, code.code_digest)
-    for cache in caches:
-        cache.cache_clear()
+    forget_files()
     yield
-    for cache in caches:
-        cache.cache_clear()
+    forget_files()
 
 
 @pytest.fixture
@@ -67,13 +63,8 @@ def package(tmp_path, monkeypatch) -> Path:
 
 def digest_after(path: Path, text: str) -> str:
     path.write_text(text)
-    _clear()
+    forget_files()
     return code_digest("toypack.step")
-
-
-def _clear() -> None:
-    for cache in (mu.running.code._tree, mu.running.code._file_digest, mu.running.code.code_digest):
-        cache.cache_clear()
 
 
 def test_comments_docstrings_and_layout_do_not_count(package):
@@ -174,10 +165,10 @@ def test_a_users_class_stands_for_its_own_file(tmp_path, monkeypatch, name):
     path.write_text("class Own:\n    x = 1\n")
     before = code_digest(target)
     path.write_text("class Own:  # the same\n    x = 1\n")
-    _clear()
+    forget_files()
     assert code_digest(target) == before
     path.write_text("class Own:\n    x = 2\n")
-    _clear()
+    forget_files()
     assert code_digest(target) != before
 
 

@@ -85,6 +85,11 @@ def logarithmic(axis: "XAxis | YAxis") -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def standalone(picture: str) -> str:
+    """The text of a file that holds an ``<svg>`` element of a page."""
+    return picture.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+
+
 def svg(drawn: "Figure", slug: str, label: str) -> str:
     """The figure as an ``<svg>`` element to put into a page.
 

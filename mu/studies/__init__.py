@@ -1,0 +1,1 @@
+"""Experiments from Python: what the command line does, with the same words."""
