@@ -12,10 +12,11 @@ from mu.reporting.layout import sections, sequences, shared_notes, shown
 from mu.reporting.legend import VERDICTS
 from mu.reporting.section import Section
 from mu.results.card import Card
+from mu.results.comparisons import duels
 from mu.results.files import write_text
 from mu.results.format import percent, plus_minus, printable
 from mu.results.pairs import PairRow, pair_rows
-from mu.results.results import Results
+from mu.results.results import Results, comparing
 from mu.studies.pictures import Pictures
 
 if TYPE_CHECKING:
@@ -98,6 +99,31 @@ class Study:
         frame = pandas.DataFrame(found)
         last = ["passes", "verdict", "reason"]
         return frame[[*(name for name in frame if name not in last), *last]]
+
+    def compare(self, row: str) -> "pandas.DataFrame":
+        """Is a row nearer to the oracle than each other row? One line a duel.
+
+        Columns: what it is about, ``than`` (the other row), ``metric``, ``gain`` (the other's
+        distance to the oracle minus its own, mean over the pairs; positive is nearer), ``low`` and
+        ``high`` (95 %), ``p`` (Holm-adjusted over the duels of a request and step), ``word``.
+        ``latex`` and ``page`` show it from now on.
+
+        Raises:
+            UsageError: There is no such row.
+        """
+        import pandas
+
+        self.results = comparing(self.results, row)
+        found = []
+        for one in sections(self.results):
+            told = duels(one.cards, row, one.headline, one.scores)
+            for other, own in told.items():
+                for metric, duel in own.items():
+                    low, high = duel.gain.interval()
+                    place = {"request": one.request, "step": one.step, "than": other}
+                    numbers = {"gain": duel.gain.mean, "low": low, "high": high, "p": duel.p}
+                    found.append({**place, "metric": metric, **numbers, "word": duel.word})
+        return pandas.DataFrame(found)
 
     def plot(self, kind: str = "gaps", request: str | None = None) -> Pictures:
         """A picture for each request, shown in a notebook; ``save`` writes it as SVG.

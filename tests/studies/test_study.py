@@ -1,6 +1,7 @@
 """What a study shows of its results."""
 
 import re
+from pathlib import Path
 
 import pandas
 import pytest
@@ -115,3 +116,15 @@ def test_the_package_names_what_there_is():
         assert callable(getattr(mu, name))
     with pytest.raises(AttributeError, match="nosuch"):
         _ = mu.nosuch
+
+
+def test_a_row_is_compared_with_every_other():
+    study = mu.load(Path(__file__).parents[2] / "experiments/quickstart")
+    frame = study.compare("ssd")
+    assert set(frame.than) >= {"original", "finetune"} and "ssd" not in set(frame.than)
+    line = frame[(frame.request == "class") & (frame.than == "original") & (frame.metric == "ua")]
+    own, other = (study.card(name, request="class").number("ua") for name in ("ssd", "original"))
+    assert own != other and line.gain.item() > 0 and line.word.item() == "nearer"
+    assert "Is ssd nearer" in study.latex()
+    with pytest.raises(UsageError, match="compare=sdd is no row"):
+        study.compare("sdd")
