@@ -14,6 +14,7 @@ from mu.configuration.rows import chosen_rows, configured, listed_rows
 from mu.configuration.settings import Settings
 from mu.configuration.variants import variants_of, varied
 from mu.configuration.words import FILTERS, NULL, count_of, parse_words, placed, seeds_of, words_of
+from mu.data.facts import trained_elsewhere
 from mu.errors import UsageError
 
 GROUPS = ("data", "model", "recipe", "evaluation", "compute", "track")
@@ -257,10 +258,8 @@ def _block(
     groups = BlockChoices(names, settings)
     config = groups.config()
     original = overrides.get("original", raw.get("original"))
-    folders = config["data"].get("split") == "folders"
-    if original and folders and "data.validation" not in settings.values:
-        # what the user's model was trained on must not be called unseen
-        config["data"]["validation"] = "none"
+    if original:
+        config["data"] = trained_elsewhere(config["data"])
     if backbone := (config["recipe"].get("fit") or {}).get("backbone"):
         config["recipe"]["fit"]["backbone"] = composed(backbone)
     count_of("recipe.epochs", config["recipe"].get("epochs", 0))

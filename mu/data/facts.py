@@ -35,6 +35,19 @@ def named_files(data: Mapping[str, Any]) -> list[list[Any]]:
     return [[key, s.st_size, s.st_mtime_ns] for key, s in stats]
 
 
+def trained_elsewhere(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a data set for a model that the user trained: what it saw is not called unseen.
+
+    Of a folder ``train`` no validation part is drawn unless the user says so.
+
+    Example:
+        >>> trained_elsewhere({"split": "folders", "validation": None})
+        {'split': 'folders', 'validation': 'none'}
+    """
+    seen = data.get("split") == "folders" and data.get("validation") is None
+    return {**data, "validation": "none"} if seen else dict(data)
+
+
 def resolved(model: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     """Fill every ``???`` of a model configuration with the data set's fact of that name.
 

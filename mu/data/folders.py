@@ -34,8 +34,9 @@ class ImageFolder(ImageData):
             for validation, a share of each class in ``train`` is drawn, and where there is ``val``
             but no ``test``, ``val`` is the test part. Anything else is a .csv file with the columns
             file and part (``train``, ``validation``, ``test``, or ``none``), a row an image.
-        validation, test: Shares of each class; at least one image each. ``validation: none`` draws
-            none for validation.
+        validation: Share of each class that is drawn, at least one image; ``none`` draws none, and
+            None is a tenth.
+        test: Share of each class; at least one image.
         split_seed: Seed of the draw.
         mean, std: Normalisation, one number or one for each channel.
         memory_gb: Above this, in GiB, images are decoded into a file and read from there.
@@ -50,7 +51,7 @@ class ImageFolder(ImageData):
         image_size: int | None = 64,
         grey: bool = False,
         split: str = "shares",
-        validation: float | str = 0.1,
+        validation: float | str | None = None,
         test: float = 0.2,
         split_seed: int = 0,
         mean: Sequence[float] = (0.5,),
@@ -89,8 +90,8 @@ def below(root: Path, file: Path) -> str:
     return file.relative_to(root).as_posix()
 
 
-def validation_share(given: float | str) -> dict[str, float]:
-    """The share of each class that is drawn for validation; nothing for ``none``.
+def validation_share(given: float | str | None) -> dict[str, float]:
+    """The share of each class that is drawn for validation; nothing for ``none``, a tenth for None.
 
     Raises:
         UsageError: It is no share.
@@ -99,7 +100,7 @@ def validation_share(given: float | str) -> dict[str, float]:
         return {}
     if isinstance(given, str | bool):
         raise UsageError(f"validation={given} is neither a share of each class nor none")
-    return {"validation": given}
+    return {"validation": 0.1 if given is None else given}
 
 
 def listed_parts(path: Path, names: Sequence[str], root: Path) -> dict[str, Ids]:

@@ -12,7 +12,7 @@ from mu.configuration.compose import composed, interpolated, merged
 from mu.configuration.requests import request_of
 from mu.configuration.settings import Settings
 from mu.configuration.words import count_of, parse_words
-from mu.data.facts import resolved
+from mu.data.facts import resolved, trained_elsewhere
 from mu.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def asked_of(words: Sequence[str]) -> Asked:
     names = {key: own[key] for key in groups if key in own}
     settings = Settings(parse_words(others))
     config = interpolated(settings.into(merged(names)))
+    config["data"] = trained_elsewhere(config["data"])
     requests = [
         request_of(written_of(text), Settings({})) for text in between_commas(own.get("before"))
     ]
@@ -228,7 +229,7 @@ def network(asked: Asked, data: "Data", path: str) -> "nn.Module":
 
     weights = read_weights(Path(path))
     learner = build_learner(resolved(asked.config["model"], data.model_facts), download=False)
-    load_weights(learner, weights, path)
+    load_weights(learner, weights, path, data.normalised)
     return learner.eval()
 
 
