@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mu.configuration.choices import unknown
 from mu.errors import UsageError
-from mu.reporting.layout import sections, sequences, shared_notes, shown
+from mu.reporting.layout import methods_of, sections, sequences, shared_notes, shown
 from mu.reporting.legend import VERDICTS
 from mu.reporting.section import Section
 from mu.results.card import Card
@@ -47,8 +47,8 @@ class Study:
 
     @property
     def methods(self) -> list[str]:
-        """Names of the rows."""
-        return list(dict.fromkeys(card.method for card in self.results.cards))
+        """Names of the rows, in the order of tables."""
+        return list(methods_of(self.results.cards, self.results.rows))
 
     @property
     def requests(self) -> list[str]:
