@@ -47,7 +47,6 @@ FLOORS = (
     ("rates",),
     ("reporting", "tuning"),
     ("tracking", "auditing"),
-    ("__init__",),
     ("verbs",),
     ("studies",),
     ("__main__", "__init__"),

@@ -51,7 +51,7 @@ def python(folder, *words, given=""):
 def test_the_notebook_runs_where_a_loop_runs_already(tmp_path):
     said = python(tmp_path, "-c", KERNEL, given=json.dumps(CELLS))
     kinds = re.findall(r"shown: (\w+), \d\d+", said)
-    assert kinds == ["Listing", "Study", "Pictures", "DataFrame", "Study", "DataFrame"]
+    assert kinds == ["Choices", "Study", "Pictures", "DataFrame", "Study", "DataFrame"]
     assert [path.name for path in tmp_path.iterdir()] == [".mu"]
 
 

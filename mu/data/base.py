@@ -390,9 +390,8 @@ def named_in(removed: Mapping[str, Ids], kind: str) -> Ids:
         UsageError: They are no list of whole numbers: a mask or pairs would name other elements.
 
     Example:
-        >>> named_in({"edges": np.array([[0, 1], [1, 2]])}, "edges")
-        Traceback (most recent call last):
-        mu.errors.UsageError: edges of shape (2, 2) and type int64 are not a list of ids: …
+        >>> named_in({"edges": [4, 2]}, "edges")
+        array([4, 2])
     """
     if kind not in removed:
         return np.empty(0, np.int64)

@@ -72,7 +72,7 @@ class ImageFolder(ImageData):
                 shares = validation_share(validation) | {"test": test}
                 parts = stratified(labels, shares, names, split_seed)
             else:
-                parts = listed_parts(Path(split), [below(root, file) for file in files], root)
+                parts = listed_parts(Path(split), [name_below(root, file) for file in files], root)
         parts.setdefault("validation", np.empty(0, np.int64))
         super().__init__(
             decoded(files, image_size, grey, memory_gb, folder),
@@ -82,10 +82,10 @@ class ImageFolder(ImageData):
             mean=mean,
             std=std,
         )
-        self.file_names, self.file_root = [below(root, file) for file in files], root
+        self.file_names, self.file_root = [name_below(root, file) for file in files], root
 
 
-def below(root: Path, file: Path) -> str:
+def name_below(root: Path, file: Path) -> str:
     """Name of a file in a folder, such as ``cat/1.png``."""
     return file.relative_to(root).as_posix()
 

@@ -67,19 +67,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     state = _content(path)
     size = path.stat().st_size
     for name, tensor in state.items():
-        if readable(name) != name:
+        if in_a_line(name) != name:
             raise UsageError(
-                f"{path}: {readable(name)} is no name of a tensor; save it under another"
+                f"{path}: {in_a_line(name)} is no name of a tensor; save it under another"
             )
         _check(tensor, f"{path}: {name}", size)
     return state
 
 
-def readable(text: object, most: int = 200) -> str:
+def in_a_line(text: object, most: int = 200) -> str:
     r"""What a file says, as one line that moves no cursor and is not too long.
 
     Example:
-        >>> readable("conv1.weight"), readable("a" + chr(10) + "b")
+        >>> in_a_line("conv1.weight"), in_a_line("a" + chr(10) + "b")
         ('conv1.weight', 'a\\nb')
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text)[:most])
@@ -118,7 +118,7 @@ def _content(path: Path) -> dict[str, Tensor]:
         if (unknown := BELOW.search(str(error))) is None:
             raise UsageError(_not_weights(path, error)) from error
         raise UsageError(
-            f"{path} is not a weights file: it holds more than tensors ({readable(unknown[1])}); "
+            f"{path} is not a weights file: it holds more than tensors ({in_a_line(unknown[1])}); "
             "save model.state_dict()"
         ) from error
     except (Exception, RecursionError) as error:
@@ -129,7 +129,7 @@ def _not_weights(path: Path, error: BaseException) -> str:
     text = " ".join(str(error).split())
     text = text.partition("WeightsUnpickler error: ")[2] or text
     # What torch says further advises to read it with the code that is in it; nobody should.
-    reason = readable(re.split(r"\. | Please | Check ", text)[0]) or type(error).__name__
+    reason = in_a_line(re.split(r"\. | Please | Check ", text)[0]) or type(error).__name__
     return f"{path} is not a weights file: {reason}"
 
 
@@ -159,8 +159,8 @@ def state_dict_of(found: Any, source: str) -> dict[str, Tensor]:
         if len(plain) == 1:
             return own
     among = plain or list(places)
-    names = ", ".join(".".join(readable(key, 40) for key in place) for place in among[:6])
-    keys = "".join(f"[{readable(repr(key), 40)}]" for key in among[0])
+    names = ", ".join(".".join(in_a_line(key, 40) for key in place) for place in among[:6])
+    keys = "".join(f"[{in_a_line(repr(key), 40)}]" for key in among[0])
     raise UsageError(
         f"{source} holds several state dicts ({names}); save the one that is meant, as in "
         f"torch.save(torch.load({source!r}){keys}, 'one.pt')"
@@ -184,9 +184,9 @@ def _holds(found: Any) -> str:
             odd = next((k, v) for k, v in found.items() if not _fits_in(k, v))
             kind = type(odd[1]).__name__
             return (
-                f"its entry {readable(odd[0], 40)} is a {kind}; save a mapping of names to tensors"
+                f"its entry {in_a_line(odd[0], 40)} is a {kind}; save a mapping of names to tensors"
             )
-        keys = ", ".join(readable(key, 40) for key in list(found)[:8]) or "nothing"
+        keys = ", ".join(in_a_line(key, 40) for key in list(found)[:8]) or "nothing"
         return f"its keys are {keys}; save model.state_dict()"
     return f"it is a {type(found).__name__}; save model.state_dict()"
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Listing(dict[str, str]):
+class Choices(dict[str, str]):
     """Name → what it is, in one line; prints a line each, shows as a table in a notebook."""
 
     def __repr__(self) -> str:
@@ -27,19 +27,19 @@ class Listing(dict[str, str]):
         return pandas.DataFrame(list(self.items()), columns=["name", "about"])
 
 
-def methods() -> Listing:
+def methods() -> Choices:
     """The methods of ``mu list methods``, your own of ``MU_CONFIGS`` among them."""
-    return Listing(choices_about("methods"))
+    return Choices(choices_about("methods"))
 
 
-def datasets() -> Listing:
+def datasets() -> Choices:
     """The data sets."""
-    return Listing(choices_about("datasets"))
+    return Choices(choices_about("datasets"))
 
 
-def experiments() -> Listing:
+def experiments() -> Choices:
     """The experiments that `mu.run` takes by name."""
-    return Listing(choices_about("experiments"))
+    return Choices(choices_about("experiments"))
 
 
 def metrics() -> "pandas.DataFrame":

@@ -6,7 +6,7 @@ NAME is one of mu list experiments, or a path to a YAML file of your own.
 _KEYS = """\
 Keys that choose:
   methods=ssd,iau     rows; also methods that the experiment does not name
-  requests=a,b        forget sets; also files of ids, booleans, pairs of nodes or
+  requests=a,b        forget sets; also files of ids, booleans, node pairs, or
                       names of images: .txt .csv .json .npy .pt (docs/files.md)
   seeds=3             pairs 0, 1, 2; seeds=0,4 takes these two, seed=4 this one
   oracles=3           retrained models of each pair

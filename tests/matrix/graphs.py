@@ -355,8 +355,8 @@ HANDED: dict[str, Callable[[nn.Module], Any]] = {
     "ids not there": lambda net: mu.unlearn(
         net, "ssd", data=node_data(), request=Request("nodes", np.array([99]))
     ),
-    "ids of test nodes": lambda net: mu.unlearn(
-        net, "ssd", data=node_data(), request=Request("nodes", np.array([25]))
+    "test and trained nodes at once": lambda net: mu.unlearn(
+        net, "ssd", data=node_data(), request=Request("nodes", np.array([2, 25]))
     ),
     "no ids": lambda net: mu.unlearn(
         net, "ssd", data=node_data(), request=Request("nodes", np.empty(0, np.int64))

@@ -15,7 +15,7 @@ KEPT = sorted((Path(__file__).parents[2] / "experiments").glob("*/results.json")
 
 @pytest.mark.parametrize("name", choices("experiment"))
 def test_every_experiment_may_come_from_a_file(name):
-    experiment, _ = experiment_of([f"experiment={name}"], "this")
+    experiment, _ = experiment_of([f"experiment={name}"], source="this")
     assert experiment.blocks
 
 
@@ -23,5 +23,5 @@ def test_every_experiment_may_come_from_a_file(name):
 def test_every_kept_command_may(path):
     words = words_of_command(read_results(path))
     own = [word for word in words if not word.startswith(("compute", "track"))]
-    experiment, _ = experiment_of(spelled_out(own), str(path))
+    experiment, _ = experiment_of(spelled_out(own), source=str(path))
     assert experiment.blocks
