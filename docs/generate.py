@@ -22,7 +22,8 @@ from writers import catalogue, options, scores, studies, tree
 
 TOP = Path(__file__).parents[1]
 PART = re.compile(
-    r"(<!-- (list|counts|layout|steps|scores|meanings|options|results|findings)(?::([\w ]+))? -->\n)"
+    r"(<!-- (list|counts|layout|steps|scores|meanings|options|results|findings)"
+    r"(?::([\w ]+))? -->\n)"
     r"(.*?)(<!-- /\2 -->)",
     re.DOTALL,
 )

@@ -1,9 +1,10 @@
 """What the scores are, from their docstrings: all of them in full, and some of them in short."""
 
-from mu.results.definitions import Definition, definitions, reach
-from mu.verbs.explain import described
 from writers.options import cell
 from writers.studies import grid
+
+from mu.results.definitions import Definition, definitions, reach
+from mu.verbs.explain import described
 
 FAMILIES = {
     "forgetting": "Forgetting",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mu.reporting.glossary import glossary, head, rows
 from mu.reporting.harder import harder
 from mu.reporting.layout import ordered, sections, shared_notes
 from mu.reporting.layout import shown as abridged
@@ -72,7 +73,10 @@ def html_page(results: Results) -> str:
     environment.filters["breakable"] = breakable
     environment.filters["tone"] = lambda word: CLASSES.get(word, "none")
     environment.globals |= {"words": words, "verdict_legend": VERDICTS}
-    template, shown = environment.get_template("page.html.j2"), context(results)
+    shown = context(results)
+    environment.filters["head"] = lambda title: head(title, shown["terms"])
+    environment.filters["rows"] = rows
+    template = environment.get_template("page.html.j2")
     spared: dict[str, str] = {}
     page = template.render(shown, spared=spared)
     for name, text in SPARED.items():
@@ -106,6 +110,7 @@ def context(results: Results) -> dict[str, Any]:
         "sections": [_shown(section, drawn, section in visible) for section in found],
         "methods": _tried(found),
         "complete": complete,
+        "terms": glossary(found),
         "failures": [(s, card) for s in found for card in s.cards if card.error],
         "shared_notes": shared_notes(found),
         "tuning": results.tuning,
