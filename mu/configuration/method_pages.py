@@ -10,6 +10,8 @@ LINK = re.compile(r"!?\[([^\]]+)\]\([^)]*\)")
 
 def method_page(name: str) -> str:
     """The text of ``docs/methods/NAME.md``; empty where there is none, as of your own methods."""
+    if not name.isidentifier():  # a row of others may be called anything, ../ too
+        return ""
     package = Path(__file__).parents[1]
     packaged = package / "method_pages"
     folder = packaged if packaged.is_dir() else package.parent / "docs" / "methods"
@@ -31,3 +33,13 @@ def page_parts(page: str) -> dict[str, str]:
     cost = cost[start.start() if start else 0 :]
     parts = {"what": what, "cost": cost, "unfit": unfit.removeprefix(UNFIT).strip()}
     return {name: LINK.sub(r"\1", text).replace("**", "") for name, text in parts.items()}
+
+
+def readable(name: str) -> str:
+    """What a text calls a row: the title of its method's page, or its name without underscores.
+
+    >>> readable("scrub"), readable("random_weights")
+    ('SCRUB', 'random weights')
+    """
+    title = method_page(name).partition("\n")[0].removeprefix("# ")
+    return title or (name.replace("_", " ") if name.isidentifier() else name)

@@ -86,6 +86,9 @@ class ClassesNamed(AccuracyOnSome):
     Original: about its accuracy on other test samples.
     Oracle: the same: these classes are retained.
     Source: GS-LoRA (arXiv 2403.11530).
+
+    Args:
+        labels: Their numbers; none, no value.
     """
 
     family = "utility"
