@@ -1,5 +1,7 @@
 """What the scores are, from their docstrings: all of them in full, and some of them in short."""
 
+import re
+
 from writers.options import cell
 from writers.studies import grid
 
@@ -48,9 +50,10 @@ def _entry(names: list[str], known: dict[str, Definition]) -> str:
 
 
 def short(names: list[str]) -> str:
-    """A row for each of some scores: its name in full and what to expect of the oracle."""
+    """A row for each of some scores: its name in full, and of the oracle what is said first."""
     rows = [["", "in full", "oracle"]]
     for name in names:
         one, (facts, _) = definitions()[name], described()[name]
-        rows.append([facts["title"], cell(one.name), cell(one.oracle)])
+        expected = re.split("[:;] ", one.oracle)[0]
+        rows.append([facts["title"], cell(one.name), cell(expected)])
     return grid(rows) + "\n"
