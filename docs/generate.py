@@ -5,6 +5,7 @@ stands there (where there is nothing to show yet, the part stays as it is):
 
 - ``list:method``: the choices of ``configs/method``, one line each; ``counts``: how many of each.
 - ``layout``: files and rooms of ``mu``; ``steps``: the steps of the store and their files.
+- ``scores``: every score of every panel; ``meanings:NAME …``: a short table of these.
 - ``options``, on the page of a method: its options, their defaults and what they mean.
 - ``results:NAME``, ``results:NAME REQUEST``: tables and pictures of ``experiments/NAME``.
 - ``findings:NAME NAME …``: the titles and findings of these studies.
@@ -17,11 +18,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from writers import catalogue, options, studies, tree
+from writers import catalogue, options, scores, studies, tree
 
 TOP = Path(__file__).parents[1]
 PART = re.compile(
-    r"(<!-- (list|counts|layout|steps|options|results|findings)(?::([\w ]+))? -->\n)"
+    r"(<!-- (list|counts|layout|steps|scores|meanings|options|results|findings)"
+    r"(?::([\w ]+))? -->\n)"
     r"(.*?)(<!-- /\2 -->)",
     re.DOTALL,
 )
@@ -38,6 +40,10 @@ def content(kind: str, words: list[str], page: Path, top: Path) -> str | None:
             return tree.layout(top)
         case "steps", []:
             return tree.steps(top)
+        case "scores", []:
+            return scores.everything()
+        case "meanings", names:
+            return scores.short(names)
         case "options", [] if page.parent.name == "methods":
             return options.table(page.stem, top)
         case "results", [name, *request]:

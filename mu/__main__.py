@@ -9,6 +9,7 @@ VERBS = {
     "calibrate": "mu.verbs.calibrate",
     "tune": "mu.verbs.tune",
     "list": "mu.verbs.listing",
+    "explain": "mu.verbs.explain",
     "data": "mu.verbs.data",
     "report": "mu.verbs.report",
     "reproduce": "mu.verbs.reproduce",
@@ -26,6 +27,7 @@ mu: did this method make this model forget these data, and at what cost?
   mu calibrate NAME|DIR [pairs=3,5,10]     how often each verdict falls
   mu tune NAME [methods=a,b] [trials=20]   options from validation sets
   mu list methods|metrics|datasets|models|recipes|requests|experiments|modes
+  mu explain NAME                          what a score or a method is
   mu data ids NAME [data.key=value ...]    id, part, class, file of each sample
   mu report DIR                            write the report of a run anew
   mu reproduce DIR                         run again, compare every number

@@ -143,7 +143,7 @@ def test_options_are_explained_by_the_class_or_its_bases(generate, tmp_path):
         '    """Own.\n\n    Args:\n        lr, step: As for `Base`.\n        size: "a" or\n'
         '            b: None.\n    """\n'
     )
-    assert generate.options.meanings("mu.own", "Own", tmp_path) == {
+    assert generate.options.meanings("mu.own.Own", tmp_path) == {
         "lr": "Rate.",
         "step": "As for `Base`.",
         "size": "`a` or b: `null`.",

@@ -36,7 +36,7 @@ def run(words, folder, path=""):
 def wheel(tmp_path_factory):
     # Built from a copy: setuptools writes build/ and an egg-info folder where it builds.
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("mu", "configs"):
+    for name in ("mu", "configs", "docs/methods"):
         shutil.copytree(TOP / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(TOP / name, source)
@@ -63,6 +63,8 @@ def test_the_wheel_holds_every_module_configuration_and_template(wheel):
     assert code <= held
     assert len(configs) > 20
     assert configs <= held
+    pages = {f"mu/method_pages/{p.name}" for p in (TOP / "docs" / "methods").glob("*.md")}
+    assert pages <= held
     assert {"mu/py.typed", "mu/reporting/page.html.j2"} <= held
     extra = {name for name in held if not name.startswith("mu/") and ".dist-info/" not in name}
     assert not extra

@@ -64,9 +64,16 @@ def of_classes(signals: Signals, split: Split, ids: Ids, classes: Array, keep: b
 
 
 class Accuracy(PartScore):
-    """Accuracy on one part of the split (retain: RA). It should equal the oracle's value.
+    """Accuracy on one part of the split (retain: RA).
 
     On "before", everything that earlier requests forgot, it must not come back.
+
+    Name: Accuracy.
+    Formula: share of the samples whose largest logit is that of the label.
+    Original: what its training reached: near 1 on data it was trained on, lower on others.
+    Oracle: as the original on D_r and on unseen data; on what was forgotten, its accuracy on unseen
+        data.
+    Source: Jia et al. 2023 (arXiv 2304.04934), Fan et al. 2024 (SalUn, arXiv 2310.12508).
     """
 
     range = PROPORTION
@@ -88,7 +95,15 @@ class Accuracy(PartScore):
 
 
 class UnlearningAccuracy(OwnShare):
-    """1 - accuracy on the forgotten training data; above the oracle is over-forgetting."""
+    """1 - accuracy on the forgotten training data; above the oracle is over-forgetting.
+
+    Name: Unlearning accuracy.
+    Formula: 1 - (share of D_f that is classified rightly).
+    Original: near 0: it was trained on D_f.
+    Oracle: its error on data it never saw: about 1 - TA for random samples, near 1 for a whole
+        class.
+    Source: Jia et al. 2023 (arXiv 2304.04934), Fan et al. 2024 (SalUn, arXiv 2310.12508).
+    """
 
     family = "forgetting"
     reads = frozenset({"forget"})
@@ -123,6 +138,13 @@ class TestAccuracy(AccuracyOnSome):
     """Accuracy on test samples, entirely forgotten classes left out.
 
     Keeping them in would hide a loss of utility of up to 1/C. It should equal the oracle's value.
+
+    Name: Test accuracy.
+    Formula: share of the test samples, of classes not entirely forgotten, that are classified
+        rightly.
+    Original: what its training reached.
+    Oracle: nearly the same, a little less where much is forgotten.
+    Source: Jia et al. 2023 (arXiv 2304.04934), Fan et al. 2024 (SalUn, arXiv 2310.12508).
     """
 
     family = "utility"
@@ -137,7 +159,14 @@ class TestAccuracy(AccuracyOnSome):
 
 
 class ForgottenClassAccuracy(AccuracyOnSome):
-    """Accuracy on the test samples of the classes that were forgotten entirely."""
+    """Accuracy on the test samples of the classes that were forgotten entirely.
+
+    Name: Test accuracy on forgotten classes.
+    Formula: share of the test samples of entirely forgotten classes that are classified rightly.
+    Original: about its accuracy on other test samples.
+    Oracle: 0, or nearly: no sample told it what these classes are; no value where no class left.
+    Source: Fan et al. 2024 (SalUn, arXiv 2310.12508), class-wise forgetting.
+    """
 
     family = "forgetting"
     reads = GONE | {"test"}

@@ -38,7 +38,11 @@ def h_mean(retain_acc: float, drop: float) -> float:
 
 
 class AccuracyKept(TestAccuracy):
-    """Acc_r: test accuracy on the classes that stay, one of three beside Acc_f and Acc_o."""
+    """Acc_r: test accuracy on the classes that stay, one of three beside Acc_f and Acc_o.
+
+    Name: Accuracy on the classes that stay.
+    Source: GS-LoRA (arXiv 2403.11530).
+    """
 
     public = None
     header = "Acc_r"
@@ -47,6 +51,12 @@ class AccuracyKept(TestAccuracy):
 @dataclass(frozen=True)
 class ClassesForgotten(AccuracyOnSome):
     """Test accuracy on the classes that left with this request, or with an earlier one.
+
+    Name: Accuracy on the classes that left.
+    Formula: share of the test samples of these classes that are classified rightly.
+    Original: about its accuracy on other test samples.
+    Oracle: 0, or nearly: no sample told it what these classes are.
+    Source: GS-LoRA (arXiv 2403.11530).
 
     Args:
         when: "now" (Acc_f) or "earlier" (Acc_o). Only classes of which nothing is retained count.
@@ -69,7 +79,17 @@ class ClassesForgotten(AccuracyOnSome):
 
 @dataclass(frozen=True)
 class ClassesNamed(AccuracyOnSome):
-    """Test accuracy on some classes by their numbers: Acc_m of those that were never replayed."""
+    """Test accuracy on some classes by their numbers: Acc_m of those that were never replayed.
+
+    Name: Accuracy on classes that were not replayed.
+    Formula: share of the test samples of the classes `labels` that are classified rightly.
+    Original: about its accuracy on other test samples.
+    Oracle: the same: these classes are retained.
+    Source: GS-LoRA (arXiv 2403.11530).
+
+    Args:
+        labels: Their numbers; none, no value.
+    """
 
     family = "utility"
     reads = frozenset({"test"})
@@ -84,7 +104,13 @@ class ClassesNamed(AccuracyOnSome):
 class HMean(Score):
     """H on test samples, against the original: published code compares with the model before.
 
-    It should equal the oracle's value; more can mean that what is forgotten is avoided.
+    More than the oracle's value can mean that what is forgotten is avoided.
+
+    Name: Harmonic mean of accuracy kept and accuracy lost.
+    Formula: 2 Acc_r Drop / (Acc_r + Drop); Drop: the original's Acc_f minus the model's.
+    Original: 0: it lost nothing.
+    Oracle: about its test accuracy, since its Acc_f is near 0.
+    Source: GS-LoRA (arXiv 2403.11530), section 4.
     """
 
     range = PROPORTION

@@ -75,6 +75,12 @@ class AvgGap(Derived):
     the published formula. The unit is that of the scores: a proportion, where papers print
     percentage points.
 
+    Name: Average gap to the oracles.
+    Formula: mean over the scores of |value - mean of the oracles|.
+    Original: the mean of its gaps: what there is to forget.
+    Oracle: the mean gap of an oracle from the others: not 0.
+    Source: Fan et al. 2024 (SalUn, arXiv 2310.12508).
+
     Args:
         of: Names of the scores.
 
@@ -115,6 +121,12 @@ class ToW(Derived):
     The oracle is the retrained model of the original's own training seed. A method should reach
     what the oracles of other seeds reach against it, not 1. ToW-MIA takes a membership attack
     instead of the accuracy on D_f: `forget="mia"`.
+
+    Name: Tug of war.
+    Formula: Π over D_f, D_r, D_t of (1 - |score - score of the oracle of the same seed|).
+    Original: below 1 by what it knows of D_f.
+    Oracle: what oracles of other seeds reach against that of the original's: below 1.
+    Source: Zhao et al. 2024 (RUM, arXiv 2406.01257).
 
     Args:
         forget: Name of the score on D_f (UA or accuracy: the factor is the same).

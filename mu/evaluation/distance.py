@@ -102,7 +102,8 @@ def activation_distance(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
 class _ToOracle(PartScore):
     """Mean over the oracles of a function of (oracle's logits, model's logits) on one part.
 
-    It should equal the oracles' distance from each other (the oracle's own value), not 0.
+    Original: far on D_f, where it knows what they do not; near elsewhere.
+    Oracle: their distance from each other: the floor that no method need go below; not 0.
     """
 
     better: ClassVar[str] = "lower"
@@ -124,7 +125,12 @@ class _ToOracle(PartScore):
 
 
 class KLToOracle(_ToOracle):
-    """Mean `kl` from the oracles to the model (oracle first), in nats."""
+    """Mean `kl` from the oracles to the model (oracle first), in nats.
+
+    Name: Kullback-Leibler divergence from the oracles.
+    Formula: mean of Σ_c p_oracle ln(p_oracle / p_model) over samples and oracles, in nats.
+    Source: Kullback and Leibler 1951; for unlearning Golatkar et al. 2020 (arXiv 1911.04933).
+    """
 
     titles = lettered("KL")
     stem = "kl"
@@ -135,7 +141,12 @@ class KLToOracle(_ToOracle):
 
 
 class JSToOracle(_ToOracle):
-    """Mean `js` between the oracles and the model, in nats."""
+    """Mean `js` between the oracles and the model, in nats.
+
+    Name: Jensen-Shannon divergence from the oracles.
+    Formula: mean of ½ KL(p_oracle ‖ m) + ½ KL(p_model ‖ m), m their mean, in nats.
+    Source: Lin 1991; for unlearning Chundawat et al. 2023 (arXiv 2205.08096).
+    """
 
     range = (0.0, float(np.log(2.0)))
     stem = "js"
@@ -147,7 +158,14 @@ class JSToOracle(_ToOracle):
 
 
 class Agreement(_ToOracle):
-    """Mean `agreement` of the model's predictions with the oracles'."""
+    """Mean `agreement` of the model's predictions with the oracles'.
+
+    Name: Agreement with the oracles.
+    Formula: share of samples for which model and oracle predict the same class.
+    Original: less than the oracles among each other on D_f, as much elsewhere.
+    Oracle: their agreement with each other: not 1.
+    Source: Milani Fard et al. 2016 (its complement, the churn).
+    """
 
     better: ClassVar[str] = "higher"
     range = PROPORTION
@@ -160,7 +178,12 @@ class Agreement(_ToOracle):
 
 
 class ActivationDistance(_ToOracle):
-    """Mean `activation_distance` between the model and the oracles."""
+    """Mean `activation_distance` between the model and the oracles.
+
+    Name: Activation distance from the oracles.
+    Formula: mean of ‖p_oracle - p_model‖₂ over samples and oracles.
+    Source: Golatkar et al. 2021 (arXiv 2012.13431), Chundawat et al. 2023 (arXiv 2205.08096).
+    """
 
     range = (0.0, float(np.sqrt(2.0)))
     stem = "activation"
@@ -175,6 +198,10 @@ class OutputDistance(_ToOracle):
     """Mean Euclidean distance between the outputs of the model and of the oracles, as they are.
 
     For outputs that are no logits of classes, in the unit of the outputs.
+
+    Name: Distance of the outputs from the oracles'.
+    Formula: mean of ‖output of oracle - output of model‖₂ over samples and oracles.
+    Source: none: the activation distance without a softmax.
     """
 
     classes_only = False

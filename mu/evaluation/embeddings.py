@@ -41,7 +41,15 @@ def procrustes_distance(a: ArrayLike, b: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class EmbeddingDistance(Score):
-    """Mean `procrustes_distance` of the embeddings of all nodes to the oracles'."""
+    """Mean `procrustes_distance` of the embeddings of all nodes to the oracles'.
+
+    Name: Procrustes distance of the embeddings from the oracles'.
+    Formula: min over orthogonal Q of ‖Z_model Q - Z_oracle‖_F / ‖Z_oracle‖_F, mean over the
+        oracles.
+    Original: about the oracles' distance from each other: their seeds differ.
+    Oracle: their distance from each other: not 0.
+    Source: Schönemann 1966.
+    """
 
     better: ClassVar[str] = "lower"
     range = (0.0, None)

@@ -127,7 +127,14 @@ class LinkScore(OwnShare):
 
 
 class TestAUC(LinkScore):
-    """AUC of test edges over test non-edges (D_t AUC): the utility of a link predictor."""
+    """AUC of test edges over test non-edges (D_t AUC): the utility of a link predictor.
+
+    Name: AUC on test edges.
+    Formula: P(logit of a test edge > that of a non-edge) + ½ P(equal).
+    Original: what its training reached; 0.5 is chance.
+    Oracle: nearly the same.
+    Source: Cheng et al. 2023 (GNNDelete, arXiv 2302.13406).
+    """
 
     __test__ = False
     family = "utility"
@@ -141,7 +148,14 @@ class TestAUC(LinkScore):
 
 
 class ValidationAUC(LinkScore):
-    """AUC of validation edges over validation non-edges: what a search looks at, not at D_t."""
+    """AUC of validation edges over validation non-edges: what a search looks at, not at D_t.
+
+    Name: AUC on validation edges.
+    Formula: P(logit of a validation edge > that of a non-edge) + ½ P(equal).
+    Original: what its training reached; 0.5 is chance.
+    Oracle: nearly the same.
+    Source: Cheng et al. 2023 (GNNDelete, arXiv 2302.13406), there on test edges.
+    """
 
     family = "utility"
     reads = frozenset({"validation"})
@@ -155,6 +169,12 @@ class ValidationAUC(LinkScore):
 @dataclass(frozen=True)
 class ForgetAUC(LinkScore):
     """AUC of all retained edges over the forgotten ones (D_f AUC), exact instead of sampled.
+
+    Name: AUC of retained over forgotten edges.
+    Formula: P(logit of a retained edge > that of a forgotten one) + ½ P(equal).
+    Original: about 0.5: it was trained on both.
+    Oracle: above 0.5, how much depends on how well it predicts unseen edges; far from 1.
+    Source: Cheng et al. 2023 (GNNDelete, arXiv 2302.13406).
 
     Args:
         part: "forget", or "before": everything that earlier requests forgot, which must not rise
@@ -180,7 +200,14 @@ class ForgetAUC(LinkScore):
 
 
 class TestAP(LinkScore):
-    """Average precision of test edges over test non-edges (D_t AP)."""
+    """Average precision of test edges over test non-edges (D_t AP).
+
+    Name: Average precision on test edges.
+    Formula: area under precision over recall, test edges against as many non-edges.
+    Original: what its training reached; 0.5 is chance.
+    Oracle: nearly the same.
+    Source: Cheng et al. 2023 (GNNDelete, arXiv 2302.13406).
+    """
 
     __test__ = False
     family = "utility"
@@ -198,6 +225,12 @@ class ForgetAP(LinkScore):
 
     It depends on how many there are of each, so it is the mean over draws of |D_f| retained edges,
     the same draws for every model of a request.
+
+    Name: Average precision of retained over forgotten edges.
+    Formula: area under precision over recall, as many retained as forgotten edges, mean over draws.
+    Original: about 0.5: it was trained on both.
+    Oracle: above 0.5, how much depends on how well it predicts unseen edges; far from 1.
+    Source: Cheng et al. 2023 (GNNDelete, arXiv 2302.13406).
 
     Args:
         draws: How many; GNNDelete takes 500.
@@ -220,7 +253,14 @@ class ForgetAP(LinkScore):
 
 
 class ForgetTestAUC(LinkScore):
-    """AUC of unseen (test) edges over the forgotten ones: are forgotten edges like unseen ones?"""
+    """AUC of unseen (test) edges over the forgotten ones: are forgotten edges like unseen ones?
+
+    Name: AUC of unseen over forgotten edges.
+    Formula: P(logit of a test edge > that of a forgotten one) + ½ P(equal).
+    Original: below 0.5: it fits forgotten edges better than unseen ones.
+    Oracle: 0.5 for random edges: both are unseen; for chosen ones what makes them easier or harder.
+    Source: none: Df AUC with unseen in place of retained edges.
+    """
 
     family = "forgetting"
     reads = frozenset({"forget", "test"})
@@ -233,7 +273,14 @@ class ForgetTestAUC(LinkScore):
 
 
 class ForgetProbability(LinkScore):
-    """Mean probability given to the forgotten edges."""
+    """Mean probability given to the forgotten edges.
+
+    Name: Probability of the forgotten edges.
+    Formula: mean of sigmoid(logit) over D_f.
+    Original: near that of other training edges.
+    Oracle: that of unseen edges: lower, and mostly still above ½.
+    Source: Cheng et al. 2023 (GNNDelete, arXiv 2302.13406), there as histograms.
+    """
 
     family = "forgetting"
     reads = frozenset({"forget"})
@@ -247,7 +294,14 @@ class ForgetProbability(LinkScore):
 
 
 class RetainProbabilityShift(Score):
-    """Mean of (probability - the oracle's probability) over the retained edges."""
+    """Mean of (probability - the oracle's probability) over the retained edges.
+
+    Name: Shift of the probability of retained edges.
+    Formula: mean of p_model - p_oracle over D_r and the oracles.
+    Original: about 0.
+    Oracle: 0, but for the seeds.
+    Source: none: the signed change of the mean of sigmoid(logit).
+    """
 
     range = (-1.0, 1.0)
     family = "utility"

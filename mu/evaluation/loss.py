@@ -8,10 +8,14 @@ from mu.evaluation.signals import Signals, Split
 class MeanLoss(PartScore):
     """Mean loss on one part: cross-entropy in nats, or a loss of the user's own.
 
-    It should equal the oracle's value.
-
     Where a search has found samples that every model gets right, accuracies are all the same and
     only losses tell sets apart.
+
+    Name: Mean loss.
+    Formula: mean of -ln p_y, in nats, or of the user's own loss.
+    Original: near 0 on what it was trained on, more on unseen data.
+    Oracle: as the original on D_r and on unseen data; on D_f its loss on data it never saw.
+    Source: none: the loss of training.
     """
 
     range = (0.0, None)

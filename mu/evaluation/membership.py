@@ -94,8 +94,15 @@ def svc_mia(
 class SVCMIA(Attack):
     """`svc_mia`; non-members are the test samples of classes that are still retained.
 
-    It should equal the oracle's value. A well-generalising model gives the attack nothing to learn:
-    look at the original's value before reading anything from a small gap.
+    A well-generalising model gives the attack nothing to learn: look at the original's value before
+    reading anything from a small gap.
+
+    Name: Membership inference attack by a support vector classifier.
+    Formula: share of D_f that an RBF-SVC, fitted on D_r (member) against D_t, calls non-member.
+    Original: low: D_f looks like the rest of the training data.
+    Oracle: as on other unseen data: high only where the model overfits; neither 0 nor 1.
+    Members: the number counts *non-members*, so more means more forgotten.
+    Source: Jia et al. 2023 (arXiv 2304.04934), there MIA-efficacy.
 
     Args:
         features: See `attack_features`.

@@ -51,6 +51,13 @@ class HeadRelearnt(ClassesForgotten):
     nan where there are no features (the network does not end in one linear layer) or they are not
     finite, and where no class left.
 
+    Name: Accuracy with a relearnt head.
+    Formula: test accuracy on the forgotten classes of a new linear head, learnt from a few samples
+        a class.
+    Original: near its test accuracy.
+    Oracle: less, and well above 0: features of other classes tell these apart too.
+    Source: GS-LoRA++ (arXiv 2501.09705).
+
     Args:
         when: As in `ClassesForgotten`.
         shots: Training samples of each class, the same for every model of a request.

@@ -1,13 +1,14 @@
 """The headline scores as LaTeX tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from mu.configuration.method_pages import readable
 from mu.reporting.layout import sections
 from mu.reporting.scores import against, as_grid
 from mu.reporting.section import OTHER, Section
-from mu.results.format import MINUS, NOTHING, percent, plus_minus, printable
+from mu.results.format import MINUS, NOTHING, decimals, percent, plus_minus, printable
 from mu.results.results import Results
-from mu.results.words import DIFFERS, INSIDE, LIKE, OPEN, ORACLE, Word
+from mu.results.words import DIFFERS, INSIDE, LIKE, NOT_METHODS, OPEN, ORACLE, Word
 
 ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -49,7 +50,8 @@ LEGEND = (
     r"Mean $\pm$ half the 95\,\% interval over the pairs; passes relative to retraining. "
     r"$^{\neq}$ differs from the oracle, $^{\simeq}$ the same within the margin, "
     r"$^{\approx}$ like the oracle, $^{?}$ inconclusive; "
-    r"no mark: no verdict, or no power to reach one."
+    r"no mark: no verdict, or no power to reach one; "
+    r"\textbf{bold}: the methods nearest to the oracle."
 )
 
 
@@ -74,7 +76,7 @@ def _latex_section(section: Section) -> str:
     lines = [
         r"\begin{table}[htbp]",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
-        rf"\caption{{{_tex(f'{section.name}: {section.subject}; {section.size}')}.",
+        rf"\caption{{{_tex(f'{_request(section)}: {section.subject}; {section.size}')}.",
         *(rf"{_tex(note)}." for note in section.notes if note.startswith(OTHER)),
         rf"{LEGEND}}}",
         rf"\label{{tab:{section.key}}}",
@@ -92,10 +94,11 @@ def _against(section: Section) -> list[str]:
     if table is None:
         return []
     head, *body = as_grid(table, "than")
+    body = [[readable(row[0]), *row[1:]] for row in body]
     return [
         r"\begin{table}[htbp]",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
-        rf"\caption{{{_tex(f'{section.name}: {table.caption}')}.}}",
+        rf"\caption{{{_tex(f'{_request(section)}: {table.caption}')}.}}",
         rf"\label{{tab:{section.key}-against}}",
         SHRINK,
         rf"\begin{{tabular}}{{l{'r' * len(table.titles)}}}",
@@ -117,36 +120,68 @@ def _tabular(section: Section, scores: Sequence[str], titles: Sequence[str]) -> 
         r"\toprule",
         _tex_row(["", *map(_tex, titles)]),
         r"\midrule",
-        *(row for m in section.methods if (row := _latex_row(section, m, scores, len(titles)))),
+        *_latex_rows(section, scores, len(titles)),
         r"\bottomrule",
         r"\end{tabular}}",
     ]
 
 
-def _latex_row(section: Section, method: str, scores: Sequence[str], columns: int) -> str:
+def _latex_rows(section: Section, scores: Sequence[str], columns: int) -> list[str]:
+    best = {score: _nearest(section, score) for score in scores}
+    rows = (_latex_row(section, method, best, columns) for method in section.methods)
+    return [row for row in rows if row]
+
+
+def _nearest(section: Section, score: str) -> set[str]:
+    """The methods whose gap to the oracle is the smallest as printed; none with one method."""
+    gaps = {
+        method: round(abs(row.gap), decimals(row.gap))
+        for method in section.methods
+        if method not in NOT_METHODS
+        if (row := section.row(method, score)) and row.gap is not None
+    }
+    least = min(gaps.values(), default=None)
+    return {m for m, gap in gaps.items() if gap == least} if len(gaps) > 1 else set()
+
+
+def _latex_row(section: Section, method: str, best: Mapping[str, set[str]], columns: int) -> str:
     """Scores, then cost and verdict where the table has columns for them."""
-    outcome, name = section.outcome(method), _tex(section.label(method))
-    closing = columns > len(scores)
+    outcome, name = section.outcome(method), _name(section, method)
+    closing = columns > len(best)
     if section.error(method):
         said = _tex(f"{outcome.word}: {outcome.reason}")
         row = rf"{name} & \multicolumn{{{columns}}}{{p{{.6\linewidth}}}}{{{said}}} \\"
         return row if closing else ""
-    cells = [_latex_cell(section, method, score) for score in scores]
+    cells = [_latex_cell(section, method, score, method in best[score]) for score in best]
     last = [_tex(percent(section.number(method, "cost/passes"))), _tex(outcome.word)]
-    return _tex_row([name, *cells, *(last if closing else ())], bold=method == ORACLE)
+    return _tex_row([name, *cells, *(last if closing else ())], slanted=method == ORACLE)
 
 
-def _latex_cell(section: Section, method: str, score: str) -> str:
-    """``mean ± half-width`` with the mark of its verdict."""
+def _latex_cell(section: Section, method: str, score: str, best: bool) -> str:
+    """``mean ± half-width`` with the mark of its verdict; the mean in bold where it is the best."""
     row = section.row(method, score)
     mark = MARKS.get(row.verdict, "") if row and method != ORACLE else ""
     raised = _tex(mark).strip("$")
-    return _tex(plus_minus(row, "±.")) + (f"$^{{{raised}}}$" if raised else "")
+    text = _tex(plus_minus(row, "±."))
+    if best:
+        value, sign, width = text.partition(r"$\pm$")
+        text = rf"\textbf{{{value}}}{sign}{width}"
+    return text + (f"$^{{{raised}}}$" if raised else "")
 
 
-def _tex_row(cells: Sequence[str], bold: bool = False) -> str:
-    if bold:
-        cells = [rf"\textbf{{{cell}}}" if cell else "" for cell in cells]
+def _request(section: Section) -> str:
+    return section.name.replace("_", " ")
+
+
+def _name(section: Section, method: str) -> str:
+    """A row as a text calls it; that of the oracle may say whose recipe it has."""
+    label = section.label(method)
+    return _tex(label if label == OTHER else readable(method))
+
+
+def _tex_row(cells: Sequence[str], slanted: bool = False) -> str:
+    if slanted:
+        cells = [rf"\textit{{{cell}}}" if cell else "" for cell in cells]
     return " & ".join(cells) + r" \\"
 
 

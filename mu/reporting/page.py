@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mu.reporting.glossary import glossary, head, rows
 from mu.reporting.harder import harder
 from mu.reporting.layout import ordered, sections, shared_notes
 from mu.reporting.layout import shown as abridged
@@ -59,10 +60,12 @@ def html_page(results: Results) -> str:
     Returns:
         The text of ``report.html``; the same text for the same results.
     """
-    templates = environment()
+    templates, shown = environment(), context(results)
     templates.filters["tone"] = lambda word: CLASSES.get(word, "none")
+    templates.filters["head"] = lambda title: head(title, shown["terms"])
+    templates.filters["rows"] = rows
     templates.globals |= {"words": words, "verdict_legend": VERDICTS}
-    template, shown = templates.get_template("page.html.j2"), context(results)
+    template = templates.get_template("page.html.j2")
     spared: dict[str, str] = {}
     page = template.render(shown, spared=spared)
     for name, text in SPARED.items():
@@ -111,6 +114,7 @@ def context(results: Results) -> dict[str, Any]:
         "sections": [_shown(section, drawn, section in visible) for section in found],
         "methods": _tried(found),
         "complete": complete,
+        "terms": glossary(found),
         "failures": [(s, card) for s in found for card in s.cards if card.error],
         "shared_notes": shared_notes(found),
         "tuning": results.tuning,

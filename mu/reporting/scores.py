@@ -8,6 +8,9 @@ from mu.reporting.section import Section
 from mu.results.comparisons import Duel, duels, gains, idle, word
 from mu.results.estimate import Estimate
 from mu.results.format import (
+    Limits,
+    apart,
+    cut,
     gap_interval,
     interval,
     number,
@@ -76,7 +79,7 @@ def nearer(section: Section) -> Table | None:
     metrics = [m for m in section.headline if any(m in own for own in found.values())]
     words = ("farther", "nearer")
     rows = [
-        (method, [difference(own.get(metric), words) for metric in metrics])
+        (method, [difference(own.get(m), words, section.limits(m)) for m in metrics])
         for method, own in found.items()
     ]
     base = idle(section.cards)
@@ -92,7 +95,10 @@ def against(section: Section) -> Table | None:
     if not found:
         return None
     metrics = [m for m in section.headline if any(m in own for own in found.values())]
-    rows = [(other, [_duel(own.get(metric)) for metric in metrics]) for other, own in found.items()]
+    rows = [
+        (other, [_duel(own.get(m), section.limits(m)) for m in metrics])
+        for other, own in found.items()
+    ]
     count = sum(map(len, found.values()))
     caption = (
         f"Is {printable(section.compare)} nearer to the oracle than each other row? That row's "
@@ -101,11 +107,16 @@ def against(section: Section) -> Table | None:
     return Table(caption, [section.title(metric) for metric in metrics], rows)
 
 
-def _duel(found: Duel | None) -> ScoreCell:
+def _duel(found: Duel | None, limits: Limits) -> ScoreCell:
     if found is None:
         return ScoreCell(number(None))
-    bounds = interval(*found.gain.interval(), sign=True)
-    return ScoreCell(number(found.gain.mean, sign=True), bounds, word=found.word)
+    shown = _ends(found.gain, limits)
+    return ScoreCell(number(found.gain.mean, sign=True), shown, word=found.word)
+
+
+def _ends(found: Estimate, limits: Limits) -> str:
+    """The interval of a paired difference, as far as it can reach."""
+    return interval(*cut(found.mean, *found.interval(), apart(limits)), sign=True)
 
 
 def as_grid(table: Table, corner: str) -> list[list[str]]:
@@ -117,14 +128,20 @@ def as_grid(table: Table, corner: str) -> list[list[str]]:
     return [[corner, *table.titles], *rows]
 
 
-def difference(found: Estimate | None, words: tuple[str, str]) -> ScoreCell:
-    """A paired difference with its interval, and what it says below and above 0."""
+def difference(found: Estimate | None, words: tuple[str, str], limits: Limits = None) -> ScoreCell:
+    """A paired difference with its interval, and what it says below and above 0.
+
+    Args:
+        found: The difference.
+        words: For below and above.
+        limits: The ``range`` of the score that differs.
+    """
     if found is None or not found.n:
         return ScoreCell(number(None))
     main = number(found.mean, sign=True)
     if found.n < 2:
         return ScoreCell(main)
-    return ScoreCell(main, interval(*found.interval(), sign=True), word=word(found, *words))
+    return ScoreCell(main, _ends(found, limits), word=word(found, *words))
 
 
 def _by_family(section: Section, metrics: Sequence[str]) -> list[Table]:
@@ -153,4 +170,6 @@ def _cell(section: Section, method: str, metric: str) -> ScoreCell:
     bounds = interval(*shown_interval(row, section.limits(metric)))
     if section.kind(metric) == "cost" or row.gap is None or method == ORACLE:
         return ScoreCell(number(row.mean), bounds)
-    return ScoreCell(number(row.mean), bounds, gap_interval(row), row.verdict)
+    return ScoreCell(
+        number(row.mean), bounds, gap_interval(row, section.limits(metric)), row.verdict
+    )

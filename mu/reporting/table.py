@@ -21,8 +21,9 @@ TOGETHER = 10  # scores in one table; more are grouped by family
 LEGEND = (
     "Values: mean [95 % interval over the pairs, shown as far as the score reaches, from 0 to 1 "
     "for a proportion; uncut in results.csv]. Gap: value minus the mean of the oracles, "
-    "paired, with its 95 % interval. The target of every forgetting score is the oracle's value: "
-    f"beyond it is as bad as short of it. Passes: over samples, relative to retraining. {VERDICTS}"
+    "paired, with its 95 % interval, shown as far as a gap reaches. The target of every forgetting "
+    "score is the oracle's value: beyond it is as bad as short of it. Passes: over samples, "
+    f"relative to retraining. {VERDICTS}"
 )
 
 
@@ -125,7 +126,7 @@ def _value(section: Section, method: str, metric: str) -> str:
 
 def _gap(section: Section, method: str, metric: str) -> str:
     row = section.row(method, metric)
-    text = gap_interval(row)
+    text = gap_interval(row, section.limits(metric))
     return f"{text} {row.verdict}" if row and row.verdict and text != NOTHING else text
 
 

@@ -75,8 +75,18 @@ def shown_interval(row: Row, limits: Limits = None) -> tuple[float | None, float
     >>> shown_interval(SimpleNamespace(mean=0.99, low=0.95, high=1.03), [0.0, 1.0])
     (0.95, 1.0)
     """
+    return cut(row.mean, row.low, row.high, limits)
+
+
+def cut(
+    mean: float | None, low: float | None, high: float | None, limits: Limits
+) -> tuple[float | None, float | None]:
+    """The ends of an interval, not beyond limits that its mean keeps.
+
+    >>> cut(0.99, 0.95, 1.03, [0.0, 1.0]), cut(1.2, 1.1, 1.3, [0.0, 1.0])
+    ((0.95, 1.0), (1.1, 1.3))
+    """
     bottom, top = limits or (None, None)
-    mean, low, high = row.mean, row.low, row.high
     if mean is None or low is None or high is None:
         return None, None
     if bottom is not None and bottom <= mean:
@@ -84,6 +94,16 @@ def shown_interval(row: Row, limits: Limits = None) -> tuple[float | None, float
     if top is not None and mean <= top:
         high = min(high, top)
     return low, high
+
+
+def apart(limits: Limits) -> Limits:
+    """What two values between limits can differ by; None without both limits.
+
+    >>> apart([-1.0, 1.0]), apart([0.0, None])
+    ((-2.0, 2.0), None)
+    """
+    bottom, top = limits or (None, None)
+    return None if bottom is None or top is None else (bottom - top, top - bottom)
 
 
 def mean_interval(row: Row | None, limits: Limits = None) -> str:
@@ -98,12 +118,21 @@ def mean_interval(row: Row | None, limits: Limits = None) -> str:
     return f"{number(row.mean)} {interval(*shown_interval(row, limits))}".rstrip()
 
 
-def gap_interval(row: Row | None) -> str:
-    """``gap [low, high]`` to the oracle of one aggregate row, signed."""
+def gap_interval(row: Row | None, limits: Limits = None) -> str:
+    """``gap [low, high]`` to the oracle of one aggregate row, signed.
+
+    Args:
+        row: An aggregate row.
+        limits: The ``range`` of its score: the interval is shown as far as a gap can reach.
+
+    >>> from types import SimpleNamespace
+    >>> gap_interval(SimpleNamespace(gap=-0.99, gap_low=-1.01, gap_high=-0.97), [0.0, 1.0])
+    '−0.990 [−1.000, −0.970]'
+    """
     if row is None or row.gap is None:
         return NOTHING
-    bounds = interval(row.gap_low, row.gap_high, sign=True)
-    return f"{number(row.gap, sign=True)} {bounds}".rstrip()
+    ends = cut(row.gap, row.gap_low, row.gap_high, apart(limits))
+    return f"{number(row.gap, sign=True)} {interval(*ends, sign=True)}".rstrip()
 
 
 def half_width(row: Row) -> float | None:

@@ -150,7 +150,7 @@ def test_many_scores_are_grouped_and_all_there(rich_results: Results) -> None:
 
 
 def test_latex_marks_verdicts(rich_results: Results) -> None:
-    line = next(s for s in latex_table(read(rich_results)).splitlines() if s.startswith("finetune"))
+    line = next(s for s in latex_table(read(rich_results)).splitlines() if s.startswith("FineTune"))
     assert r"$^{\neq}$" in line
     assert r"$^{\approx}$" in line
 

@@ -85,7 +85,7 @@ def test_tables_of_kept_results_are_whole(name: str) -> None:
 
 def test_latex_escapes_and_uses_booktabs(results: Results, rename: Rename) -> None:
     text = latex_table(read(rename(results, "ssd", r"50%_&\input{x}$#^~")))
-    assert r"random\_weights" in text
+    assert "random weights &" in text
     assert r"50\%\_\&\textbackslash{}input\{x\}\$\#\textasciicircum{}\textasciitilde{}" in text
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 5
     assert r"\textbf{oracle}" in text
@@ -96,3 +96,16 @@ def test_latex_labels_are_distinct(results: Results) -> None:
         line for line in latex_table(read(results)).splitlines() if line.startswith(r"\label")
     ]
     assert len(set(labels)) == len(labels) == 5
+
+
+def test_the_method_nearest_to_the_oracle_is_bold_in_each_score() -> None:
+    text = latex_table(read_results(KEPT / "quickstart"))
+    first = text[: text.index(r"\bottomrule")]
+    lines = {line.partition(" & ")[0]: line for line in first.splitlines() if " & " in line}
+    bold = {name: re.findall(r"\\textbf\{([^}]+)\}", line) for name, line in lines.items()}
+    assert bold["SSD"] == ["0.976", "1.000", "0.954", "0.807"]
+    assert bold["FineTune"] == ["1.000", "0.983"]
+    assert not any(bold[name] for name in ("original", "random weights", "null"))
+    assert lines[r"\textit{oracle}"].count(r"\textit{") == 7
+    assert "gradient" not in first
+    assert r"random\_20" not in text.replace(r"tab:b0-random", "")

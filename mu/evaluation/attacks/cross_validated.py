@@ -66,8 +66,17 @@ def loss_cross_validation(
 class LossCV(OwnShare):
     """Mean of `loss_cross_validation`, equally many samples a side, drawn with a fixed seed.
 
-    D_f is compared with the test samples of its classes, as in `LossAUC`. It should equal the
-    oracle's value, 0.5 for a random D_f.
+    D_f is compared with the test samples of its classes, as in `LossAUC`.
+
+    Name: Cross-validated attack on the loss.
+    Formula: mean accuracy, on held-out tenths, of a classifier of losses: D_f against unseen
+        samples.
+    Original: above 0.5, the more it overfits.
+    Oracle: 0.5 for a random D_f; for chosen ones what makes them easier or harder than others.
+    Members: both sides count alike: an accuracy above 0.5 says that they differ, not in which
+        direction.
+    Source: NeurIPS 2023 unlearning challenge, starting kit; Kurmanji et al. 2023 (SCRUB, arXiv
+        2302.09880).
 
     Args:
         form: `logistic` or `interval`.

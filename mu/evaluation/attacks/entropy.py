@@ -47,7 +47,16 @@ def entropy_mia(retain: Pair, test: Pair, forget: Pair) -> float:
 
 @dataclass(frozen=True)
 class EntropyMIA(Attack):
-    """`entropy_mia`: the share of D_f called member. It should equal the oracle's value.
+    """`entropy_mia`: the share of D_f called member.
+
+    Name: Membership inference attack by logistic regression on the entropy.
+    Formula: share of D_f that the regression, fitted on entropies of D_r (member) against D_t,
+        calls member.
+    Original: high: D_f looks like the rest of the training data.
+    Oracle: as on other unseen data; not 0.
+    Members: the number counts *members*, so more means less forgotten: the opposite of MIA.
+    Source: Foster et al. 2024 (SSD, arXiv 2308.07707), after Chundawat et al. 2023 (arXiv
+        2205.08096).
 
     Args:
         variant: `corrected` leaves entirely forgotten classes out of the non-members, as all

@@ -59,7 +59,14 @@ class MIRatio(Score):
 
     The attacker sees one number, the pair's logit. It learns on the original's own retained edges
     (members) and validation edges (never trained on), needs no shadow model, and judges the same
-    pairs before and after. 1: nothing changed. The target is the oracles' value.
+    pairs before and after.
+
+    Name: Membership ratio of forgotten edges.
+    Formula: mean over D_f of P(training edge) before / P(training edge) after.
+    Original: 1: nothing changed.
+    Oracle: mostly above 1: an attacker is less sure of edges that were never trained on.
+    Members: a member has a *high* logit; more than the oracle means that D_f stands out as removed.
+    Source: Cheng et al. 2023 (GNNDelete, arXiv 2302.13406).
     """
 
     range = (0.0, None)

@@ -72,7 +72,14 @@ class LossAUC(OwnShare):
 
     One rule for every request: a whole class is compared with unseen samples of that class (else
     the AUC would tell classes apart, not memberships), a random request with nearly all of D_t,
-    forgotten edges with unseen edges. It should equal the oracle's value, 0.5 for a random D_f.
+    forgotten edges with unseen edges.
+
+    Name: AUC of the loss.
+    Formula: P(loss of an unseen sample > loss of a forgotten one) + ½ P(equal).
+    Original: above 0.5, the more it overfits.
+    Oracle: 0.5 for a random D_f; for chosen ones what makes them easier or harder than others.
+    Members: a member is taken to have a *low* loss; below 0.5 D_f fits worse than unseen data.
+    Source: Yeom et al. 2018 (arXiv 1709.01604).
     """
 
     family = "attack"
@@ -97,7 +104,12 @@ class LossAUC(OwnShare):
 class FeatureAUC(LossAUC):
     """`feature_auc` of D_f against the same test samples as `LossAUC`.
 
-    It should equal the oracle's value, 0.5 for a random D_f.
+    Name: AUC of another feature than the loss.
+    Formula: as Loss AUC, of the entropy of the prediction, of p_y, or of the modified entropy.
+    Original: above 0.5, the more it overfits.
+    Oracle: 0.5 for a random D_f; for chosen ones what makes them easier or harder than others.
+    Members: a member is taken to be predicted with more confidence, at lower entropy.
+    Source: Salem et al. 2019 (arXiv 1806.01246), Song and Mittal 2021 (arXiv 2003.10595).
 
     Args:
         features: One of `AUC_FEATURES`.

@@ -74,9 +74,16 @@ class RMIA(Score):
 
     The references are the oracles: none saw D_f, so the ratio takes out how hard a sample is, and
     what is left is what the model alone knows. A model is held against each set of all oracles but
-    one, and the values are averaged; an oracle against the others. It should equal the oracle's
-    value, 0.5 for a random D_f. On links the unseen samples are test edges, and p is the
-    probability of the link.
+    one, and the values are averaged; an oracle against the others. On links the unseen samples are
+    test edges, and p is the probability of the link.
+
+    Name: Robust membership inference attack.
+    Formula: AUC of ln p_y(x; model) - ln mean p_y(x; references), forgotten against unseen x.
+    Original: above 0.5: D_f is likelier under it than under models that never saw it.
+    Oracle: 0.5 for a random D_f, and about that for others.
+    Members: a member is *likelier* under the model than under the references; more means less
+        forgotten.
+    Source: Zarifzadeh et al. 2024 (arXiv 2312.03262), offline.
     """
 
     family = "attack"
@@ -109,7 +116,12 @@ class RMIA(Score):
 class RMIATPR(RMIA):
     """Share of D_f that `RMIA` finds at 1 % false positives, or at one where there are fewer.
 
-    It should equal the oracle's value.
+    Name: Share found by RMIA at 1 % false positives.
+    Formula: share of D_f whose ratio exceeds that of all but 1 % of the unseen samples.
+    Original: above 0.01: some of D_f is surely recognised.
+    Oracle: about 0.01 (one in |D_t| where |D_t| < 100).
+    Source: Carlini et al. 2022 (arXiv 2112.03570) for the rate, Zarifzadeh et al. 2024 for the
+        ratio.
     """
 
     public = "attack/rmia_tpr"

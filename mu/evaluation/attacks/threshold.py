@@ -91,10 +91,17 @@ def threshold_mia(retain: Pair, test: Pair, forget: Pair, features: str = "m_ent
 
 @dataclass(frozen=True)
 class ThresholdMIA(Attack):
-    """`threshold_mia`: the share of D_f called non-member. It should equal the oracle's value.
+    """`threshold_mia`: the share of D_f called non-member.
 
     Non-members are the test samples of classes that are still retained; a class forgotten as a
     whole is judged by the threshold of all retained classes together.
+
+    Name: Membership inference attack by a threshold per class.
+    Formula: share of D_f below its class's threshold, chosen on D_r (member) against D_t.
+    Original: low: D_f looks like the rest of the training data.
+    Oracle: as on other unseen data.
+    Members: the number counts *non-members*, so more means more forgotten.
+    Source: Song and Mittal 2021 (arXiv 2003.10595), Salem et al. 2019 (arXiv 1806.01246).
 
     Args:
         features: One of `THRESHOLD_FEATURES`.
