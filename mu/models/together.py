@@ -12,7 +12,7 @@ from mu.data.base import Batch
 from mu.doors.guest import evaluation_mode, where_it_lies
 from mu.doors.loaders import Read
 from mu.doors.nested import moved
-from mu.doors.twins import Twins, row_digests
+from mu.doors.twins import Twins, refuse_retained, row_digests
 from mu.errors import UsageError
 from mu.evaluation.signals import Signals, Split
 from mu.models.base import Learner
@@ -35,11 +35,11 @@ def listen(
             retained, since no score reads them then.
 
     Raises:
-        UsageError: A batch is none, or a target has no class.
+        UsageError: A batch is none, a target has no class, or D_r holds half of D_f or more.
     """
     sizes = {"forget": 0, "retain": 0, "test": 0}
     gone: set[Any] = set()
-    twins = Twins()
+    twins, same = Twins(), Twins()  # by inputs alone, and with their targets
     with ExitStack() as stack:
         # A module handed over twice is moved and read once.
         for learner in {id(learner): learner for learner in learners}.values():
@@ -50,11 +50,14 @@ def listen(
         for name in sizes:
             for batch in parts[name]:
                 digests = row_digests(batch.x, len(batch))
+                pairs = row_digests([batch.x, batch.y], len(batch)) if digests else []
                 if name == "forget":
                     twins.forgotten.update(digests)
+                    same.forgotten.update(pairs)
                     gone |= _classes(batch)
                 else:
                     twins.look(f"{name}=", digests)
+                    same.look(name, pairs)
                 if name == "retain" and gone & _classes(batch):
                     for speaker in speakers:
                         speaker.forget_features()
@@ -62,6 +65,8 @@ def listen(
                 for speaker in speakers:
                     _hear(speaker, there)
                 sizes[name] += len(batch)
+            if name == "retain":
+                refuse_retained(same.counts[name], len(same.forgotten))
     for sentence in twins.said():
         warnings.warn(sentence, stacklevel=3)
     ends = np.cumsum([0, *sizes.values()])

@@ -101,4 +101,19 @@ Example:
   mu calibrate null requests=class data=my_data model=my_model
   mu calibrate results/null
 """
-HELP = {"run": RUN, "plan": PLAN, "tune": TUNE, "calibrate": CALIBRATE}
+COMPLETION = """\
+usage: mu completion bash|zsh|fish
+
+Prints a script that completes verbs, experiments, methods and keys.
+
+  bash: eval "$(mu completion bash)"    in ~/.bashrc
+  zsh:  eval "$(mu completion zsh)"     in ~/.zshrc, after compinit
+  fish: mu completion fish > ~/.config/fish/completions/mu.fish
+"""
+HELP = {
+    "run": RUN,
+    "plan": PLAN,
+    "tune": TUNE,
+    "calibrate": CALIBRATE,
+    "completion": COMPLETION,
+}

@@ -42,10 +42,10 @@ def test_a_class_that_cannot_be_imported_says_why(own, target, why):
 
 def test_what_is_there_is_built(own):
     assert type(build({"_target_": "own_fine.Outer.Inner"})).__name__ == "Inner"
-    with pytest.raises(UsageError, match="own_fine.Outer: Outer.. takes no arguments"):
+    with pytest.raises(UsageError, match=r"own_fine.Outer: Outer.. takes no arguments"):
         build({"_target_": "own_fine.Outer", "_args_": [1]})
 
 
 def test_a_configuration_without_a_class():
-    with pytest.raises(UsageError, match="_target_ is missing: which class takes lr?"):
+    with pytest.raises(UsageError, match=r"_target_ is missing: which class takes lr?"):
         build({"lr": 0.1})

@@ -265,8 +265,8 @@ def test_a_pool_that_cannot_be_is_refused(store, compute):
 def test_a_device_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     compute = {"launcher": "local", "workers": 0, "device": "cuda"}
-    with pytest.raises(UsageError, match="compute.device='cuda': torch finds no GPU"):
+    with pytest.raises(UsageError, match=r"compute.device='cuda': torch finds no GPU"):
         check_compute(compute)
     check_compute(compute | {"launcher": "slurm"})  # its machines may have one
-    with pytest.raises(UsageError, match="compute.device='cpu0' is neither 'cpu' nor 'cuda'"):
+    with pytest.raises(UsageError, match=r"compute.device='cpu0' is neither 'cpu' nor 'cuda'"):
         check_compute(compute | {"launcher": "slurm", "device": "cpu0"})
