@@ -16,6 +16,7 @@ VERBS = {
     "track": "mu.verbs.track",
     "store": "mu.verbs.store",
     "doctor": "mu.verbs.doctor",
+    "completion": "mu.verbs.completion",
 }
 ASKED = {"-h", "--help"}
 GUIDE = """\
@@ -34,6 +35,7 @@ mu: did this method make this model forget these data, and at what cost?
   mu track DIR --resend                    send the cards of a run to W&B
   mu store ls|gc|verify|export|import      what is kept, and how to share it
   mu doctor                                versions, devices, data, store
+  mu completion bash|zsh|fish              words for the Tab key of a shell
 
 mu VERB --help says what a verb takes, with an example. NAME is one of
 mu list experiments, or a YAML file; experiment=NAME says the same.

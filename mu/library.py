@@ -16,6 +16,7 @@ from mu.data.base import Data, removed_elements
 from mu.data.pyg import refuse_raw_graph
 from mu.doors.batches import Fields
 from mu.doors.checked import Task, refuse_diverged, task_at_home
+from mu.doors.device import checked_device
 from mu.doors.guest import undisturbed
 from mu.doors.loaders import Loader, Read, rereadable
 from mu.doors.twins import Twins
@@ -31,8 +32,13 @@ from mu.models.base import Learner, Progress
 from mu.models.own_loss import Criterion, learner_of
 from mu.models.predict import predict as listened
 from mu.models.together import EARLIER, listen
+from mu.parts.overlapping import check_apart
 from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply, check_kind
+from mu.unlearning.options import at_least, one_of
 from mu.unlearning.serve import parts_for
+
+PRECISIONS = ("32-true", "bf16-mixed")
+LINKS = {"mu.evaluation.graph", "mu.evaluation.attacks.links"}  # rooms of scores of link predictors
 
 
 def unlearn(
@@ -112,6 +118,9 @@ def unlearn(
         >>> bool((new.weight == net.weight).all()), new.unlearning["forward"]
         (False, 3)
     """
+    device = checked_device(device)
+    one_of(precision=(precision, PRECISIONS))
+    at_least(0, seed=seed)
     unlearner, learner = _method(method, options), learner_of(net, loss)
     if any(isinstance(module, torch.jit.ScriptModule) for module in learner.modules()):
         raise UsageError(
@@ -127,7 +136,7 @@ def unlearn(
                 parts = _parts_of(unlearner, data, [*before, request], given)
             else:
                 loaders = {"forget": forget, "retain": retain, "validation": validation}
-                parts = _loader_parts(unlearner, loaders, fields)
+                parts = _loader_parts(unlearner, learner, loaders, fields)
             found = apply(unlearner, learner, parts, context, dict(memory or {}), stored)
         except NotApplicable as error:  # in a grid a row fails and the others go on; here it ends
             raise UsageError(str(error)) from error
@@ -163,12 +172,16 @@ def _parts_of(
 
 
 def _loader_parts(
-    unlearner: Unlearner, loaders: Mapping[str, Loader | None], fields: Fields | None
+    unlearner: Unlearner,
+    learner: Learner,
+    loaders: Mapping[str, Loader | None],
+    fields: Fields | None,
 ) -> Mapping[str, Part]:
-    """What the method is handed of the user's loaders.
+    """What the method is handed of the user's loaders; all of them are looked at, needed or not.
 
     Raises:
-        UsageError: The method needs what loaders do not tell, or one of them is none.
+        UsageError: The method needs what loaders do not tell, one of them is none or does not
+            belong to the network, or what is retained holds what is to be forgotten.
     """
     if unlearner.requests and "samples" not in unlearner.requests:
         known = ", ".join(sorted(unlearner.requests))
@@ -191,6 +204,11 @@ def _loader_parts(
             f"{type(unlearner).__name__} needs {', '.join(untold)}, which loaders do not tell; "
             "give data= and request="
         )
+    refuse_diverged(learner.network)
+    for reading in given.values():
+        reading.task = task_at_home(learner, reading.first(), reading.name)
+    if {"forget", "retain"} <= set(given):
+        check_apart(given["forget"], given["retain"])
     return parts
 
 
@@ -310,9 +328,11 @@ def heard(
     learners = [learner_of(one, loss) for one in (models.net, *oracles, *untrained)]
     last = [models.original, models.twin]
     learners += [learner_of(one, loss) for one in last if one is not None]
+    device = checked_device(device)
     known = composed({"evaluation": panel}) if panel else {}  # a wrong name is said first
     with undisturbed():
         parts, task = _asked(learners, loaders, fields)
+        _check_panel(panel, known, task)
         fitting = "classification" if task.classes else "own_loss"
         evaluation = (known or composed({"evaluation": fitting}))["evaluation"]
         features = bool(reading_features(panel_of(evaluation, OF_CLASS in evaluation)["scores"]))
@@ -407,6 +427,26 @@ def _asked(
     return parts, tasks[0]
 
 
+def _check_panel(panel: str | None, known: Mapping[str, Any], task: Task) -> None:
+    """Refuse a panel whose headline is of other outputs than these.
+
+    Raises:
+        UsageError: Scores of links for several classes, or of classes for other targets.
+    """
+    named = (known.get("evaluation") or {}).get("scores") or {}
+    rooms = {str(score.get("_target_", "")).rpartition(".")[0] for score in named.values()}
+    if task.columns > 1 and rooms & LINKS:
+        raise UsageError(
+            f"panel={panel!r} is for link predictors, with one logit a pair, and the network has "
+            f"{task.columns} outputs; leave panel= out, or take classification"
+        )
+    if not task.classes and "mu.evaluation.accuracy" in rooms:
+        raise UsageError(
+            f"panel={panel!r} counts classes, and the targets are none; leave panel= out, or take "
+            "own_loss"
+        )
+
+
 Values = dict[str, float | None]
 
 
@@ -434,6 +474,9 @@ def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:
     """The method with options from its YAML file, then the caller's."""
     from mu.data.build import build
 
+    if not isinstance(method, str | Unlearner):
+        name = getattr(method, "__name__", repr(method))
+        raise UsageError(f"method={name} is neither the name of a method nor an Unlearner() itself")
     if isinstance(method, Unlearner):
         if options:
             raise UsageError("options go to the Unlearner itself, not beside it")

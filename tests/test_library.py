@@ -440,13 +440,48 @@ def test_a_result_can_be_copied_and_trained_by_a_users_trainer():
         ({"retain": []}, "retain= has no batches"),
         ({"lr": float("nan")}, "lr=nan must be positive and finite"),
         ({"forget": [(X, Y + 5)]}, "label 5 is outside the 2 classes"),
-        ({"retain": [(X, Y), (X, Y - 1)]}, "label -1 is outside"),
+        ({"retain": [(-X, Y), (-X, Y - 1)]}, "label -1 is outside"),
         ({"forget": 3}, "forget= is a int, no loader"),
     ],
 )
 def test_what_comes_in_is_looked_at(options, message):
     with pytest.raises(UsageError, match=message):
         mu.unlearn(nn.Linear(3, 2), "neggrad_plus", **(parts_of() | options))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": SSD}, "method=SSD is neither the name of a method nor an Unlearner"),
+        ({"device": "cpu0"}, "device='cpu0' is neither 'cpu' nor 'cuda'"),
+        ({"precision": "16"}, "precision='16' is not one of 32-true, bf16-mixed"),
+        ({"seed": None}, "seed=None must be a whole number"),
+        ({"forget": [{"image": X, "label": Y}]}, "a batch is a mapping with 'image', 'label'"),
+        ({"retain": [(X, Y)]}, "8 of the 8 samples of forget= are in retain= as well"),
+    ],
+)
+def test_every_loader_and_word_is_looked_at_even_where_the_method_reads_it_not(options, message):
+    given = {"method": "finetune"} | parts_of() | options  # finetune reads D_r alone
+    with pytest.raises(UsageError, match=message):
+        mu.unlearn(nn.Linear(3, 2), **given)
+
+
+def test_probabilities_are_no_logits():
+    net, parts = nn.Sequential(nn.Linear(3, 2), nn.Softmax(1)), parts_of()
+    for call in (mu.unlearn, lambda net, **parts: mu.evaluate(net, **parts, test=[(X, Y)])):
+        with pytest.raises(UsageError, match="Sequential returns probabilities on the first batch"):
+            call(net, **parts)
+    log = nn.Sequential(nn.Linear(3, 2), nn.LogSoftmax(1))
+    assert mu.evaluate(log, **parts, test=[(X, Y)])["ta"] >= 0
+
+
+def test_a_panel_for_other_outputs():
+    with pytest.raises(UsageError, match="panel='links' is for link predictors"):
+        mu.evaluate(nn.Linear(3, 2), **parts_of(), test=[(X, Y)], panel="links")
+    shares = [(X, torch.rand(len(X), 2))]
+    parts = {"forget": shares, "retain": [(-X, shares[0][1])], "test": shares}
+    with pytest.raises(UsageError, match="panel='classification' counts classes"):
+        mu.evaluate(nn.Linear(3, 2), **parts, loss=nn.MSELoss(), panel="classification")
 
 
 def test_weights_that_are_not_finite_before_or_after():

@@ -6,7 +6,7 @@ from writers.options import cell
 from writers.studies import grid
 
 from mu.results.definitions import Definition, definitions, reach
-from mu.verbs.explain import described
+from mu.verbs.explain import all_scores
 
 FAMILIES = {
     "forgetting": "Forgetting",
@@ -20,7 +20,7 @@ FAMILIES = {
 
 def everything() -> str:
     """Every score by family; scores that differ in the part of the data alone stand together."""
-    known, facts = definitions(), described()
+    known, facts = definitions(), all_scores()
     blocks = []
     for family, title in FAMILIES.items():
         names = [n for n, (one, _) in facts.items() if one["family"] == family]
@@ -33,8 +33,8 @@ def everything() -> str:
 
 
 def _entry(names: list[str], known: dict[str, Definition]) -> str:
-    one, (facts, _) = known[names[0]], described()[names[0]]
-    head = ", ".join(f"{described()[name][0]['title']} (`{name}`)" for name in names)
+    one, (facts, _) = known[names[0]], all_scores()[names[0]]
+    head = ", ".join(f"{all_scores()[name][0]['title']} (`{name}`)" for name in names)
     lines = [f"### {head}", ""]
     lines += [f"- {known[name].name}" for name in names]
     rows = {
@@ -53,7 +53,7 @@ def short(names: list[str]) -> str:
     """A row for each of some scores: its name in full, and of the oracle what is said first."""
     rows = [["", "in full", "oracle"]]
     for name in names:
-        one, (facts, _) = definitions()[name], described()[name]
+        one, (facts, _) = definitions()[name], all_scores()[name]
         expected = re.split("[:;] ", one.oracle)[0]
         rows.append([facts["title"], cell(one.name), cell(expected)])
     return grid(rows) + "\n"

@@ -16,10 +16,10 @@ FACT = re.compile(rf"^({'|'.join(SAID)}): (.*(?:\n {{4}}.*)*)", re.MULTILINE)
 HEADED = re.compile(rf"^(?:Args|Raises|Example|{'|'.join(SAID)}):", re.MULTILINE)
 
 
-def facts(docstring: str) -> dict[str, str]:
+def facts_in(docstring: str) -> dict[str, str]:
     """The facts of a score in its docstring, by their word; later lines of one stand further in.
 
-    >>> facts('''Errors.
+    >>> facts_in('''Errors.
     ...
     ... Name: Unlearning accuracy.
     ... Oracle: its error on data
@@ -73,11 +73,11 @@ def docstrings(target: str, top: Path = TOP) -> list[str]:
     return [ast.get_docstring(node) or "" for node in lineage(target, top)]
 
 
-def said(target: str, top: Path = TOP) -> dict[str, str]:
-    """The `facts` of a score; those on which it is silent are those of its bases."""
+def said_by(target: str, top: Path = TOP) -> dict[str, str]:
+    """The `facts_in` of a score; those on which it is silent are those of its bases."""
     found: dict[str, str] = {}
     for docstring in reversed(docstrings(target, top)):
-        found |= facts(docstring)
+        found |= facts_in(docstring)
     return found
 
 
@@ -85,15 +85,15 @@ def meanings(target: str, top: Path = TOP) -> dict[str, str]:
     """Option → meaning: the Args of a class, of its bases where it is silent."""
     found: dict[str, str] = {}
     for docstring in reversed(docstrings(target, top)):
-        own = arguments(docstring)
+        own = arguments_in(docstring)
         found |= {k: v for k, v in own.items() if k not in found or v[:7] != "As for "}
     return found
 
 
-def words_of(target: str, attribute: str, top: Path = TOP) -> list[str] | None:
+def words_in_class(target: str, attribute: str, top: Path = TOP) -> list[str] | None:
     """The words of a class attribute that is a set written out; None where it depends.
 
-    >>> words_of("mu.unlearning.gradient_ascent.GradientAscent", "needs")
+    >>> words_in_class("mu.unlearning.gradient_ascent.GradientAscent", "needs")
     ['forget']
     """
     for node in lineage(target, top):
@@ -131,10 +131,10 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def arguments(docstring: str) -> dict[str, str]:
+def arguments_in(docstring: str) -> dict[str, str]:
     r"""The section Args of a docstring in Google style, as Markdown.
 
-    >>> arguments('''Fit.
+    >>> arguments_in('''Fit.
     ...
     ... Args:
     ...     lr, step: The rate :math:`\\eta`,

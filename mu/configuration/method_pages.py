@@ -35,10 +35,10 @@ def page_parts(page: str) -> dict[str, str]:
     return {name: LINK.sub(r"\1", text).replace("**", "") for name, text in parts.items()}
 
 
-def readable(name: str) -> str:
+def method_title(name: str) -> str:
     """What a text calls a row: the title of its method's page, or its name without underscores.
 
-    >>> readable("scrub"), readable("random_weights")
+    >>> method_title("scrub"), method_title("random_weights")
     ('SCRUB', 'random weights')
     """
     title = method_page(name).partition("\n")[0].removeprefix("# ")

@@ -58,15 +58,11 @@ def chosen_rows(
 ) -> dict[str, Listed]:
     """Rows of a block that are wanted, and wanted methods that no block names.
 
-    ``external`` alone is scored beside the block's own.
-
     Raises:
         UsageError: Neither a row nor a method.
     """
     if wanted is None:
         return dict(own)
-    if wanted == "external":
-        return {**own, "external": ("external", {})}
     named = {name for rows in siblings for name in rows}
     known, words = choices("method"), words_of(wanted)
     for word in words:

@@ -8,6 +8,7 @@ from typing import Any
 from mu.data.base import Data
 from mu.data.facts import named_files
 from mu.data.groups import read_groups
+from mu.data.importing import targets_among, why_not_importable
 from mu.errors import MuError, UsageError
 
 NOT_ARGUMENTS = {"title", "panel", "files", "groups"}
@@ -24,12 +25,19 @@ def build(config: dict[str, Any], **more: Any) -> Any:
     from hydra.utils import instantiate
     from omegaconf.errors import MissingMandatoryValue
 
+    if "_target_" not in config:
+        raise UsageError(
+            f"_target_ is missing: which class takes {', '.join(config) or 'nothing'}?"
+        )
     try:
         return instantiate(config, **more)
     except MissingMandatoryValue as error:
         missing = next((k for k, v in (config | more).items() if v == "???"), "an argument")
         raise UsageError(f"{config.get('_target_')} needs {missing}") from error
-    except InstantiationException as error:
+    except (InstantiationException, SyntaxError) as error:
+        for target in targets_among(config):
+            if why := why_not_importable(target):
+                raise UsageError(f"{target} cannot be imported: {why}") from error
         if isinstance(error.__cause__, MuError):
             raise error.__cause__ from None
         if error.__cause__ is None or isinstance(error.__cause__, TypeError | ImportError):

@@ -11,6 +11,7 @@ from mu.data.base import Batch
 from mu.doors.guest import evaluation_mode
 from mu.doors.nested import moved
 from mu.doors.outputs import check_classes
+from mu.doors.probabilities import refuse_probabilities
 from mu.errors import MuError, UsageError
 
 
@@ -43,8 +44,8 @@ def task_of(learner: Any, batch: Batch, name: str) -> Task:
         name: Of the loader, for messages.
 
     Raises:
-        UsageError: The network fails on the batch, what it returns is no number, or the targets do
-            not belong to it.
+        UsageError: The network fails on the batch, what it returns is no number or a probability,
+            or the targets do not belong to it.
     """
     network = learner.network
     try:
@@ -66,6 +67,8 @@ def task_of(learner: Any, batch: Batch, name: str) -> Task:
             f"{type(network).__name__} returns numbers that are not finite on the first batch of "
             f"{name}; look for an input that is not finite"
         )
+    if task.classes and not learner.own_loss:
+        refuse_probabilities(outputs, network, name)
     return task
 
 

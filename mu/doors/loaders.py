@@ -1,10 +1,12 @@
 """A user's loader: its batches read and checked, as often as they are asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from torch.utils.data import DataLoader, IterableDataset
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from mu.data.base import Batch
 from mu.doors.batches import Fields, as_batch
@@ -75,6 +77,17 @@ def rereadable(loader: Loader, name: str) -> Any:
     Raises:
         UsageError: It is no loader.
     """
+    kind = type(loader).__name__
+    if isinstance(loader, Tensor | np.ndarray | str | Mapping) or _two_tensors(loader):
+        raise UsageError(
+            f"{name} is a {'pair of tensors' if _two_tensors(loader) else kind}, no loader: hand "
+            "over [(x, y)], or DataLoader(TensorDataset(x, y), batch_size=64)"
+        )
+    if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
+        raise UsageError(
+            f"{name} is a {kind}, which holds single samples: hand over "
+            "torch.utils.data.DataLoader(dataset, batch_size=64)"
+        )
     try:
         once = iter(loader) is loader
     except TypeError as error:
@@ -87,6 +100,12 @@ def rereadable(loader: Loader, name: str) -> Any:
     except TypeError:
         once = True
     return list(loader) if once else loader
+
+
+def _two_tensors(loader: object) -> bool:
+    """Whether it is inputs and targets where batches of them are due."""
+    pair = isinstance(loader, tuple | list) and len(loader) == 2
+    return pair and all(isinstance(one, Tensor | np.ndarray) for one in loader)  # type: ignore[attr-defined]
 
 
 def is_indexed(loader: Any) -> bool:

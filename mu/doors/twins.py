@@ -72,6 +72,23 @@ class Twins:
         ]
 
 
+def refuse_retained(found: int, forgotten: int) -> None:
+    """Refuse a D_r that holds D_f, or most of it: what is to be forgotten would be trained on.
+
+    Args:
+        found: Samples of D_f, with their targets, that D_r holds too.
+        forgotten: Different samples of D_f.
+
+    Raises:
+        UsageError: They are half of D_f or more.
+    """
+    if forgotten and 2 * found >= forgotten:
+        raise UsageError(
+            f"{found} of the {forgotten} samples of forget= are in retain= as well, with the same "
+            "bytes and targets; retain= takes what is left without them"
+        )
+
+
 def twins_of(data: Data, forget: Ids, others: Mapping[str, Ids]) -> dict[str, int]:
     """How many samples of D_f are in other parts too; nothing where samples are no tensors.
 

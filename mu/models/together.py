@@ -12,7 +12,7 @@ from mu.data.base import Batch
 from mu.doors.guest import evaluation_mode, where_it_lies
 from mu.doors.loaders import Read
 from mu.doors.nested import moved
-from mu.doors.twins import Twins, row_digests
+from mu.doors.twins import Twins, refuse_retained, row_digests
 from mu.errors import UsageError
 from mu.evaluation.signals import Signals, Split
 from mu.models.base import Learner
@@ -43,12 +43,12 @@ def listen(
         twins: What is to see the digests of all samples; nothing is warned of then.
 
     Raises:
-        UsageError: A batch is none, or a target has no class.
+        UsageError: A batch is none, a target has no class, or D_r holds half of D_f or more.
     """
     order = ["forget", "retain", "test", *(name for name in parts if name.startswith(EARLIER))]
     sizes = dict.fromkeys(order, 0)
     gone: set[Any] = set()
-    seen = Twins() if twins is None else twins
+    seen, same = Twins() if twins is None else twins, Twins()  # by inputs alone, and with targets
     with ExitStack() as stack:
         # A module handed over twice is moved and read once.
         for learner in {id(learner): learner for learner in learners}.values():
@@ -58,7 +58,10 @@ def listen(
         speakers = [Speaker(one, features, losses=one.own_loss) for one in learners]
         for name in sizes:
             for batch in parts[name]:
-                seen.see(name, row_digests(batch.x, len(batch)))
+                digests = row_digests(batch.x, len(batch))
+                seen.see(name, digests)
+                if digests and twins is None:
+                    same.see(name, row_digests([batch.x, batch.y], len(batch)))
                 if name == "forget":
                     gone |= _classes(batch)
                 if name == "retain" and gone & _classes(batch):
@@ -68,6 +71,8 @@ def listen(
                 for speaker in speakers:
                     _hear(speaker, there)
                 sizes[name] += len(batch)
+            if name == "retain" and twins is None:
+                refuse_retained(same.counts["retain="], len(same.forgotten))
     for sentence in [] if twins is not None else seen.said():
         warnings.warn(sentence, stacklevel=4)
     ends = np.cumsum([0, *sizes.values()])

@@ -56,7 +56,7 @@ def head(title: str, terms: dict[str, Term]) -> "Markup":
     return Markup(f'<a class="term" href="#{term.key}"><abbr title="{said}">{text}</abbr></a>')
 
 
-def rows(term: Term) -> Sequence[tuple[str, str]]:
+def term_rows(term: Term) -> Sequence[tuple[str, str]]:
     """What is said of a score, each by its word."""
     one = term.one
     every = {

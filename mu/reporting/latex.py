@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from mu.configuration.method_pages import readable
+from mu.configuration.method_pages import method_title
 from mu.reporting.layout import sections
 from mu.reporting.scores import against, as_grid
 from mu.reporting.section import OTHER, Section
@@ -94,7 +94,7 @@ def _against(section: Section) -> list[str]:
     if table is None:
         return []
     head, *body = as_grid(table, "than")
-    body = [[readable(row[0]), *row[1:]] for row in body]
+    body = [[method_title(row[0]), *row[1:]] for row in body]
     return [
         r"\begin{table}[htbp]",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
@@ -176,7 +176,7 @@ def _request(section: Section) -> str:
 def _name(section: Section, method: str) -> str:
     """A row as a text calls it; that of the oracle may say whose recipe it has."""
     label = section.label(method)
-    return _tex(label if label == OTHER else readable(method))
+    return _tex(label if label == OTHER else method_title(method))
 
 
 def _tex_row(cells: Sequence[str], slanted: bool = False) -> str:

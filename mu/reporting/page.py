@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mu.reporting.glossary import glossary, head, rows
+from mu.reporting.glossary import glossary, head, term_rows
 from mu.reporting.harder import harder
 from mu.reporting.layout import ordered, sections, shared_notes
 from mu.reporting.layout import shown as abridged
@@ -63,7 +63,7 @@ def html_page(results: Results) -> str:
     templates, shown = environment(), context(results)
     templates.filters["tone"] = lambda word: CLASSES.get(word, "none")
     templates.filters["head"] = lambda title: head(title, shown["terms"])
-    templates.filters["rows"] = rows
+    templates.filters["rows"] = term_rows
     templates.globals |= {"words": words, "verdict_legend": VERDICTS}
     template = templates.get_template("page.html.j2")
     spared: dict[str, str] = {}

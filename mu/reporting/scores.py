@@ -9,8 +9,8 @@ from mu.results.comparisons import Duel, duels, gains, idle, word
 from mu.results.estimate import Estimate
 from mu.results.format import (
     Limits,
-    apart,
-    cut,
+    limits_of_difference,
+    clipped,
     gap_interval,
     interval,
     number,
@@ -116,7 +116,9 @@ def _duel(found: Duel | None, limits: Limits) -> ScoreCell:
 
 def _ends(found: Estimate, limits: Limits) -> str:
     """The interval of a paired difference, as far as it can reach."""
-    return interval(*cut(found.mean, *found.interval(), apart(limits)), sign=True)
+    return interval(
+        *clipped(found.mean, *found.interval(), limits_of_difference(limits)), sign=True
+    )
 
 
 def as_grid(table: Table, corner: str) -> list[list[str]]:

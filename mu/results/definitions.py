@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from mu.configuration.choices import choices, read_yaml
-from mu.configuration.docstrings import docstrings, facts, meanings, prose, said
+from mu.configuration.docstrings import docstrings, facts_in, meanings, prose, said_by
 from mu.results.card import Facts
 
 PARTS = {
@@ -90,7 +90,7 @@ def definitions(panel: str = "") -> dict[str, Definition]:
     Args:
         panel: Whose scores go before those of the same name of other panels.
     """
-    found = {name: _defined(facts(text), "", {}) for name, text in COSTS.items()}
+    found = {name: _defined(facts_in(text), "", {}) for name, text in COSTS.items()}
     every = choices("evaluation")
     own = panel.partition(", ")[0]
     for choice in sorted(every, key=lambda one: one == own):
@@ -114,7 +114,7 @@ def definition(config: Mapping[str, Any]) -> Definition:
     """
     target = str(config["_target_"])
     try:
-        found, about = said(target), prose(docstrings(target)[0])
+        found, about = said_by(target), prose(docstrings(target)[0])
         meaning = meanings(target)
     except (ImportError, IndexError, OSError, SyntaxError):  # a class of the user's that is gone
         return Definition(target.rpartition(".")[2])

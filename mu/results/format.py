@@ -75,15 +75,15 @@ def shown_interval(row: Row, limits: Limits = None) -> tuple[float | None, float
     >>> shown_interval(SimpleNamespace(mean=0.99, low=0.95, high=1.03), [0.0, 1.0])
     (0.95, 1.0)
     """
-    return cut(row.mean, row.low, row.high, limits)
+    return clipped(row.mean, row.low, row.high, limits)
 
 
-def cut(
+def clipped(
     mean: float | None, low: float | None, high: float | None, limits: Limits
 ) -> tuple[float | None, float | None]:
     """The ends of an interval, not beyond limits that its mean keeps.
 
-    >>> cut(0.99, 0.95, 1.03, [0.0, 1.0]), cut(1.2, 1.1, 1.3, [0.0, 1.0])
+    >>> clipped(0.99, 0.95, 1.03, [0.0, 1.0]), clipped(1.2, 1.1, 1.3, [0.0, 1.0])
     ((0.95, 1.0), (1.1, 1.3))
     """
     bottom, top = limits or (None, None)
@@ -96,10 +96,10 @@ def cut(
     return low, high
 
 
-def apart(limits: Limits) -> Limits:
+def limits_of_difference(limits: Limits) -> Limits:
     """What two values between limits can differ by; None without both limits.
 
-    >>> apart([-1.0, 1.0]), apart([0.0, None])
+    >>> limits_of_difference([-1.0, 1.0]), limits_of_difference([0.0, None])
     ((-2.0, 2.0), None)
     """
     bottom, top = limits or (None, None)
@@ -131,7 +131,7 @@ def gap_interval(row: Row | None, limits: Limits = None) -> str:
     """
     if row is None or row.gap is None:
         return NOTHING
-    ends = cut(row.gap, row.gap_low, row.gap_high, apart(limits))
+    ends = clipped(row.gap, row.gap_low, row.gap_high, limits_of_difference(limits))
     return f"{number(row.gap, sign=True)} {interval(*ends, sign=True)}".rstrip()
 
 

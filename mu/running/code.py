@@ -1,6 +1,7 @@
 """Digest of the code a step runs, so that an edited helper is noticed and a comment is not."""
 
 import ast
+import copy
 import sys
 from functools import cache
 from hashlib import blake2b
@@ -31,7 +32,10 @@ def module_file(name: str) -> Path | None:
 
 @cache
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise UsageError(f"{path}, line {error.lineno}, is no Python: {error.msg}") from error
 
 
 def _imported(tree: ast.Module, module: str) -> set[str]:
@@ -62,7 +66,7 @@ class _Strip(ast.NodeTransformer):
 @cache
 def _file_digest(path: Path) -> str:
     """Digest of the syntax tree without docstrings."""
-    bare = _Strip().visit(ast.parse(path.read_text(encoding="utf-8")))
+    bare = _Strip().visit(copy.deepcopy(_tree(path)))
     return blake2b(ast.dump(bare).encode(), digest_size=16).hexdigest()
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Protocol
 
+from mu.doors.device import checked_device
 from mu.errors import StepFailed, UsageError
 from mu.running.jobs import Job, Progress, execute, set_threads, transferable
 from mu.storing.store import Store
@@ -159,13 +160,17 @@ def check_compute(compute: dict[str, Any]) -> None:
     """Refuse a ``compute`` configuration that no pool can follow.
 
     Raises:
-        UsageError: An unknown launcher, or a number of workers below 0.
+        UsageError: An unknown launcher, a number of workers below 0, or a device that is none, or
+            is not in this machine where it is to compute.
     """
     if compute["workers"] < 0:
         raise UsageError(f"compute.workers={compute['workers']} is negative")
     if compute["launcher"] not in LAUNCHERS:
         known = ", ".join(LAUNCHERS)
         raise UsageError(f"compute.launcher={compute['launcher']!r} is not one of {known}")
+    device, here = compute["device"], compute["launcher"] == "local"
+    if here or device != "cuda":  # the machines of a cluster may have a GPU that this one lacks
+        checked_device(device, "compute.device")
 
 
 def make_pool(store: Store, compute: dict[str, Any]) -> Pool:

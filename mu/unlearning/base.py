@@ -88,6 +88,14 @@ class Unlearned:
         return self.meter.facts() | {f"{k}_setup": n for k, n in self.upfront.items()}
 
 
+# What a class may declare of itself.
+DECLARED = {
+    "needs": ("forget", "retain", "full", "kept", "validation"),
+    "requests": ("samples", "nodes", "edges", "features"),
+    "changes": ("weights", "architecture"),
+}
+
+
 class Unlearner(pl.LightningModule):
     """Base of every method.
 
@@ -134,6 +142,22 @@ class Unlearner(pl.LightningModule):
         made = super().__new__(cls)
         vars(made)["made_with"] = (given, named)
         return made
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Hold what a class declares against what there is, as soon as it is made.
+
+        Raises:
+            UsageError: It declares an unknown part, kind of elements, or thing to change.
+        """
+        super().__init_subclass__(**options)
+        for fact, known in DECLARED.items():
+            declared = getattr(cls, fact)
+            words = [declared] if isinstance(declared, str) else list(declared)
+            for word in words:
+                if isinstance(declared, str) or word not in known:
+                    raise UsageError(
+                        f"{cls.__name__}: {fact} names {word!r}; it is a set of {', '.join(known)}"
+                    )
 
     def attach(
         self,

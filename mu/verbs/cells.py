@@ -12,6 +12,7 @@ from mu.errors import UsageError
 from mu.pipeline import Cell
 from mu.results.panel import describe_panels
 from mu.running.runner import Runner
+from mu.running.signatures import check_annotated
 from mu.verbs.foreign import check_words, checked_experiment
 
 
@@ -42,7 +43,20 @@ def experiment_of(
         experiment = checked_experiment(experiment, source, others)
     for block in experiment.blocks:  # a wrong score must not come out after the training
         describe_panels(block.names["evaluation"], block.config["evaluation"])
+    check_method_options(experiment)
     return experiment, Path(given.get("out") or Path("results") / experiment.name)
+
+
+def check_method_options(experiment: Experiment) -> None:
+    """Refuse options of methods that are of the wrong type, before any step.
+
+    Raises:
+        UsageError: Naming the row, the option and its value.
+    """
+    for block in experiment.blocks:
+        for row, method in block.methods.items():
+            for config in (method["config"], *method["configs"].values()):
+                check_annotated(config, f"method {row}")
 
 
 def cells_of(experiment: Experiment, runner: Runner) -> list[Cell]:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from mu.configuration.choices import choices, first_comment, options_of, read_yaml
-from mu.configuration.docstrings import default, docstrings, meanings, prose, words_of
+from mu.configuration.docstrings import default, docstrings, meanings, prose, words_in_class
 from mu.configuration.method_pages import method_page, page_parts
 from mu.errors import UsageError
 from mu.results.card import Facts
@@ -41,7 +41,7 @@ def explained(asked: str) -> list[str]:
     Raises:
         UsageError: Nothing has that name, or several things begin with it.
     """
-    scores, methods = described(), choices("method")
+    scores, methods = all_scores(), choices("method")
     names = {name: name for name in (*scores, *methods)}
     titles = [(facts["title"], name) for name, (facts, _) in scores.items()]
     word = asked.casefold()
@@ -63,7 +63,7 @@ def explained(asked: str) -> list[str]:
 
 
 @cache
-def described() -> Mapping[str, tuple[Facts, list[str]]]:
+def all_scores() -> Mapping[str, tuple[Facts, list[str]]]:
     """What the panels say of each score, and which have it, by its name."""
     from mu.configuration.compose import composed
     from mu.results.panel import describe_panels
@@ -80,7 +80,7 @@ def described() -> Mapping[str, tuple[Facts, list[str]]]:
 
 def score_text(name: str) -> str:
     """What a score is, no wider than a terminal."""
-    facts, panels = described()[name]
+    facts, panels = all_scores()[name]
     one = definitions()[name]
     lines = [f"{facts['title']} ({name}): {one.name}", *paragraphs(one.about)]
     lines += ["", *_facts(one, facts)]
@@ -117,7 +117,7 @@ def method_text(name: str) -> str:
     own = next(iter(docstrings(target)), "")
     lines = [f"{name}: {first_comment(path).removeprefix(f'{name}: ')}"]
     lines += [*paragraphs(parts["what"] or prose(own)), ""]
-    serves, needs = words_of(target, "requests"), words_of(target, "needs")
+    serves, needs = words_in_class(target, "requests"), words_in_class(target, "needs")
     if serves:
         lines += beside("Forgets", ", ".join(serves))
     if needs is not None:

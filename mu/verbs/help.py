@@ -136,4 +136,20 @@ Example:
 
 Exit code: 0 when it could be made, whatever it found; 2 for a wrong word.
 """
-HELP = {"audit": AUDIT, "run": RUN, "plan": PLAN, "tune": TUNE, "calibrate": CALIBRATE}
+COMPLETION = """\
+usage: mu completion bash|zsh|fish
+
+Prints a script that completes verbs, experiments, methods and keys.
+
+  bash: eval "$(mu completion bash)"    in ~/.bashrc
+  zsh:  eval "$(mu completion zsh)"     in ~/.zshrc, after compinit
+  fish: mu completion fish > ~/.config/fish/completions/mu.fish
+"""
+HELP = {
+    "audit": AUDIT,
+    "run": RUN,
+    "plan": PLAN,
+    "tune": TUNE,
+    "calibrate": CALIBRATE,
+    "completion": COMPLETION,
+}

@@ -23,6 +23,7 @@ from mu.tuning.record import check_writable, record_of, write_best
 from mu.tuning.space import check_space
 from mu.tuning.study import Search
 from mu.tuning.trial import run_round
+from mu.verbs.cells import check_method_options
 from mu.verbs.run import commit, folder_for
 
 OWN = ("experiment", "out", "trials", "write")
@@ -42,6 +43,7 @@ def command(words: list[str]) -> int:
         raise UsageError(f"write={write} must be true or false")
     others = [word for word in words if word.partition("=")[0] not in OWN]
     experiment = load_experiment(given["experiment"], others, tuning=True)
+    check_method_options(experiment)
     searches = searches_of(experiment)
     if write:
         check_writable(sorted({search.method for search in searches}))

@@ -53,8 +53,13 @@ def test_nothing_to_read(loader):
 def test_no_loader():
     with pytest.raises(UsageError, match="forget= is a int, no loader"):
         rereadable(3, "forget=")
+    with pytest.raises(UsageError, match="forget= is a TensorDataset, which holds single samples"):
+        rereadable(TensorDataset(X, Y), "forget=")
     with pytest.raises(UsageError, match="single samples, not batches"):
-        Read(rereadable(TensorDataset(X, Y), "forget="), name="forget=").first()
+        Read(rereadable([(X[0], Y[0])], "forget="), name="forget=").first()
+    for one, kind in [(X, "Tensor"), ((X, Y), "pair of tensors"), ("faces/", "str"), ({}, "dict")]:
+        with pytest.raises(UsageError, match=f"retain= is a {kind}, no loader: hand over"):
+            rereadable(one, "retain=")
 
 
 def test_every_batch_is_checked_and_put_into_form():

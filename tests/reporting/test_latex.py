@@ -88,7 +88,7 @@ def test_latex_escapes_and_uses_booktabs(results: Results, rename: Rename) -> No
     assert "random weights &" in text
     assert r"50\%\_\&\textbackslash{}input\{x\}\$\#\textasciicircum{}\textasciitilde{}" in text
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 5
-    assert r"\textbf{oracle}" in text
+    assert r"\textit{oracle}" in text
 
 
 def test_latex_labels_are_distinct(results: Results) -> None:

@@ -7,6 +7,7 @@ import yaml
 
 import mu.running.code
 from mu.configuration.choices import choices
+from mu.errors import UsageError
 from mu.running.code import code_digest, forget_files, reachable
 
 STEPS = (
@@ -174,3 +175,10 @@ def test_a_users_class_stands_for_its_own_file(tmp_path, monkeypatch, name):
 
 def test_installed_libraries_count_by_name():
     assert code_digest("torch.optim.SGD") != code_digest("torch.optim.Adam")
+
+
+def test_a_file_that_is_no_python_is_named(tmp_path, monkeypatch):
+    (tmp_path / "own_broken_file.py").write_text("def f(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match=r"own_broken_file.py, line 1, is no Python"):
+        code_digest("own_broken_file.Method")

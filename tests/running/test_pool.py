@@ -12,7 +12,7 @@ import torch
 from mu.artifact import Artifact
 from mu.errors import StepFailed, UsageError
 from mu.running.jobs import Job
-from mu.running.pool import InlinePool, LocalPool, Worker, make_pool
+from mu.running.pool import InlinePool, LocalPool, Worker, check_compute, make_pool
 from mu.storing.store import Store
 
 PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
@@ -260,3 +260,13 @@ def test_inline_steps_get_the_threads_of_the_recipe(store, monkeypatch):
 def test_a_pool_that_cannot_be_is_refused(store, compute):
     with pytest.raises(UsageError, match=r"-1|nosuch"):
         make_pool(store, compute)
+
+
+def test_a_device_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    compute = {"launcher": "local", "workers": 0, "device": "cuda"}
+    with pytest.raises(UsageError, match=r"compute.device='cuda': torch finds no GPU"):
+        check_compute(compute)
+    check_compute(compute | {"launcher": "slurm"})  # its machines may have one
+    with pytest.raises(UsageError, match=r"compute.device='cpu0' is neither 'cpu' nor 'cuda'"):
+        check_compute(compute | {"launcher": "slurm", "device": "cpu0"})

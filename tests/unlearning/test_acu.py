@@ -264,4 +264,4 @@ def test_a_frozen_head_and_a_convolution_as_head_are_refused() -> None:
     with pytest.raises(UsageError, match="is frozen in the model"):
         mu.unlearn(network, "acu", **loaders)
     with pytest.raises(UsageError, match="not the outputs of a linear layer"):
-        mu.unlearn(nn.Sequential(Branches(), nn.Softmax(1)), "acu", **loaders)
+        mu.unlearn(nn.Sequential(Branches(), nn.LogSoftmax(1)), "acu", **loaders)

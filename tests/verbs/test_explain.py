@@ -6,15 +6,15 @@ from mu.__main__ import main
 from mu.configuration.choices import choices
 from mu.errors import UsageError
 from mu.results.definitions import definitions
-from mu.verbs.explain import described, explained, method_text, score_text
+from mu.verbs.explain import all_scores, explained, method_text, score_text
 
-SCORES = sorted(described())
+SCORES = sorted(all_scores())
 METHODS = sorted(choices("method"))
 
 
 @pytest.mark.parametrize("name", SCORES)
 def test_a_score_says_all_there_is_to_know(name):
-    facts, _ = described()[name]
+    facts, _ = all_scores()[name]
     one = definitions()[name]
     for field in ("name", "formula", "original", "oracle", "source"):
         assert getattr(one, field), f"write {field.capitalize()}: in the docstring of {name}"

@@ -45,7 +45,7 @@ def test_a_checkpoint_is_scored_beside_the_others(mu, tiny, tiny_words, weights)
     oracle = tiny.card("oracle", request="class")
     words = [word for word in tiny_words if not word.startswith("methods")]
     path = weights(oracle["keys"]["oracles"][1])
-    found = mu("run", *words, "method=external", f"weights={path}")
+    found = mu("run", *words, f"weights={path}")
     assert found.code == 0, found.err
     methods = {card["method"] for card in found.cards}
     assert {"external", "ssd", "finetune", "gradient_ascent", "oracle"} <= methods

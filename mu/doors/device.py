@@ -1,0 +1,41 @@
+"""Where to compute: on the CPU or on a GPU that is there."""
+
+import re
+from typing import Any
+
+from mu.errors import UsageError
+
+
+def checked_device(device: Any, name: str = "device") -> str:
+    """The device as a word, ``cpu`` or ``cuda``.
+
+    Args:
+        device: A word, or a `torch.device`.
+        name: What it is called where it was given.
+
+    Raises:
+        UsageError: Another word, one GPU of several by number, or no GPU that torch can use.
+
+    Example:
+        >>> checked_device("cpu")
+        'cpu'
+        >>> checked_device("cuda:1")
+        Traceback (most recent call last):
+        mu.errors.UsageError: device='cuda:1' names one GPU of several; take 'cuda', and choose \
+the GPU by the environment: CUDA_VISIBLE_DEVICES=1
+    """
+    word = str(device)
+    if word == "cpu":  # said without torch, which takes seconds to import
+        return word
+    if numbered := re.fullmatch(r"cuda:(\d+)", word):
+        raise UsageError(
+            f"{name}={word!r} names one GPU of several; take 'cuda', and choose the GPU by the "
+            f"environment: CUDA_VISIBLE_DEVICES={numbered[1]}"
+        )
+    if word != "cuda":
+        raise UsageError(f"{name}={word!r} is neither 'cpu' nor 'cuda'")
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UsageError(f"{name}='cuda': torch finds no GPU on this machine; take {name}='cpu'")
+    return word
