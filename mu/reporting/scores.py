@@ -9,10 +9,10 @@ from mu.results.comparisons import Duel, duels, gains, idle, word
 from mu.results.estimate import Estimate
 from mu.results.format import (
     Limits,
-    limits_of_difference,
     clipped,
     gap_interval,
     interval,
+    limits_of_difference,
     number,
     percent,
     printable,
