@@ -22,7 +22,7 @@ from mu.doors.loaders import Loader, Read, rereadable
 from mu.doors.twins import Twins
 from mu.errors import NotApplicable, UsageError
 from mu.evaluation.derived import derived_values, oracle_mean, reads_twin
-from mu.evaluation.panels import OF_CLASS, panel_of
+from mu.evaluation.panels import OF_CLASS, counts_classes, judges_links, panel_of
 from mu.evaluation.score import Peers, Score, panel_values
 from mu.evaluation.scoring import build_scores, known_values, reading_features
 from mu.evaluation.signals import Signals, Split
@@ -38,7 +38,6 @@ from mu.unlearning.options import at_least, one_of
 from mu.unlearning.serve import parts_for
 
 PRECISIONS = ("32-true", "bf16-mixed")
-LINKS = {"mu.evaluation.graph", "mu.evaluation.attacks.links"}  # rooms of scores of link predictors
 
 
 def unlearn(
@@ -433,14 +432,13 @@ def _check_panel(panel: str | None, known: Mapping[str, Any], task: Task) -> Non
     Raises:
         UsageError: Scores of links for several classes, or of classes for other targets.
     """
-    named = (known.get("evaluation") or {}).get("scores") or {}
-    rooms = {str(score.get("_target_", "")).rpartition(".")[0] for score in named.values()}
-    if task.columns > 1 and rooms & LINKS:
+    evaluation = known.get("evaluation") or {}
+    if task.columns > 1 and judges_links(evaluation):
         raise UsageError(
             f"panel={panel!r} is for link predictors, with one logit a pair, and the network has "
             f"{task.columns} outputs; leave panel= out, or take classification"
         )
-    if not task.classes and "mu.evaluation.accuracy" in rooms:
+    if not task.classes and counts_classes(evaluation):
         raise UsageError(
             f"panel={panel!r} counts classes, and the targets are none; leave panel= out, or take "
             "own_loss"

@@ -76,12 +76,24 @@ def targets_of(targets: Tensor, columns: int) -> Tensor:
     if targets.dim() == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     if targets.dim() != 1 or (targets.is_floating_point() and columns > 1):
+        if targets.dim() == 2 and targets.shape[1] == columns > 1 and one_hot(targets):
+            raise UsageError(
+                f"targets of shape {tuple(targets.shape)} look one-hot, and class numbers (n,) are "
+                "due: y.argmax(1) gives them; for several labels a sample "
+                "loss=torch.nn.BCEWithLogitsLoss()"
+            )
         raise UsageError(
             f"targets of shape {tuple(targets.shape)} and type {_type(targets)} are no class "
             f"numbers (n,) for {columns} logits; whole numbers are read as classes (y.long()), and "
             f"anything else needs its loss: {LOSSES}"
         )
     return targets.long() if targets.is_floating_point() else targets
+
+
+def one_hot(targets: Tensor) -> bool:
+    """Whether each row (n, C) holds a single 1 and else 0."""
+    binary = bool(((targets == 0) | (targets == 1)).all())
+    return binary and bool((targets.sum(1) == 1).all())
 
 
 def check_classes(targets: Tensor, given: Tensor, columns: int) -> None:

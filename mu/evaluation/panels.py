@@ -7,7 +7,24 @@ from mu.errors import UsageError
 
 OF_CLASS = "of_class"  # the section of a panel for such requests
 ADDED, REPLACED = ("scores", "margins"), ("headline", "decisive")
+LINKS = {"mu.evaluation.graph", "mu.evaluation.attacks.links"}  # rooms of scores of link predictors
+CLASSES = "mu.evaluation.accuracy"  # that of scores that count classes
 Evaluation = Mapping[str, Any]
+
+
+def judges_links(evaluation: Evaluation) -> bool:
+    """Whether a panel has scores of link predictors."""
+    return bool(_rooms(evaluation) & LINKS)
+
+
+def counts_classes(evaluation: Evaluation) -> bool:
+    """Whether a panel has accuracies of classes."""
+    return CLASSES in _rooms(evaluation)
+
+
+def _rooms(evaluation: Evaluation) -> set[str]:
+    named = (evaluation.get("scores") or {}).values()
+    return {str(score.get("_target_", "")).rpartition(".")[0] for score in named}
 
 
 def panel_of(evaluation: Evaluation, whole_classes: bool) -> dict[str, Any]:

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices
-from mu.configuration.experiment import Experiment, Written, load_experiment
+from mu.configuration.compose import choice
+from mu.configuration.experiment import Block, Experiment, Written, load_experiment
 from mu.configuration.words import parse_words
 from mu.data.facts import without_pretrained
 from mu.errors import UsageError
+from mu.evaluation.panels import counts_classes, judges_links
 from mu.pipeline import Cell
 from mu.results.panel import describe_panels
+from mu.running.presence import check_present
 from mu.running.runner import Runner
 from mu.running.signatures import check_annotated
 from mu.verbs.foreign import check_words, checked_experiment
@@ -43,8 +46,30 @@ def experiment_of(
         experiment = checked_experiment(experiment, source, others)
     for block in experiment.blocks:  # a wrong score must not come out after the training
         describe_panels(block.names["evaluation"], block.config["evaluation"])
+        check_panel(block)
+        for group in ("data", "model", "recipe"):
+            check_present(block.config[group], f"{group} {block.names[group]}")
+        for row, method in block.methods.items():
+            check_present([method["config"], method["configs"]], f"method {row}")
     check_method_options(experiment)
     return experiment, Path(given.get("out") or Path("results") / experiment.name)
+
+
+def check_panel(block: Block) -> None:
+    """Refuse scores of links for classes, and of classes for links.
+
+    Raises:
+        UsageError: Naming panel and data.
+    """
+    fitting = str(block.config["data"].get("panel", "classification"))
+    links = judges_links(choice("evaluation", fitting)["evaluation"])
+    given, name = block.config["evaluation"], block.names["evaluation"]
+    if (judges_links(given) and not links) or (links and counts_classes(given)):
+        wanted, there = ("links", "classes") if judges_links(given) else ("classes", "links")
+        raise UsageError(
+            f"evaluation={name} has scores of {wanted}, and {block.names['data']} has {there}: "
+            f"leave it out, or take evaluation={fitting}"
+        )
 
 
 def check_method_options(experiment: Experiment) -> None:

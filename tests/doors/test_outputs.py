@@ -47,6 +47,7 @@ def test_columns_and_single_logits():
     [
         (Z, torch.zeros(4, 3), r"shape \(4, 3\) and type float32.*BCEWithLogitsLoss"),
         (Z, torch.zeros(4), "no class numbers"),
+        (Z, torch.eye(3)[[0, 1, 2, 0]], r"look one-hot.*y\.argmax\(1\)"),
         (Z, torch.zeros(4, 2, dtype=torch.int64), "no class numbers"),
         (torch.zeros(4, 5, 3), torch.zeros(4, dtype=torch.int64), "for 4 samples"),
         (torch.zeros(3, 3), torch.zeros(4, dtype=torch.int64), "for 4 samples"),
