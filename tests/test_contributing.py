@@ -30,8 +30,8 @@ def commands():
     """What the guide prints to be typed, without comments, as words."""
     blocks = BLOCK.findall(FILE.sub("", GUIDE))
     lines = [line for block in blocks for line in block.splitlines()]
-    found = [shlex.split(line, comments=True) for line in lines]
-    return [words for words in found if words and words[0] in ("mu", "make")]
+    typed = [line for line in lines if line.startswith(("mu ", "make "))]
+    return [shlex.split(line, comments=True) for line in typed]
 
 
 @pytest.fixture(scope="module")

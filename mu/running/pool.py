@@ -168,7 +168,7 @@ def check_compute(compute: dict[str, Any]) -> None:
     if compute["launcher"] not in LAUNCHERS:
         known = ", ".join(LAUNCHERS)
         raise UsageError(f"compute.launcher={compute['launcher']!r} is not one of {known}")
-    device, here = compute["device"], compute["launcher"] == "local"
+    device, here = compute.get("device", "cpu"), compute["launcher"] == "local"
     if here or device != "cuda":  # the machines of a cluster may have a GPU that this one lacks
         checked_device(device, "compute.device")
 

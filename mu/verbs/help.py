@@ -144,6 +144,9 @@ Prints a script that completes verbs, experiments, methods and keys.
   bash: eval "$(mu completion bash)"    in ~/.bashrc
   zsh:  eval "$(mu completion zsh)"     in ~/.zshrc, after compinit
   fish: mu completion fish > ~/.config/fish/completions/mu.fish
+
+Example:
+  mu completion bash
 """
 HELP = {
     "audit": AUDIT,

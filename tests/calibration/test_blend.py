@@ -94,7 +94,7 @@ def test_what_it_does_not_serve_is_said() -> None:
     assert isinstance(done.learner.network, Mixture)
     with pytest.raises(NotApplicable, match="sequence=cumulative"):
         apply(Blend(), done.learner, case.parts(), Context())
-    headless = Learner(nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Softmax(1)))
+    headless = Learner(nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Tanh()))
     with pytest.raises(UsageError, match="are not the outputs of a linear layer"):
         apply(Blend(), headless, case.parts(), Context())
 
@@ -167,8 +167,8 @@ class Binary(nn.Module):
 
 def test_one_logit_keeps_its_shape() -> None:
     net, x = Binary(cut=False), torch.rand(6, 4)
-    batches = [(x, torch.tensor([0, 1] * 3))]
-    found = library.unlearn(net, Blend(original=2.0), forget=batches, retain=batches)
+    forget = [(x, torch.tensor([0, 1] * 3))]
+    found = library.unlearn(net, Blend(original=2.0), forget=forget)
     torch.testing.assert_close(found(x), 2 * net(x))
     with pytest.raises(UsageError, match="return logits"):
-        library.unlearn(Binary(cut=True), Blend(original=2.0), forget=batches, retain=batches)
+        library.unlearn(Binary(cut=True), Blend(original=2.0), forget=forget)

@@ -80,6 +80,6 @@ def test_what_it_cannot_serve_is_said():
 
 def test_a_class_that_is_partly_retained_is_not_dropped():
     net = Learner(nn.Linear(2, 3))
-    batch = (torch.rand(4, 2), torch.tensor([0, 1, 2, 0]))
+    x, y = torch.rand(4, 2), torch.tensor([0, 1, 2, 0])
     with pytest.raises(UsageError, match="class 0 has samples to forget and samples to retain"):
-        mu.unlearn(net, "drop_class", forget=[(batch[0][:1], batch[1][:1])], retain=[batch])
+        mu.unlearn(net, "drop_class", forget=[(x[:1], y[:1])], retain=[(x[1:], y[1:])])
