@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from math import isfinite, log
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -129,8 +130,10 @@ def check_constants(alpha: float, lam: float) -> None:
     """Refuse constants out of range; an infinite α selects nothing.
 
     Raises:
-        UsageError: α is negative, or λ negative or not finite.
+        UsageError: α is no number or negative, or λ negative or not finite.
     """
+    if not isinstance(alpha, Real) or isinstance(alpha, bool):
+        raise UsageError(f"alpha={alpha!r} is no number")
     if not alpha >= 0:
         raise UsageError(f"alpha={alpha} must not be negative")
     options.not_negative(lam=lam)

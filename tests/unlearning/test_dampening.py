@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mu.errors import UsageError
-from mu.unlearning.dampening import shares_by_tensor
+from mu.unlearning.dampening import check_constants, shares_by_tensor
 from mu.unlearning.ssd import (
     adaptive_alpha,
     alpha_of_share,
@@ -243,3 +243,9 @@ def test_one_pass_over_all_gives_both_importances(loss):
     assert_close(forget, importance(learner, picked, "per_sample", loss), atol=1e-14)
     with pytest.raises(UsageError, match="no sample that is to be forgotten"):
         importances(learner, batches, torch.tensor([5]), loss)
+
+
+@pytest.mark.parametrize("alpha", ["abc", True, -1.0, float("nan")])
+def test_a_threshold_that_is_none_is_named(alpha):
+    with pytest.raises(UsageError, match=rf"alpha={alpha!r} "):
+        check_constants(alpha, 1.0)
