@@ -35,7 +35,7 @@ def build(config: dict[str, Any], **more: Any) -> Any:
         missing = next((k for k, v in (config | more).items() if v == "???"), "an argument")
         raise UsageError(f"{config.get('_target_')} needs {missing}") from error
     except (InstantiationException, SyntaxError) as error:
-        for target in targets_among(config):
+        for target in map(str, targets_among(config)):
             if why := why_not_importable(target):
                 raise UsageError(f"{target} cannot be imported: {why}") from error
         if isinstance(error.__cause__, MuError):

@@ -1,19 +1,21 @@
 """Why a class that a configuration names cannot be imported."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
+NO_MODULE = "it needs the module, too, as in my_package.my_module.MyClass"
 
-def targets_among(config: Any) -> Iterator[str]:
-    """Every ``_target_`` in a configuration, inner ones first."""
+
+def targets_among(config: Any) -> Iterator[Any]:
+    """Every ``_target_`` in a configuration, as it stands there, inner ones first."""
     inner = config.values() if isinstance(config, dict) else config
     if isinstance(config, dict | list | tuple):
         for value in inner:
             yield from targets_among(value)
     if isinstance(config, dict) and "_target_" in config:
-        yield str(config["_target_"])
+        yield config["_target_"]
 
 
 def why_not_importable(target: str) -> str | None:
@@ -26,7 +28,7 @@ def why_not_importable(target: str) -> str | None:
     """
     module, _, name = target.rpartition(".")
     if not module:
-        return "it needs the module, too, as in my_package.my_module.MyClass"
+        return NO_MODULE
     try:
         found = import_module(module)
     except ModuleNotFoundError as error:
@@ -37,7 +39,7 @@ def why_not_importable(target: str) -> str | None:
             inner = getattr(_module(outer), module.rpartition(".")[2], None)
             if hasattr(inner, name):
                 return None
-        return f"there is no module {error.name} in the folders of PYTHONPATH"
+        return nowhere(error.name)
     except SyntaxError as error:
         return f"module {module} is no Python: {error.msg}, line {error.lineno} of {error.filename}"
     except Exception as error:  # whatever the user's own module raises
@@ -45,7 +47,22 @@ def why_not_importable(target: str) -> str | None:
         return f"module {module} fails on import: {type(error).__name__}: {said}"
     if hasattr(found, name):
         return None
-    near = difflib.get_close_matches(name, dir(found), n=1)
+    return lacking(module, name, dir(found))
+
+
+def nowhere(module: str) -> str:
+    """What is said of a module that is not there."""
+    return f"there is no module {module} in the folders of PYTHONPATH"
+
+
+def lacking(module: str, name: str, known: Iterable[str]) -> str:
+    """What is said of a name that a module has not, with the nearest that it has.
+
+    Example:
+        >>> lacking("nets", "Outr", ["Outer", "Inner"])
+        "nets has no 'Outr'; did you mean Outer?"
+    """
+    near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"{module} has no {name!r}{hint}"
 

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from mu.data.importing import targets_among
 from mu.errors import UsageError
 
 PACKAGE = "mu"
@@ -31,7 +32,12 @@ def module_file(name: str) -> Path | None:
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
+def syntax_tree(path: Path) -> ast.Module:
+    """What a source file holds; parsed once, and not to be changed.
+
+    Raises:
+        UsageError: It is no Python.
+    """
     try:
         return ast.parse(path.read_text(encoding="utf-8"))
     except SyntaxError as error:
@@ -66,7 +72,7 @@ class _Strip(ast.NodeTransformer):
 @cache
 def _file_digest(path: Path) -> str:
     """Digest of the syntax tree without docstrings."""
-    bare = _Strip().visit(copy.deepcopy(_tree(path)))
+    bare = _Strip().visit(copy.deepcopy(syntax_tree(path)))
     return blake2b(ast.dump(bare).encode(), digest_size=16).hexdigest()
 
 
@@ -84,7 +90,7 @@ def reachable(module: str) -> set[str]:
             continue
         seen.add(name)
         if ours:
-            queue += _imported(_tree(path), name)
+            queue += _imported(syntax_tree(path), name)
     return seen
 
 
@@ -125,7 +131,7 @@ def thing_named(target: str) -> Any:
 
 def forget_files() -> None:
     """Read all source files anew: a session may outlive what its user's files hold."""
-    for cached in (module_file, _tree, _file_digest, _filed):
+    for cached in (module_file, syntax_tree, _file_digest, _filed):
         cached.cache_clear()
 
 
@@ -162,9 +168,4 @@ def targets_in(config: object) -> list[str]:
         >>> targets_in({"a": {"_target_": "x.Y", "b": [{"_target_": "z.W"}]}})
         ['x.Y', 'z.W']
     """
-    if isinstance(config, dict):
-        own = [config["_target_"]] if isinstance(config.get("_target_"), str) else []
-        return sorted({*own, *(t for v in config.values() for t in targets_in(v))})
-    if isinstance(config, list | tuple):
-        return sorted({t for v in config for t in targets_in(v)})
-    return []
+    return sorted({one for one in targets_among(config) if isinstance(one, str)})

@@ -1,12 +1,13 @@
 """Whether the classes that a configuration names are there, without importing them."""
 
 import ast
-import difflib
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 
+from mu.data.importing import NO_MODULE, lacking, nowhere
 from mu.errors import UsageError
-from mu.running.code import SCRIPT, is_own, module_file, targets_in
+from mu.running.code import SCRIPT, is_own, module_file, syntax_tree, targets_in
 
 
 def check_present(config: object, what: str) -> None:
@@ -36,7 +37,7 @@ def why_absent(target: str) -> str | None:
     """
     module, _, name = target.rpartition(".")
     if not module:
-        return "it needs the module, too, as in my_package.my_module.MyClass"
+        return NO_MODULE
     first = module.split(".")[0]
     if first == SCRIPT or (module_file(first) and not is_own(first)):
         return None
@@ -46,25 +47,26 @@ def why_absent(target: str) -> str | None:
         nested = bool(outer) and module_file(outer) is not None and inner in _names(outer)
         if nested or (module_file(first) is None and find_spec(first) is not None):
             return None
-        missing = first if module_file(first) is None else module
-        return f"there is no module {missing} in the folders of PYTHONPATH"
+        return nowhere(first if module_file(first) is None else module)
     names = _names(module)
     if name in names or "*" in names or module_file(f"{module}.{name}"):
         return None
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{module} has no {name!r}{hint}"
+    return lacking(module, name, names)
 
 
 def _names(module: str) -> set[str]:
     """Names that the file of a module defines or imports; ``*`` where it may have any."""
     path = module_file(module)
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8")) if path else ast.Module([], [])
-    except (SyntaxError, OSError, UnicodeDecodeError):  # said where it is imported
+        found = _defined_in(syntax_tree(path)) if path else frozenset[str]()
+    except (UsageError, OSError, UnicodeDecodeError):  # said where it is imported
         return {"*"}
-    found = set(_defined(tree))
-    return found | {"*"} if "__getattr__" in found else found
+    return {*found, "*"} if "__getattr__" in found else set(found)
+
+
+@cache
+def _defined_in(tree: ast.Module) -> frozenset[str]:
+    return frozenset(_defined(tree))
 
 
 def _defined(tree: ast.Module) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mu.errors import UsageError
-from mu.running.code import module_file
+from mu.running.code import module_file, syntax_tree
 
 KINDS: dict[str, tuple[type, ...]] = {
     "float": (float, int),
@@ -56,8 +56,8 @@ def annotations_of(module: str, name: str) -> dict[str, list[str]]:
     """
     path = module_file(module) if module else None
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8")) if path else ast.Module([], [])
-    except (SyntaxError, OSError, UnicodeDecodeError):  # said where it is imported
+        tree = syntax_tree(path) if path else ast.Module([], [])
+    except (UsageError, OSError, UnicodeDecodeError):  # said where it is imported
         return {}
     own = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name]
     if not own:
