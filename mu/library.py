@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mu.analytic.key import process_key
-from mu.artifact import Artifact
 from mu.configuration.choices import choices, options_of, read_yaml, unknown
 from mu.configuration.compose import composed
-from mu.data.base import Data, removed_elements
+from mu.data.base import Data
 from mu.data.pyg import refuse_raw_graph
 from mu.doors.batches import Fields
 from mu.doors.checked import Task, refuse_diverged, task_at_home
@@ -27,7 +26,7 @@ from mu.evaluation.score import Peers, Score, panel_values
 from mu.evaluation.scoring import build_scores, known_values, reading_features
 from mu.evaluation.signals import Signals, Split
 from mu.forget_sets.files import Request
-from mu.forget_sets.request import check, selection, takes_whole_classes
+from mu.forget_sets.request import selections_of, takes_whole_classes
 from mu.models.base import Learner, Progress
 from mu.models.own_loss import Criterion, learner_of
 from mu.models.predict import predict as listened
@@ -161,11 +160,7 @@ def _parts_of(
     given = [request for request in requests if request is not None]
     if data is None or len(given) < len(requests) or any(one is not None for one in loaders):
         raise UsageError("give either loaders forget= and retain=, or data= and request=")
-    selections: list[Artifact] = []
-    for request in given:
-        removed = removed_elements(selections)
-        selections.append(selection(data, check(request, data, removed), removed))
-    *earlier, last = selections
+    *earlier, last = selections_of(data, given)
     check_kind(unlearner, last.facts["kind"])
     return parts_for(data, unlearner, earlier, last)
 
@@ -322,8 +317,8 @@ def heard(
     Raises:
         UsageError: As `evaluate`.
     """
-    oracles = _several_models("oracles", models.oracles)
-    untrained = _several_models("untrained", models.untrained)
+    oracles = list_of_models("oracles", models.oracles)
+    untrained = list_of_models("untrained", models.untrained)
     learners = [learner_of(one, loss) for one in (models.net, *oracles, *untrained)]
     last = [models.original, models.twin]
     learners += [learner_of(one, loss) for one in last if one is not None]
@@ -490,7 +485,7 @@ def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:
     return unlearner
 
 
-def _several_models(name: str, models: object) -> list[nn.Module]:
+def list_of_models(name: str, models: object) -> list[nn.Module]:
     """Models as a list.
 
     Raises:

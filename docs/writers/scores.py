@@ -37,15 +37,7 @@ def _entry(names: list[str], known: dict[str, Definition]) -> str:
     head = ", ".join(f"{all_scores()[name][0]['title']} (`{name}`)" for name in names)
     lines = [f"### {head}", ""]
     lines += [f"- {known[name].name}" for name in names]
-    rows = {
-        "Formula": one.formula,
-        "Range": reach(facts),
-        "Original": one.original,
-        "Oracle": one.oracle,
-        "Members": one.members,
-        "Source": one.source,
-    }
-    lines += [f"- **{word}:** {text}" for word, text in rows.items() if text]
+    lines += [f"- **{word}:** {text}" for word, text in one.facts(reach(facts)).items()]
     return "\n".join([*lines, *(["", one.about] if one.about else [])])
 
 

@@ -25,7 +25,7 @@ from mu.evaluation.attacks.rmia import tpr
 from mu.evaluation.score import panel_sizes, panel_values
 from mu.evaluation.scoring import build_scores, known_values
 from mu.evaluation.signals import Ids
-from mu.library import Heard, Models, earlier_parts, heard, scored
+from mu.library import Heard, Models, earlier_parts, heard, list_of_models, scored
 from mu.models.own_loss import Criterion
 from mu.models.together import EARLIER
 from mu.results.files import write_text
@@ -305,9 +305,9 @@ def audit(
         twins, more = _overlaps(rows, said)
         bench = Bench(said.split, said.peers.oracles, twins, drawn)
         same = original is not None and weights["model"] == weights["original"]
-        case = _case(said, bench, same)
+        seen = bench.membership(said.own) if bench.kind(said.own) == RANDOM else None
+        case = _case(said, bench, same, seen)
         scores = _score_rows(said)
-        seen = bench.membership(said.own) if case.kind == RANDOM else None
     hashed, trunk = rows.known(), said.own.features is not None
     return Audit(
         case=case,
@@ -326,14 +326,12 @@ def _own_oracles(
     net: nn.Module, original: nn.Module | None, oracles: Sequence[nn.Module]
 ) -> tuple[list[nn.Module], list[str], dict[str, str]]:
     """Oracles that are none of the other models, what is to be said of the rest, all digests."""
-    if isinstance(oracles, nn.Module) or not all(isinstance(one, nn.Module) for one in oracles):
-        raise UsageError("oracles takes a list of models, such as oracles=[net]")
     known = {"model": weights_digest(net)}
     if original is not None:
         known["original"] = weights_digest(original)
     kept, notes = [], []
     names = {"original": "the original", "model": "the model that is audited"}
-    for place, one in enumerate(oracles):
+    for place, one in enumerate(list_of_models("oracles", oracles)):
         own = weights_digest(one)
         twin = next((name for name, value in reversed(known.items()) if value == own), None)
         if twin is None:
@@ -362,44 +360,38 @@ def _overlaps(rows: SampleRows, said: Heard) -> tuple[Ids, list[str]]:
     tested = rows.shared("forget", "test")
     again = [rows.shared(name, "forget") for name in earlier]
     back = [rows.shared(name, "retain") for name in earlier]
+    out = ", and were left out of the membership test"
     counts = {
-        "forgotten {are} retained as well, so the oracles saw them too": len(kept),
+        "forgotten {are} retained as well, so the oracles saw them too" + out: len(kept),
         "forgotten {are} in the test set as well": len(tested),
-        "of the test set {are} not unseen: they are among those trained on": len(trained),
+        "of the test set {are} not unseen: they are among those trained on" + out: len(trained),
         "of earlier requests {are} to be forgotten once more": sum(map(len, again)),
         "of earlier requests {are} retained as well": sum(map(len, back)),
         "forgotten {are} there twice": rows.repeated("forget"),
     }
-    spared = (
-        "forgotten {are} retained as well, so the oracles saw them too",
-        "of the test set {are} not unseen: they are among those trained on",
-    )
     notes = []
     for text, count in counts.items():
         if count:
             head, _, tail = text.format(are="is" if count == 1 else "are").partition(" ")
-            last = ", and were left out of the membership test" if text in spared else ""
             noun = "sample" if count == 1 else "samples"
             lead = f"{count} {head} {noun}" if head == "forgotten" else f"{count} {noun} {head}"
-            notes.append(f"{lead} {tail}{last}")
+            notes.append(f"{lead} {tail}")
     ids = [said.split.forget[kept], said.split.test[trained]]
     starts = np.cumsum([0, *(len(rows.parts[name]) for name in earlier)])
     ids += [said.split.before[s + places] for s, places in zip(starts, back, strict=False)]
     return np.unique(np.concatenate(ids)), notes
 
 
-def _case(said: Heard, bench: Bench, same: bool) -> Case:
-    """What the words are made of."""
+def _case(said: Heard, bench: Bench, same: bool, seen: Membership | None) -> Case:
+    """What the words are made of; ``seen`` is the membership of a D_f that was drawn at random."""
     own, original = said.own, said.peers.original
-    kind = bench.kind(own)
     left = float("nan")
-    seen = bench.membership(own)
-    if kind == RANDOM and original is not None and seen is not None:
+    if original is not None and seen is not None:
         known = bench.membership(original)
         left = float("nan") if known is None else at_most_left(seen, known)
     k = len(bench.oracles)
     return Case(
-        kind=kind,
+        kind=bench.kind(own),
         forgotten=len(said.split.forget),
         before=len(said.split.before),
         retained=len(said.split.retain),

@@ -15,7 +15,7 @@ from mu.doors.batches import Fields
 from mu.doors.loaders import Loader, rereadable
 from mu.errors import UsageError
 from mu.forget_sets.files import Request
-from mu.forget_sets.request import check, selection
+from mu.forget_sets.request import selections_of
 from mu.library import unlearn
 from mu.models.own_loss import Criterion
 from mu.storing.request_log import RequestLog
@@ -148,10 +148,7 @@ class Session:
 
     def _parts_of_data(self, data: Data, what: Request) -> dict[str, Any]:
         """Loaders of the parts after a request, all seen through what is left of the data."""
-        selections: list[Any] = []
-        for request in (*self.before, what):
-            removed = removed_elements(selections)
-            selections.append(selection(data, check(request, data, removed), removed))
+        selections = selections_of(data, (*self.before, what))
         arrays, view = selections[-1].arrays, data.without(removed_elements(selections)).view
         test = np.setdiff1d(data.parts["test"], arrays.get("unasked", np.empty(0, np.int64)))
 

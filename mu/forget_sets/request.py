@@ -1,6 +1,6 @@
 """A request, checked once and in one place: who is to be forgotten, and what is left."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from mu.artifact import Artifact
-from mu.data.base import Data, Ids, Kept
+from mu.data.base import Data, Ids, Kept, removed_elements
 from mu.data.graphs import GraphData
 from mu.errors import UsageError
 from mu.forget_sets.files import Request
@@ -168,6 +168,19 @@ def split(data: Data, request: Request, before: Mapping[str, Ids]) -> ForgetSpli
     if len(retain) == 0:
         raise UsageError("the request leaves no sample to retain")
     return ForgetSplit(forget, np.setdiff1d(gone, forget), retain, kept)
+
+
+def selections_of(data: Data, requests: Iterable[Request]) -> list[Artifact]:
+    """Requests one after the other, each checked against what the earlier ones left.
+
+    Raises:
+        UsageError: As `check`.
+    """
+    found: list[Artifact] = []
+    for request in requests:
+        removed = removed_elements(found)
+        found.append(selection(data, check(request, data, removed), removed))
+    return found
 
 
 def selection(data: Data, request: Request, before: Mapping[str, Ids]) -> Artifact:

@@ -61,7 +61,8 @@ def listen(
                 digests = row_digests(batch.x, len(batch))
                 seen.see(name, digests)
                 if digests and twins is None:
-                    same.see(name, row_digests([batch.x, batch.y], len(batch)))
+                    targets = row_digests(batch.y, len(batch))
+                    same.see(name, (a + b for a, b in zip(digests, targets, strict=False)))
                 if name == "forget":
                     gone |= _classes(batch)
                 if name == "retain" and gone & _classes(batch):

@@ -58,13 +58,4 @@ def head(title: str, terms: dict[str, Term]) -> "Markup":
 
 def term_rows(term: Term) -> Sequence[tuple[str, str]]:
     """What is said of a score, each by its word."""
-    one = term.one
-    every = {
-        "formula": one.formula,
-        "range": term.reach,
-        "original": one.original,
-        "oracle": one.oracle,
-        "members": one.members,
-        "source": one.source,
-    }
-    return [(word, text) for word, text in every.items() if text]
+    return [(word.lower(), text) for word, text in term.one.facts(term.reach).items()]

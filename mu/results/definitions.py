@@ -83,6 +83,22 @@ class Definition:
     about: str = ""
     options: Mapping[str, tuple[Any, str]] | None = None
 
+    def facts(self, reach: str) -> dict[str, str]:
+        """What is said of it, each by its word, as far as there is something.
+
+        Args:
+            reach: Its range in words.
+        """
+        every = {
+            "Formula": self.formula,
+            "Range": reach,
+            "Original": self.original,
+            "Oracle": self.oracle,
+            "Members": self.members,
+            "Source": self.source,
+        }
+        return {word: text for word, text in every.items() if text}
+
 
 def definitions(panel: str = "") -> dict[str, Definition]:
     """The definition of each score of every panel, by its name, costs among them.

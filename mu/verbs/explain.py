@@ -94,16 +94,9 @@ def score_text(name: str) -> str:
 
 
 def _facts(one: Definition, facts: Facts) -> Iterator[str]:
-    rows = {
-        "Formula": one.formula,
-        "Range": reach(facts),
-        "Original": one.original,
-        "Oracle": one.oracle,
-        "Members": one.members,
-        "Reads": ", ".join(facts["reads"]),
-        "Source": one.source,
-    }
-    for word, text in rows.items():
+    rows = one.facts(reach(facts))
+    source = rows.pop("Source", "")
+    for word, text in {**rows, "Reads": ", ".join(facts["reads"]), "Source": source}.items():
         if text:
             yield from beside(word, text)
 
