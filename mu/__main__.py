@@ -2,22 +2,8 @@
 
 import sys
 
-VERBS = {
-    "run": "mu.verbs.run",
-    "plan": "mu.verbs.plan",
-    "audit": "mu.verbs.audit",
-    "calibrate": "mu.verbs.calibrate",
-    "tune": "mu.verbs.tune",
-    "list": "mu.verbs.listing",
-    "explain": "mu.verbs.explain",
-    "data": "mu.verbs.data",
-    "report": "mu.verbs.report",
-    "reproduce": "mu.verbs.reproduce",
-    "track": "mu.verbs.track",
-    "store": "mu.verbs.store",
-    "doctor": "mu.verbs.doctor",
-    "completion": "mu.verbs.completion",
-}
+from mu.verbs.known import VERBS
+
 ASKED = {"-h", "--help"}
 GUIDE = """\
 mu: did this method make this model forget these data, and at what cost?

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mu.configuration.choices import choices, unknown
 from mu.configuration.compose import composed, interpolated, merged
+from mu.configuration.oracle_files import NUMBER, numbered
 from mu.configuration.requests import request_of
 from mu.configuration.settings import Settings
 from mu.configuration.words import count_of, parse_words
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 NEEDED = ("data", "model", "net", "forget")
 OPTIONAL = ("original", "oracles", "before", "drawn", "seed", "device", "evaluation", "out")
-PLACES = ("{pair}", "{k}", "{request}", "{step}")  # what stands for any text in names of files
 NAMING = {"class": False, "subclass": False, "random": True}  # which requests are drawn at random
 
 
@@ -124,19 +124,18 @@ def between_commas(text: str | None) -> list[str]:
 
 
 def files_named(text: str | None) -> list[Path]:
-    """Files by names, by patterns with ``*``, or with ``{k}`` for any text, in order.
+    """Files by names, by patterns with ``*``, or numbered by ``{k}`` as in ``mu run``, in order.
 
     Raises:
         UsageError: One names no file.
     """
     found: list[Path] = []
     for word in between_commas(text):
-        pattern = word
-        for place in PLACES:
-            pattern = pattern.replace(place, "*")
-        paths = [Path(word)] if Path(word).is_file() else sorted(map(Path, glob(pattern)))
-        if not paths:
-            raise UsageError(f"there is no file {word}")
+        names = numbered(word) if NUMBER in word else sorted(glob(word))
+        paths = [Path(word)] if Path(word).is_file() else [Path(name) for name in names]
+        missing = next((path for path in paths if not path.is_file()), None)
+        if missing is not None or not paths:
+            raise UsageError(f"there is no file {missing or word}")
         found += paths
     return found
 

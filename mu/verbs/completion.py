@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from mu.configuration.choices import choices, unknown
+from mu.verbs.known import VERBS
 
 SCRIPTS = {
     "bash": """\
@@ -29,10 +30,6 @@ compdef _mu mu
 complete -c mu -f -a '(mu completion words (commandline -cp | string collect) 2>/dev/null)'
 """,
 }
-VERBS = (
-    *("audit", "calibrate", "completion", "data", "doctor", "explain", "list", "plan"),
-    *("report", "reproduce", "run", "store", "track", "tune"),
-)
 NAMED = ("run", "plan", "tune", "calibrate")  # verbs that take an experiment and keys
 GROUPS = ("data", "model", "recipe", "evaluation", "compute", "mode")
 CHOICES = {group: group for group in GROUPS}

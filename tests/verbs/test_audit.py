@@ -8,7 +8,9 @@ import torch
 
 from mu.__main__ import main
 from mu.data.build import build_data
+from mu.errors import UsageError
 from mu.models.base import build_learner
+from mu.verbs.audit import files_named
 
 MODEL = {
     "_target_": "mu.models.base.Learner",
@@ -103,6 +105,14 @@ def test_earlier_requests(files, capsys):
 def test_a_wrong_word_is_named(files, capsys, more, message):
     assert main(words(files, *more)) == 2
     assert message in capsys.readouterr().err
+
+
+def test_files_of_other_pairs_are_no_oracles(tmp_path):
+    for name in ("0_0.pt", "0_1.pt", "1_0.pt", "0_x.pt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in files_named(f"{tmp_path}/0_{{k}}.pt")] == ["0_0.pt", "0_1.pt"]
+    with pytest.raises(UsageError, match=r"there is no file .*\{pair\}_0\.pt"):
+        files_named(f"{tmp_path}/{{pair}}_{{k}}.pt")
 
 
 def test_weights_of_another_model_and_graphs_are_refused(files, capsys):
