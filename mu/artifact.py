@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -13,11 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Artifact:
-    """What a step leaves behind: JSON facts, numpy arrays and torch tensors by name."""
+    """What a step leaves behind: JSON facts, numpy arrays and torch tensors by name.
+
+    ``files`` are those too large for memory that the step wrote itself, by the names of
+    `mu.storing.inventory.LARGE`; the store moves them into the artifact, and reads none of them.
+    """
 
     facts: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     tensors: "dict[str, Tensor]" = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
 
 
 def digest(value: object) -> str:

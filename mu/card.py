@@ -11,6 +11,7 @@ from mu.running.jobs import one_line
 from mu.steps import Comparison, Scored, State, Steps
 
 Values = dict[str, float | None]
+TRUNK = ("cut", "trained_on", "saw_data")  # of a frozen trunk, for readers
 
 
 def make_card(
@@ -58,6 +59,7 @@ def make_card(
         forget_digest=selection.get("forget_digest"),
         twins=selection.get("twins", {}),
         search=selection.get("search"),
+        trunk={name: steps.cut.get(name) for name in TRUNK} if steps.cut else None,
         method=method,
         seed=steps.seed,
         pair=steps.pair,

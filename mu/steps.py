@@ -10,7 +10,14 @@ from typing import Any
 from mu.configuration.experiment import Block
 from mu.configuration.oracle_files import oracle_paths
 from mu.configuration.words import placed, words_of
-from mu.data.facts import data_files, resolved, without_pretrained
+from mu.data.facts import (
+    check_augmentation,
+    cut_in,
+    data_files,
+    data_root,
+    resolved,
+    without_pretrained,
+)
 from mu.errors import CellFailed, UsageError
 from mu.evaluation.panels import panel_name, panel_of
 from mu.evaluation.scoring import build_scores, reading_features
@@ -29,6 +36,7 @@ NOT_KEYED = (
 )  # options of data that change no number
 RUNTIME = ("precision", "channels_last", "augment", "threads")
 PLAIN_FIT = "mu.training.fit:step"  # a recipe's ``fit`` may name another step
+ANALYTIC_FIT = "mu.training.analytic:step"
 OWN_FIT = "mu.training.own:step"  # or a function of the user's, which this one calls
 SELECTING = 5_000  # first of a pair's seeds that only models of a selection have
 START = ("checkpoint", "checkpoint_skip")  # of a recipe: what training starts from
@@ -109,6 +117,8 @@ class Steps:
         self.seed, self.config = block.seeds[pair], block.config
         self.data: Ref = ("describe", "")
         self.facts: dict[str, Any] = {}
+        self.cut: dict[str, Any] | None = None
+        self.activations: dict[str, str] = {}  # of a frozen trunk, in place of the data
         # All that is retrained has other seeds than the original, as a method's luck has nothing to
         # do with an oracle's; models that select have seeds that none of these ever have.
         self.null_seed = self._seed(0)
@@ -120,8 +130,9 @@ class Steps:
 
     @property
     def analytic(self) -> bool:
-        """Whether models are analytic heads, each on a backbone of its seed trained elsewhere."""
-        return bool((self.config["recipe"].get("fit") or {}).get("backbone"))
+        """Whether models are analytic heads, on a trunk or each on a backbone of its seed."""
+        fit = self.config["recipe"].get("fit") or {}
+        return bool(fit.get("backbone")) or fit.get("step") == ANALYTIC_FIT
 
     async def describe(self) -> None:
         """What the pipeline has to know of the data; called before any other step."""
@@ -145,6 +156,33 @@ class Steps:
         self.model = resolved(self.config["model"], self.facts["model_facts"])
         if not self.facts["n_validation"]:
             refuse_unvalidated(self.config)
+        self.cut = cut_in(self.model)
+        if self.cut:
+            await self.through_trunk(self.cut)
+
+    async def through_trunk(self, cut: dict[str, Any]) -> None:
+        """What the frozen trunk of the model makes of the data; it stands in their place then.
+
+        Raises:
+            UsageError: The weights are not there, or the recipe changes images.
+        """
+        check_augmentation(self.config["recipe"].get("augment"))
+        weights = cut.get("weights")
+        flips = self.config["recipe"].get("augment") is not None
+        found = await self.run.step(
+            "activations",
+            "mu.models.activations:step",
+            key={
+                "data": self.data_key,
+                "cut": {name: cut[name] for name in ("trunk", "cut")},
+                "weights": file_digest(weights and str(data_root() / weights)),
+                "flips": flips,
+            },
+            config=self.given(cut=cut, flips=flips),
+            label=f"the trunk up to {cut['cut']} on {self.block.names['data']}",
+        )
+        self.data_key = [*self.data_key, found[1]]
+        self.activations = {"activations": str(self.run.store.path(*found))}
 
     async def original(self) -> Ref:
         """The model before any request: trained here, or read from the user's file."""
@@ -159,8 +197,13 @@ class Steps:
         return await self.run.step(
             "load",
             "mu.training.external:step",
-            key={"model": self.model, "weights": file_digest(path), "normalisation": known},
-            config=self.given(weights=path, normalisation=known),
+            key={
+                "model": self.model,
+                "weights": file_digest(path),
+                "normalisation": known,
+                "trunk": self.data_key[2:],
+            },
+            config=self.given(weights=path, normalisation=known, cut=self.cut),
             label=f"read {path}",
         )
 
@@ -219,8 +262,9 @@ class Steps:
         model, parents = self.model, {}
         if self.analytic and epochs is None:
             fit = dict(recipe["fit"])
-            elsewhere = await self.others(fit.pop("backbone"))
-            parents["backbone"] = await elsewhere.fit([], seed, role="backbone")
+            if backbone := fit.pop("backbone", None):
+                elsewhere = await self.others(backbone)
+                parents["backbone"] = await elsewhere.fit([], seed, role="backbone")
             recipe["fit"] = fit
         call, code = fit_call(recipe)
         if epochs is not None:
@@ -281,6 +325,7 @@ class Steps:
             batch_size = self.config["evaluation"]["batch_size"]
             more = {"model": trainer.model, "recipe": self.runtime(), "batch_size": batch_size}
             config = trainer.given(**config, **more)
+            config["data"] = config["data"] | trainer.activations
         return await self.run.step(
             "select",
             SEARCH if found.learners else SELECT,
@@ -638,7 +683,8 @@ class Steps:
     def given(self, **more: Any) -> dict[str, Any]:
         """Configuration that every step on a model gets."""
         threads = self.config["recipe"].get("threads", 1)
-        shared = {"data": self.config["data"], "model": self.model, "threads": threads}
+        data = self.config["data"] | self.activations
+        shared = {"data": data, "model": self.model, "threads": threads}
         shared["named"] = targets_in([self.config, self.block.methods])
         return shared | {"device": self.config["device"]} | more
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.configuration.choices import choices, config_folders, read_yaml, unknown
+from mu.configuration.cut_models import with_tails
 from mu.configuration.recipes import filled
 from mu.configuration.settings import Settings, has_interpolation
 from mu.errors import UsageError
@@ -22,7 +23,15 @@ def composed(names: Mapping[str, str | Config]) -> Config:
     Raises:
         UsageError: A choice there is not, or an interpolation that leads nowhere.
     """
-    return interpolated(merged(names))
+    return _whole(interpolated(merged(names)))
+
+
+def _whole(config: Config) -> Config:
+    """The configuration of all groups, a model with a trunk written out."""
+    if "model" not in config:
+        return config
+    found = with_tails(config["model"], lambda name: choice("model", name)["model"])
+    return config | {"model": found}
 
 
 class BlockChoices:
@@ -43,7 +52,7 @@ class BlockChoices:
 
     def config(self) -> Config:
         """The configuration of all groups."""
-        return interpolated(self.settings.into(self._merged))
+        return _whole(interpolated(self.settings.into(self._merged)))
 
     def method(self, name: str, under: Config | None = None, over: Config | None = None) -> Config:
         """The configuration of a method; its interpolations see those of the block.

@@ -27,7 +27,12 @@ def _epoch_numbers(
 
 def flip(x: Tensor, uniform: Tensor) -> Tensor:
     """Horizontal flip of the images (n, C, H, W) whose third number is below ½."""
-    return torch.where((uniform[:, 2] < 0.5).view(-1, 1, 1, 1), x.flip(3), x)
+    return torch.where(is_flipped(uniform).view(-1, 1, 1, 1), x.flip(3), x)
+
+
+def is_flipped(uniform: Tensor) -> Tensor:
+    """(n,) booleans: which images are mirrored, by the third number."""
+    return uniform[:, 2] < 0.5
 
 
 def crop(x: Tensor, uniform: Tensor) -> Tensor:
@@ -49,7 +54,7 @@ def crop_flip(x: Tensor, uniform: Tensor, padding: int | None = None) -> Tensor:
     offset = (uniform[:, :2] * (2 * padding + 1)).long()
     rows = offset[:, :1] + torch.arange(height)
     columns = torch.arange(width).expand(len(x), width)
-    columns = torch.where(uniform[:, 2:3] < 0.5, columns.flip(1), columns) + offset[:, 1:]
+    columns = torch.where(is_flipped(uniform)[:, None], columns.flip(1), columns) + offset[:, 1:]
     return _gather(x, rows[:, :, None], columns[:, None, :], padding)
 
 
@@ -76,7 +81,7 @@ def crop_flip_rotate(x: Tensor, uniform: Tensor, degrees: float = 15.0) -> Tenso
     rows = (cos * down + sin * right + (height - 1) / 2).round().long()
     columns = (cos * right - sin * down + (width - 1) / 2).round().long()
     outside = (rows < 0) | (rows >= height) | (columns < 0) | (columns >= width)
-    columns = torch.where(uniform[:, 2].view(-1, 1, 1) < 0.5, width - 1 - columns, columns)
+    columns = torch.where(is_flipped(uniform).view(-1, 1, 1), width - 1 - columns, columns)
     # The padded image's first corner is zero; pixels from outside the frame are taken from there.
     rows = (rows + offset[:, :1, None]).masked_fill_(outside, 0)
     columns = (columns + offset[:, 1:, None]).masked_fill_(outside, 0)

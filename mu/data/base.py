@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytorch_lightning as pl
@@ -16,6 +16,9 @@ from torch import Tensor
 from mu.artifact import Artifact, digest
 from mu.data.normalisation import PLAIN_INPUTS, Normalisation
 from mu.errors import UsageError
+
+if TYPE_CHECKING:
+    from mu.data.activations import Activations
 
 Ids = NDArray[np.int64]
 
@@ -306,9 +309,13 @@ class TensorData(Data):
         train, validation, test: Disjoint ids.
         mean, std: Per-channel normalisation of images (N, C, H, W), or None.
 
+    With ``activations``, what a frozen trunk makes of the samples stands in their place.
+
     Raises:
         UsageError: Lengths, ids or normalisation do not fit.
     """
+
+    activations: "Activations | None" = None
 
     def __init__(
         self,
@@ -357,7 +364,9 @@ class TensorData(Data):
         return np.sort(named_in({kind: ids}, kind))
 
     def inputs(self, ids: Ids) -> Tensor:
-        """(n, …) float inputs of the ids, normalised, not augmented."""
+        """(n, …) float inputs of the ids, normalised, not augmented; those of a trunk if it has."""
+        if self.activations is not None:
+            return self.activations.rows(ids)
         x = self.x[torch.from_numpy(ids)]
         if x.dtype == torch.uint8:
             x = x.float().div_(255)

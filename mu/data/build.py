@@ -1,17 +1,19 @@
 """From a configuration to the object it names; data sets once per process."""
 
 import json
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mu.data.base import Data
+from mu.data.activations import Activations
+from mu.data.base import Data, TensorData
 from mu.data.facts import named_files
 from mu.data.groups import read_groups
 from mu.data.importing import targets_among, why_not_importable
 from mu.errors import MuError, UsageError
 
-NOT_ARGUMENTS = {"title", "panel", "files", "groups"}
+NOT_ARGUMENTS = {"title", "panel", "files", "groups", "activations"}
 
 
 def build(config: dict[str, Any], **more: Any) -> Any:
@@ -47,10 +49,23 @@ def build(config: dict[str, Any], **more: Any) -> Any:
 
 
 def build_data(config: dict[str, Any]) -> Data:
-    """Instantiate a data configuration; the few last ones stay in memory."""
+    """Instantiate a data configuration; the few last ones stay in memory.
+
+    ``activations`` is the folder of what a frozen trunk makes of the samples; they stand in their
+    place then.
+    """
     arguments = {k: v for k, v in config.items() if k not in NOT_ARGUMENTS}
     text = json.dumps([arguments, config.get("groups")], sort_keys=True)
-    return _build(text, json.dumps(named_files(config)))
+    data = _build(text, json.dumps(named_files(config)))
+    if config.get("activations") and isinstance(data, TensorData):
+        data = copy(data)
+        data.activations = _opened(config["activations"])
+    return data
+
+
+@lru_cache(maxsize=4)
+def _opened(folder: str) -> Activations:
+    return Activations(Path(folder))
 
 
 @lru_cache(maxsize=4)
@@ -66,3 +81,4 @@ def _build(text: str, files: str) -> Data:
 def forget_built() -> None:
     """Build data sets anew: those that were handed over may since have changed."""
     _build.cache_clear()
+    _opened.cache_clear()

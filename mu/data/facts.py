@@ -83,7 +83,40 @@ def without_pretrained(model: Any) -> Any:
     Example:
         >>> without_pretrained({"network": {"name": "vit", "pretrained": True}})
         {'network': {'name': 'vit', 'pretrained': False}}
+        >>> without_pretrained({"cut": "layer4", "weights": "resnet18.pth"})
+        {'cut': 'layer4', 'weights': None}
     """
     if not isinstance(model, Mapping):
         return model
-    return {k: False if k == "pretrained" else without_pretrained(v) for k, v in model.items()}
+    none = {"pretrained": False} | ({"weights": None} if "cut" in model else {})
+    return {k: none[k] if k in none else without_pretrained(v) for k, v in model.items()}
+
+
+TAIL = "mu.models.tail.Tail"
+
+
+def cut_in(model: Any) -> dict[str, Any] | None:
+    """The arguments of the network behind a frozen trunk in a model configuration, if it has one.
+
+    Example:
+        >>> cut_in({"network": {"_target_": TAIL, "trunk": {}, "cut": "layer4"}})
+        {'trunk': {}, 'cut': 'layer4'}
+    """
+    if not isinstance(model, Mapping):
+        return None
+    if model.get("_target_") == TAIL:
+        return {key: value for key, value in model.items() if key != "_target_"}
+    return next(filter(None, map(cut_in, model.values())), None)
+
+
+def check_augmentation(name: str | None) -> None:
+    """Refuse an augmentation that changes images behind the back of a frozen trunk.
+
+    Raises:
+        UsageError: It is not flip.
+    """
+    if name not in (None, "flip"):
+        raise UsageError(
+            f"recipe.augment={name}: a frozen trunk sees each image once, and mirrored; with a cut "
+            "it is flip or null"
+        )

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from mu.data.augment import AUGMENTATIONS, uniform_numbers
+from mu.data.augment import AUGMENTATIONS, is_flipped, uniform_numbers
 from mu.data.base import Ids, TensorData
+from mu.data.facts import check_augmentation
 from mu.data.listing import read_listing
 from mu.data.split import drawn_parts
 from mu.errors import UsageError
@@ -58,7 +59,11 @@ class ImageData(TensorData):
         if name not in AUGMENTATIONS:
             known = ", ".join([*AUGMENTATIONS, "null"])
             raise UsageError(f"no augmentation is named {name!r}; images have {known}")
-        return AUGMENTATIONS[name](x, uniform_numbers(seed, epoch, len(self.x), ids))
+        numbers = uniform_numbers(seed, epoch, len(self.x), ids)
+        if self.activations is None:
+            return AUGMENTATIONS[name](x, numbers)
+        check_augmentation(name)
+        return self.activations.rows(ids, is_flipped(numbers))
 
     def thumbnails(self, ids: Ids) -> NDArray[np.uint8] | None:
         if self.x.shape[1] not in (1, 3):

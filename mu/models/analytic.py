@@ -12,10 +12,9 @@ from mu.doors.nested import mapped, tensors_of
 from mu.errors import NotApplicable, UsageError
 from mu.models.base import output_of
 from mu.models.channels_last import images_last, is_channels_last
+from mu.models.chunks import CHUNK, filled_up, size_of_chunks
 from mu.models.graph import GraphNetwork
 from mu.models.output_layer import output_layer
-
-CHUNK = 64  # rows that are computed together, always as many, so that a row's bits never change
 
 
 class AnalyticNetwork(nn.Module):
@@ -90,10 +89,7 @@ class AnalyticNetwork(nn.Module):
 
     def filled(self, rows: Tensor) -> Tensor:
         """Rows with zeros below, a whole chunk."""
-        missing = (self.chunk_size or CHUNK) - len(rows)
-        if not missing:
-            return rows
-        return torch.cat([rows, rows.new_zeros(missing, *rows.shape[1:])])
+        return filled_up(rows, self.chunk_size or CHUNK)
 
     def chunk(self, x: Any) -> Tensor:
         """φ of the samples of a chunk."""
@@ -112,20 +108,6 @@ class AnalyticNetwork(nn.Module):
     def forward(self, x: Any) -> Tensor:
         logits: Tensor = self.head(self.features(x))
         return logits
-
-
-def size_of_chunks(expand: Callable[[Any], Tensor], rows: Any) -> int:
-    """`CHUNK` where the place of a row in a chunk does not change its bits, else 1.
-
-    It does where the rows of some matrix begin at differently aligned addresses, as those of width
-    6 do.
-
-    Args:
-        expand: φ of a chunk.
-        rows: A tensor or a structure of tensors, of samples; the first is computed at all places.
-    """
-    found = expand(mapped(rows, lambda tensor: tensor[[0] * CHUNK]))
-    return CHUNK if bool((found == found[0]).all()) else 1
 
 
 def representation(backbone: nn.Module, x: Any) -> Tensor:

@@ -1,6 +1,7 @@
 """What image networks have in common: what they accept, and where the head begins."""
 
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from mu.errors import UsageError
 
@@ -36,6 +37,8 @@ class ImageNetwork(nn.Module):
         Raises:
             UsageError: Another number of dimensions, channels or pixels.
         """
+        if isinstance(x, Proxy):  # the network is being cut, and nothing runs through it
+            return
         size = self.image_size
         fits = size is None or tuple(x.shape[2:]) == (size, size)
         if x.dim() == 4 and x.shape[1] == self.in_channels and fits:

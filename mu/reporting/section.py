@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from mu.reporting.power import power_note
 from mu.reporting.search_notes import search_notes
@@ -205,6 +206,7 @@ class Section:
             more = f" ({plural(len(texts), 'pair')}{other})" if len(texts) > 1 else ""
             notes.append(f"{printable(name)}: {texts[0]}{more}")
         notes += twin_notes(self.cards)
+        notes += list(dict.fromkeys(trunk_note(card.trunk) for card in self.cards if card.trunk))
         notes += [self.power] if self.power else []
         notes += self.exactness + search_notes(self.cards)
         tuned = {card.method for card in self.cards if card.tuned}
@@ -277,6 +279,22 @@ def spread(values: Iterable[object]) -> str:
     if len(distinct) > 1 and all(isinstance(v, (int, float)) for v in distinct):
         return f"{min(distinct)} to {max(distinct)}"  # type: ignore[type-var]
     return ", ".join(printable(value) for value in distinct)
+
+
+def trunk_note(trunk: Mapping[str, Any]) -> str:
+    """What is claimed of a network with a frozen trunk.
+
+    >>> trunk_note({"cut": "layer4", "trained_on": "ImageNet-1k", "saw_data": False})
+    'everything before layer4 is frozen; trained on ImageNet-1k, it never saw the forgotten data'
+    """
+    source = f"trained on {printable(trunk['trained_on'])}, it" if trunk["trained_on"] else "it"
+    claims = {
+        False: f"{source} never saw the forgotten data",
+        True: f"{source} saw the forgotten data, which it still holds: only the rest forgets",
+        None: "whether it saw the forgotten data is not said (model.saw_data): only the rest is "
+        "judged",
+    }
+    return f"everything before {printable(trunk['cut'])} is frozen; {claims[trunk['saw_data']]}"
 
 
 def twin_notes(cards: Iterable[Card]) -> list[str]:

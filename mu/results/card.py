@@ -51,6 +51,8 @@ class Card:
         n_forget, n_retain: How many are forgotten and retained.
         forget_digest: Digest of who is forgotten.
         twins: How many of them other parts hold too, byte for byte, by part.
+        trunk: Of a frozen trunk where it ends (``cut``), what it was ``trained_on``, and whether it
+            ``saw_data`` that may be forgotten; None where all of the network is trained.
         search: What a search for the set reports.
         method: Name of the row.
         seed, pair: Seed of training and number of the pair.
@@ -91,6 +93,7 @@ class Card:
     forget_digest: str | None
     twins: Mapping[str, int] = field(default_factory=dict)
     search: Facts | None = None
+    trunk: Facts | None = None
     method: str
     seed: int
     pair: int

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FILES = ("facts.json", "arrays.npz", "tensors.safetensors", "manifest.json")  # of an artifact
+LARGE = ("activations.npy", "activations_flipped.npy")  # written by a step, mapped into memory
+# Files of an artifact.
+FILES = ("facts.json", "arrays.npz", "tensors.safetensors", *LARGE, "manifest.json")
 KEY = re.compile(r"[0-9a-f]{32}")
 APART = ("tmp", "locks", "slurm")  # folders of a store that hold no artifacts
 

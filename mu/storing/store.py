@@ -15,7 +15,7 @@ import numpy as np
 
 from mu.artifact import Artifact
 from mu.errors import CellFailed, UsageError
-from mu.storing.inventory import Entry, entries
+from mu.storing.inventory import LARGE, Entry, entries
 from mu.trust.arrays import read_arrays
 
 SCHEMA = 1
@@ -63,6 +63,8 @@ def _sync(path: Path) -> None:
 
 class Store:
     """``root/<step>/<key>/`` holds facts.json, arrays.npz, tensors.safetensors and manifest.json.
+
+    Large files of a step (`mu.storing.inventory.LARGE`) lie beside them.
 
     Args:
         root: Folder of the store; made when missing.
@@ -141,7 +143,8 @@ class Store:
             from safetensors.torch import load_file
 
             tensors = load_file(folder / "tensors.safetensors")
-        return Artifact(_facts(folder), arrays, tensors)
+        files = {name: folder / name for name in LARGE if (folder / name).exists()}
+        return Artifact(_facts(folder), arrays, tensors, files)
 
     def write(self, step: str, key: str, artifact: Artifact, **record: object) -> None:
         """Put an artifact in place: temporary folder, fsync, rename; ``record`` is noted beside.
@@ -177,6 +180,8 @@ class Store:
                 for name, tensor in artifact.tensors.items()
             }
             save_file(copies, folder / "tensors.safetensors")
+        for name, path in artifact.files.items():
+            shutil.move(path, folder / name)
         files = {path.name: _file_digest(path) for path in sorted(folder.iterdir())}
         manifest = {"schema": SCHEMA, "files": files, **record}
         (folder / "manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=1))

@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from mu.artifact import Artifact
+from mu.data.activations import trunk_of
+from mu.data.build import build
 from mu.data.normalisation import Normalisation
 from mu.models.base import Progress, build_learner
+from mu.models.tail import PREFIX, tail_of
 from mu.models.weights import load_weights, read_weights
 from mu.training.fit import Meter
 
@@ -13,15 +16,20 @@ from mu.training.fit import Meter
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
     """Build the model and load its weights strictly; the facts are those of ``fit``, at no cost.
 
-    ``config``: ``model``, ``weights`` (a path), ``normalisation`` (of the data, or None).
+    ``config``: ``model``, ``weights`` (a path), ``normalisation`` (of the data, or None); ``cut``,
+    the arguments of a `mu.models.tail.Tail` in the model, or None. The file then holds the whole
+    network, or the tail.
 
     Raises:
         UsageError: The file cannot be read or does not fit the model.
     """
-    path = Path(config["weights"])
+    path, cut = Path(config["weights"]), config.get("cut")
     learner = build_learner(config["model"], download=False)
-    known = config.get("normalisation")
-    load_weights(learner, read_weights(path), str(path), known and Normalisation(*known))
+    known, tensors = config.get("normalisation"), read_weights(path)
+    if cut and not any(PREFIX in name for name in tensors):
+        network, trunk = build(cut["trunk"]), trunk_of(Path(config["data"]["activations"]))
+        tensors = tail_of(network, cut["cut"], tensors, str(path), trunk)
+    load_weights(learner, tensors, str(path), known and Normalisation(*known))
     parameters = sum(p.numel() for p in learner.parameters())
     facts = {"cost": Meter().facts(), "parameters": parameters}
     return Artifact(facts, tensors=learner.state_dict())

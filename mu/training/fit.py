@@ -17,11 +17,11 @@ from mu.doors.guest import seed_everything
 from mu.errors import UsageError
 from mu.models.base import Learner, Progress, as_batch, build_learner
 from mu.models.channels_last import use_channels_last
+from mu.models.starting import said, start_from
 from mu.models.weights import read_weights
 from mu.training.lone_sample import lone_samples_served
 from mu.training.plateau import Plateau
 from mu.training.recipe import check_recipe, optimisation
-from mu.training.start import said, start_from
 
 
 class Meter:

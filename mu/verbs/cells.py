@@ -8,7 +8,7 @@ from mu.configuration.choices import choices
 from mu.configuration.compose import choice
 from mu.configuration.experiment import Block, Experiment, Written, load_experiment
 from mu.configuration.words import parse_words
-from mu.data.facts import without_pretrained
+from mu.data.facts import cut_in, without_pretrained
 from mu.errors import UsageError
 from mu.evaluation.panels import counts_classes, judges_links
 from mu.pipeline import Cell
@@ -103,7 +103,8 @@ def warnings_of(experiment: Experiment) -> list[str]:
             "checkpoint was trained on holds none of the forgotten data"
         )
     models = [block.config["model"] for block in experiment.blocks]
-    if any(without_pretrained(model) != model for model in models):
+    known = [(cut_in(model) or {}).get("saw_data") is False for model in models]
+    if any(without_pretrained(m) != m and not k for m, k in zip(models, known, strict=True)):
         warnings.append(
             "pretrained weights start the oracles too: they are oracles only if what those weights "
             "were trained on holds none of the forgotten data"

@@ -10,9 +10,9 @@ from torch import nn
 from mu.data.facts import data_root
 from mu.errors import UsageError
 from mu.models.base import Learner, build_learner
+from mu.models.starting import head_tensors, said, start_from
 from mu.models.weights import read_weights
 from mu.training.fit import step as fit_step
-from mu.training.start import head_tensors, said, start_from
 from mu.training.start import step as start_step
 
 

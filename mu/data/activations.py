@@ -1,0 +1,71 @@
+"""What a frozen trunk makes of the samples: read from a file that processes share."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mu.data.base import Ids
+from mu.errors import UsageError
+from mu.trust.arrays import read_arrays
+
+PLAIN, FLIPPED = "activations.npy", "activations_flipped.npy"
+
+
+def trunk_of(folder: Path) -> str:
+    """Digest of the trunk that made the activations of an artifact."""
+    return str(json.loads((folder / "facts.json").read_text())["trunk"])
+
+
+class Activations:
+    """Rows of activations by absolute id, mapped into memory.
+
+    Args:
+        folder: Of an artifact of the step ``activations``.
+
+    Raises:
+        UsageError: It holds none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self.ids: Ids = read_arrays(folder / "arrays.npz")["ids"]
+            self.plain = np.load(folder / PLAIN, mmap_mode="r")
+            flipped = folder / FLIPPED
+            self.flipped = np.load(flipped, mmap_mode="r") if flipped.exists() else None
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(f"no activations of a trunk in {folder}: {error}") from error
+
+    def places(self, ids: Ids) -> Ids:
+        """Rows in which the ids stand.
+
+        Raises:
+            UsageError: An id has none.
+        """
+        found = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        absent = ids[self.ids[found] != ids]
+        if len(absent):
+            raise UsageError(f"sample {absent[0]} has no activations: it is in no part of the data")
+        return found
+
+    def rows(self, ids: Ids, flipped: Tensor | None = None) -> Tensor:
+        """(n, …) activations of the ids.
+
+        Args:
+            ids: Absolute.
+            flipped: (n,) booleans: where the image is mirrored first; None for nowhere.
+
+        Raises:
+            UsageError: An id has none, or mirrored images were not computed.
+        """
+        places = self.places(ids)
+        found = torch.from_numpy(self.plain[places])
+        if flipped is None:
+            return found
+        if self.flipped is None:
+            raise UsageError("the activations are of images as they are, and mirrored ones are due")
+        which = flipped.numpy()
+        found[flipped] = torch.from_numpy(self.flipped[places[which]])
+        return found
