@@ -6,7 +6,7 @@ from typing import Any
 from mu.errors import CellFailed
 from mu.evaluation.cost import cost_values, passes
 from mu.results.card import Card, Keys, Seeds
-from mu.results.words import NULL, ORACLE
+from mu.results.words import NULL, ORACLE, ORIGINAL
 from mu.running.jobs import one_line
 from mu.steps import Comparison, Scored, State, Steps
 
@@ -73,7 +73,11 @@ def make_card(
         trajectory=own.get("trajectory", {}),
         facts=own.get("facts", {}),
         exactness=exactness(steps, method, own, request),
-        warnings=[*own.get("warnings", []), *(found.warnings if found else [])],
+        warnings=[
+            *own.get("warnings", []),
+            *(found.warnings if found else []),
+            *(steps.warnings if method == ORIGINAL else []),
+        ],
         error=one_line(failure) if failure else None,
         method_config=steps.method(method) if method in block.methods else None,
         recipe_config=block.config["recipe"],

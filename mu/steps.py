@@ -119,6 +119,7 @@ class Steps:
         self.facts: dict[str, Any] = {}
         self.cut: dict[str, Any] | None = None
         self.activations: dict[str, str] = {}  # of a frozen trunk, in place of the data
+        self.warnings: list[str] = []  # on the trunk, for the readers of the original's row
         # All that is retrained has other seeds than the original, as a method's luck has nothing to
         # do with an oracle's; models that select have seeds that none of these ever have.
         self.null_seed = self._seed(0)
@@ -183,6 +184,7 @@ class Steps:
         )
         self.data_key = [*self.data_key, found[1]]
         self.activations = {"activations": str(self.run.store.path(*found))}
+        self.warnings = list(self.run.facts(found, missing={}).get("warnings", []))
 
     async def original(self) -> Ref:
         """The model before any request: trained here, or read from the user's file."""

@@ -1,6 +1,6 @@
 """What a frozen trunk makes of the images of a data set, computed once and kept in the store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -13,6 +13,7 @@ from mu.artifact import Artifact
 from mu.data.activations import FLIPPED, PLAIN
 from mu.data.base import Ids, TensorData
 from mu.data.build import build, build_data
+from mu.data.normalisation import Normalisation
 from mu.doors.guest import seed_everything
 from mu.errors import UsageError
 from mu.models.base import Progress
@@ -34,9 +35,8 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     data, cut = build_data(config["data"]), dict(config["cut"])
     if not isinstance(data, TensorData):
         raise UsageError(f"a trunk is computed once for images; {type(data).__name__} has none")
-    seed_everything(0)  # of a trunk without weights of its own
-    trunk, _ = trunk_and_tail(build(cut["trunk"]), cut["cut"], cut.get("weights"))
-    trunk = trunk.to(config["device"], memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network, trunk = frozen_trunk(cut)
+    trunk = trunk.to(config["device"])
     folder, ids = Path(config.get("scratch") or mkdtemp()), data.universe()
     wanted = {PLAIN: False, FLIPPED: True} if config["flips"] else {PLAIN: False}
     files, done, total = {}, 0, len(ids) * len(wanted)
@@ -52,7 +52,38 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
                 progress(done, total)
         file.flush()
     facts = {"shape": list(shape), "trunk": trunk_digest(trunk), "cut": cut["cut"]}
+    facts["warnings"] = otherwise_normalised(network, data.normalised)
     return Artifact(facts, {"ids": ids}, files=files)
+
+
+def frozen_trunk(cut: Mapping[str, Any]) -> tuple[nn.Module, nn.Module]:
+    """The whole network of the arguments of a `mu.models.tail.Tail`, and its trunk.
+
+    Raises:
+        UsageError: It cannot be cut, or its weights do not fit.
+    """
+    seed_everything(0)  # of a trunk without weights of its own
+    network = build(cut["trunk"])
+    trunk, _ = trunk_and_tail(network, cut["cut"], cut.get("weights"))
+    return network, trunk.to(memory_format=torch.channels_last)
+
+
+def otherwise_normalised(network: nn.Module, given: Normalisation | None) -> list[str]:
+    """A warning where the weights that timm publishes expect images normalised in another way.
+
+    Example:
+        >>> import timm
+        >>> otherwise_normalised(timm.create_model("test_vit"), Normalisation([0.1], [0.2]))
+        ['the published weights of test_vit expect data.mean=[0.5,0.5,0.5] data.std=[0.5,0.5,0.5]']
+    """
+    known: Any = getattr(getattr(network, "net", network), "pretrained_cfg", None) or {}
+    if given is None or "mean" not in known or "std" not in known:
+        return []
+    expected = Normalisation(known["mean"], known["std"])
+    if expected.like(given):
+        return []
+    ways = " ".join(f"data.{part}" for part in str(expected).split())
+    return [f"the published weights of {known.get('architecture')} expect {ways}"]
 
 
 @torch.inference_mode()

@@ -37,6 +37,7 @@ class Tail(nn.Module):
         UsageError: The network cannot be cut there, or the weights do not fit.
 
     Example:
+        >>> import torch
         >>> network = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
         >>> tail = Tail(network, cut="2")
         >>> tail(torch.ones(1, 3)).shape, list(tail.state_dict())

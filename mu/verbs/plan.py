@@ -30,6 +30,7 @@ from mu.verbs.cells import cells_of, experiment_of
 
 STEPS = [
     "describe",
+    "activations",
     "holdout",
     "select",
     "load",
@@ -179,12 +180,22 @@ def expected_minutes(runner: Runner, step: str) -> tuple[float, str]:
             continue
         if family in timed:
             each = median(timed[family])
+        elif step == "activations":
+            each, mark = seconds_of_trunk(runner.examples[name, family]), mark or "~"
         elif step == "fit" and runner.examples[name, family].call != OWN_FIT:
             each, mark = fit_seconds(runner.examples[name, family]), mark or "~"
         else:
             each, mark = 0.0, "?"
         minutes += count * each / 60
     return minutes, mark
+
+
+def seconds_of_trunk(job: Job) -> float:
+    """Seconds that a trunk should take on all images, from a few of them."""
+    from mu.training.timing import trunk_seconds
+
+    with Console(stderr=True).status(f"timing a few images: {job.label}"):
+        return trunk_seconds(job.config)
 
 
 def stops_early(job: Job) -> bool:
