@@ -2,9 +2,10 @@
 
 import asyncio
 import sys
+import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from statistics import median
 from textwrap import wrap
@@ -44,7 +45,7 @@ STEPS = [
     "gallery",
 ]
 WIDTH = 80
-RARE = ("holdout", "load", "start", "prepare", "trunk", "gallery")
+RARE = ("activations", "holdout", "load", "start", "prepare", "trunk", "gallery")
 
 
 def command(words: list[str]) -> int:
@@ -92,7 +93,7 @@ def command(words: list[str]) -> int:
 
 def show_steps(experiment: Experiment, runner: Runner) -> None:
     """The table: what is cached, what is to run, and the minutes."""
-    print(f"{'step':<10}{'cached':>8}{'to run':>8}{'minutes':>9}")
+    print(f"{'step':<12}{'cached':>8}{'to run':>8}{'minutes':>9}")
     total, marks = 0.0, set()
     for step in STEPS:
         cached, to_run = (runner.counts[name][step] for name in ("cached", "run"))
@@ -102,7 +103,7 @@ def show_steps(experiment: Experiment, runner: Runner) -> None:
         total += minutes
         marks.add(mark)
         shown = "?" if mark == "?" and not minutes else f"{mark}{minutes:.1f}"
-        print(f"{step:<10}{cached:>8}{to_run:>8}{shown:>9}")
+        print(f"{step:<12}{cached:>8}{to_run:>8}{shown:>9}")
     workers = max(experiment.compute["workers"], 1)
     least = "at least" if "?" in marks else "about"
     print(f"{least} {total / workers:.1f} minutes with {workers} workers")
@@ -194,7 +195,7 @@ def seconds_of_trunk(job: Job) -> float:
     """Seconds that a trunk should take on all images, from a few of them."""
     from mu.training.timing import trunk_seconds
 
-    with Console(stderr=True).status(f"timing a few images: {job.label}"):
+    with timing(f"timing a few images: {job.label}"):
         return trunk_seconds(job.config)
 
 
@@ -207,5 +208,13 @@ def fit_seconds(job: Job) -> float:
     """Seconds of a fit that never ran, from a few of its batches."""
     from mu.training.timing import expected_seconds
 
-    with Console(stderr=True).status(f"timing a few batches: {job.label}"):
+    with timing(f"timing a few batches: {job.label}"):
         return expected_seconds(job.config)
+
+
+@contextmanager
+def timing(what: str) -> Iterator[None]:
+    """Says what is timed, and nothing of what libraries warn of."""
+    with Console(stderr=True).status(what), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -8,7 +8,7 @@ from mu.configuration.choices import choices, read_yaml
 from mu.data.facts import resolved
 from mu.errors import UsageError
 from mu.training.fit import fit
-from mu.training.timing import First, expected_seconds
+from mu.training.timing import First, expected_seconds, trunk_seconds
 
 
 @pytest.fixture
@@ -63,3 +63,16 @@ def test_restricted_training_is_timed_as_such(config, monkeypatch):
     assert [(type(one).__name__, one.alpha, one.norm) for one in trained] == [
         ("RestrictedLearner", 0.5, "whole")
     ] * 3
+
+
+def test_what_stands_behind_a_trunk_is_timed_before_the_trunk_is_computed(config, tmp_path):
+    network = config["model"]
+    while network["_target_"] == "mu.models.base.Learner":
+        network = network["network"]
+    cut = {"trunk": network, "cut": "body.4"}
+    config["model"] = {"_target_": "mu.models.tail.Tail", **cut}
+    config["data"] = config["data"] | {"activations": str(tmp_path / "not there yet")}
+    assert 0 < expected_seconds(config) < 60
+    plain = {k: v for k, v in config["data"].items() if k != "activations"}
+    once = trunk_seconds({"data": plain, "cut": cut, "flips": False})
+    assert 0 < once < 60
