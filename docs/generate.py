@@ -9,6 +9,7 @@ stands there (where there is nothing to show yet, the part stays as it is):
 - ``options``, on the page of a method: its options, their defaults and what they mean.
 - ``results:NAME``, ``results:NAME REQUEST``: tables and pictures of ``experiments/NAME``.
 - ``findings:NAME NAME …``: the titles and findings of these studies.
+- ``passes``: what the experiments of full size take.
 
 Beside the parts, ``experiments/NAME/table.md`` is written from the cards of each kept experiment.
 """
@@ -18,11 +19,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from writers import catalogue, options, scores, studies, tree
+from writers import catalogue, options, passes, scores, studies, tree
 
 TOP = Path(__file__).parents[1]
 PART = re.compile(
-    r"(<!-- (list|counts|layout|steps|scores|meanings|options|results|findings)"
+    r"(<!-- (list|counts|layout|steps|scores|meanings|options|results|findings|passes)"
     r"(?::([\w ]+))? -->\n)"
     r"(.*?)(<!-- /\2 -->)",
     re.DOTALL,
@@ -48,6 +49,8 @@ def content(kind: str, words: list[str], page: Path, top: Path) -> str | None:
             return options.table(page.stem, top)
         case "results", [name, *request]:
             return studies.tables(name, " ".join(request), page, top)
+        case "passes", []:
+            return passes.table()
         case "findings", names:
             return studies.findings(names, page, top)
     return None
