@@ -13,6 +13,7 @@ from mu.artifact import Artifact
 from mu.data.activations import FLIPPED, PLAIN
 from mu.data.base import Ids, TensorData
 from mu.data.build import build, build_data
+from mu.data.facts import without_pretrained
 from mu.data.normalisation import Normalisation
 from mu.doors.guest import seed_everything
 from mu.errors import UsageError
@@ -51,8 +52,9 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
             if progress is not None:
                 progress(done, total)
         file.flush()
-    facts = {"shape": list(shape), "trunk": trunk_digest(trunk), "cut": cut["cut"]}
-    facts["warnings"] = otherwise_normalised(network, data.normalised)
+    facts: dict[str, Any] = {"shape": list(shape), "trunk": trunk_digest(trunk), "cut": cut["cut"]}
+    if without_pretrained(cut) != cut:
+        facts["warnings"] = otherwise_normalised(network, data.normalised)
     return Artifact(facts, {"ids": ids}, files=files)
 
 
@@ -74,12 +76,14 @@ def otherwise_normalised(network: nn.Module, given: Normalisation | None) -> lis
     Example:
         >>> import timm
         >>> otherwise_normalised(timm.create_model("test_vit"), Normalisation([0.1], [0.2]))
-        ['the published weights of test_vit expect data.mean=[0.5,0.5,0.5] data.std=[0.5,0.5,0.5]']
+        ['the published weights of test_vit expect data.mean=[0.5] data.std=[0.5]']
     """
     known: Any = getattr(getattr(network, "net", network), "pretrained_cfg", None) or {}
     if given is None or "mean" not in known or "std" not in known:
         return []
-    expected = Normalisation(known["mean"], known["std"])
+    # One number where channels agree, which serves data of any number of channels.
+    both = [part[:1] if len(set(part)) == 1 else part for part in (known["mean"], known["std"])]
+    expected = Normalisation(*both)
     if expected.like(given):
         return []
     ways = " ".join(f"data.{part}" for part in str(expected).split())

@@ -91,7 +91,7 @@ def weights_path(weights: str) -> Path:
     if not path.is_file():
         raise UsageError(
             f"weights={weights}: there is no file {path}; give an absolute path, or one below the "
-            "data root (MU_DATA_ROOT), or model.weights=null model.trunk.pretrained=true to download"
+            "data root, or download: model.weights=null model.trunk.pretrained=true"
         )
     return path
 

@@ -18,6 +18,7 @@ from mu.models.activations import step as activations_step
 from mu.models.base import Learner
 from mu.models.predict import predict
 from mu.models.tail import Tail, tail_of, trunk_and_tail, whole
+from mu.models.timm import TimmModel
 from mu.models.vision import SmallCNN
 from mu.training.fit import fit
 
@@ -181,3 +182,16 @@ def test_a_tail_is_copied_and_its_layers_replaced_as_any_network():
     other.tail.head = nn.Linear(16, 2)
     x = torch.zeros(1, 4, 4, 4)
     assert other(x).shape == (1, 2) and tail(x).shape == (1, 10)
+
+
+def test_published_weights_say_how_images_are_to_come(tmp_path, monkeypatch):
+    wrong = config(None, tmp_path, flips=False)
+    names = {"name": "test_resnet", "in_channels": 1, "num_classes": 10, "image_size": 8}
+    wrong["cut"] = {"trunk": {"_target_": "mu.models.timm.TimmModel", **names}, "cut": "layer4"}
+    assert "warnings" not in activations_step(wrong, {}, None).facts, (
+        "random weights expect nothing"
+    )
+    torch.save(TimmModel(**names).state_dict(), tmp_path / "w.pt")
+    wrong["cut"]["weights"] = str(tmp_path / "w.pt")
+    (said,) = activations_step(wrong, {}, None).facts["warnings"]
+    assert said == "the published weights of test_resnet expect data.mean=[0.5] data.std=[0.5]"
