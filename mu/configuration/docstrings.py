@@ -54,6 +54,17 @@ def lineage(target: str, top: Path = TOP) -> Iterator[ast.ClassDef]:
     if node is None:
         return
     yield node
+    package = module.partition(".")[0]
+    for base in map(ast.unparse, node.bases):
+        origin = _origins(module, top).get(base, "")
+        if origin.startswith(("mu.", f"{package}.")):
+            yield from lineage(origin, top)
+
+
+@cache
+def _origins(module: str, top: Path) -> dict[str, str]:
+    """Names that a module imports or defines as classes → where they are defined."""
+    tree = parsed(source(module, top))
     imported = {
         alias.asname or alias.name: f"{statement.module}.{alias.name}"
         for statement in ast.walk(tree)
@@ -61,11 +72,7 @@ def lineage(target: str, top: Path = TOP) -> Iterator[ast.ClassDef]:
         for alias in statement.names
     }
     own = {n.name: f"{module}.{n.name}" for n in tree.body if isinstance(n, ast.ClassDef)}
-    package = module.partition(".")[0]
-    for base in map(ast.unparse, node.bases):
-        origin = (imported | own).get(base, "")
-        if origin.startswith(("mu.", f"{package}.")):
-            yield from lineage(origin, top)
+    return imported | own
 
 
 def docstrings(target: str, top: Path = TOP) -> list[str]:

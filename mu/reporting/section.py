@@ -165,8 +165,16 @@ class Section:
 
     def error(self, method: str) -> str:
         """Why every cell of a method failed; empty when at least one gave a result."""
-        errors = [card.failure() for card in self.cards if card.method == method]
+        errors = self._failures.get(method, [])
         return errors[0] if errors and all(errors) else ""
+
+    @cached_property
+    def _failures(self) -> dict[str, list[str]]:
+        """Method → why each of its cells gave no result, empty where one did."""
+        found: dict[str, list[str]] = {}
+        for card in self.cards:
+            found.setdefault(card.method, []).append(card.failure())
+        return found
 
     def outcome(self, method: str) -> Outcome:
         """Verdict and reason of one method; references have none."""
@@ -179,12 +187,12 @@ class Section:
         verdict = self.verdicts[method]
         return Outcome(verdict.verdict, printable(verdict.reason))
 
-    @property
+    @cached_property
     def _tried(self) -> tuple[str, ...]:
         """Methods with a result for any pair."""
         return tuple(m for m in self.methods if m not in NOT_METHODS and not self.error(m))
 
-    @property
+    @cached_property
     def notes(self) -> list[str]:
         """What a reader must know beside the numbers: part failures, warnings, tuning, sharing."""
         failed = Counter(

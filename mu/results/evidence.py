@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from mu.results.card import Card
 from mu.results.estimate import Estimate
 from mu.results.intervals import estimate
-from mu.results.rule import Measured, contrast
+from mu.results.rule import Measured
 from mu.results.words import NOT_METHODS, ORIGINAL
 
 Panel = Mapping[str, Any]
@@ -94,6 +94,7 @@ def evidence(
         shared: Whether all pairs have the very same oracles.
     """
     found = [card for card in cards if card.number(name) is not None]
+    none = [card for card in cards if card.number(name) is None]
     # one n for the whole row: where some pairs have oracles, pairs without are left out
     used = [card for card in found if card.oracle_values(name)] or found
     seeds = [card.seed for card in used]
@@ -120,9 +121,9 @@ def evidence(
         measured=measured,
         value=value,
         oracle=estimate(target, seeds, sets).mean,
-        gap=contrast(measured),
+        gap=measured.gap,
         sets=len(set(sets)),
-        missing=tuple(c.pair for c in cards if c not in found and c.oracle_values(name)),
+        missing=tuple(card.pair for card in none if card.oracle_values(name)),
         infinite=tuple(card.pair for card in cards if card.infinite(name)),
     )
 

@@ -25,7 +25,8 @@ def _by(labels: Sequence[Hashable], values: Floats) -> Floats:
     groups: dict[Hashable, list[float]] = {}
     for label, value in zip(labels, values, strict=True):
         groups.setdefault(label, []).append(float(value))
-    return np.array([np.mean(group) for group in groups.values()])
+    # most labels stand alone, and NumPy takes long for the mean of one
+    return np.array([np.mean(group) if len(group) > 1 else group[0] for group in groups.values()])
 
 
 def estimate(

@@ -9,6 +9,7 @@ together of a row is in `mu.results.verdicts`.
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -57,9 +58,25 @@ class Measured:
         """Oracles of a pair, the fewest over the pairs."""
         return min((len(one) for one in self.oracles), default=0)
 
+    @cached_property
     def of_original(self) -> "Measured":
         """The original, judged as a row."""
         return replace(self, row=self.original)
+
+    @cached_property
+    def gap(self) -> Estimate:
+        """Mean difference of the row from the oracles, with its error."""
+        return contrast(self)
+
+    @cached_property
+    def targets(self) -> list[float]:
+        """Per pair the mean of its oracles."""
+        return [float(np.mean(values)) for values in self.oracles]
+
+    @cached_property
+    def variance_of_oracles(self) -> float:
+        """Mean over pairs of how a pair's oracles vary."""
+        return float(np.mean([deviation(values) ** 2 for values in self.oracles]))
 
 
 def contrast(one: Measured, left: float = 0.0) -> Estimate:
@@ -78,10 +95,9 @@ def contrast(one: Measured, left: float = 0.0) -> Estimate:
     """
     if not one.n or not one.k:
         return Estimate()
-    means = [float(np.mean(values)) for values in one.oracles]
     base = one.original if left else [0.0] * one.n
     moved = [v - left * o for v, o in zip(one.row, base, strict=True)]
-    gaps = [_difference(x, (1 - left) * q) for x, q in zip(moved, means, strict=True)]
+    gaps = [_difference(x, (1 - left) * q) for x, q in zip(moved, one.targets, strict=True)]
     if one.shared and one.n > 1:
         return _shared(one, moved, sum(gaps) / one.n, 1 - left)
     own = estimate(gaps, one.seeds, one.sets)
@@ -107,7 +123,7 @@ def _difference(value: float, target: float) -> float:
 
 def variance_of_retraining(one: Measured) -> float:
     """s_o²: the variance of the gap of a retrained model, by how the oracles of a pair differ."""
-    return _widened(one) * float(np.mean([deviation(values) ** 2 for values in one.oracles]))
+    return _widened(one) * one.variance_of_oracles
 
 
 def _widened(one: Measured) -> float:
@@ -136,7 +152,7 @@ def _shared(one: Measured, moved: Sequence[float], mean: float, weight: float) -
 
 def probability(one: Measured) -> float:
     """Two-sided p of no gap; 1 for a distance that is not above the oracles' own, nan unknown."""
-    gap = contrast(one)
+    gap = one.gap
     return 1.0 if no_fault(gap.mean, one.better) else gap.pvalue()
 
 
@@ -147,7 +163,7 @@ def no_fault(gap: float, better: str) -> bool:
 
 def has_power(one: Measured) -> bool | None:
     """Whether these pairs tell the original from the oracles; None where nobody can say."""
-    p = probability(one.of_original()) if len(one.original) else NAN
+    p = probability(one.of_original) if len(one.original) else NAN
     return None if math.isnan(p) else p < LEVEL
 
 
@@ -157,7 +173,7 @@ def within(one: Measured, tau: float = TAU) -> bool:
     The 90 % Fieller interval of gap ÷ original's gap lies inside ±tau. A distance below the
     oracles' own is no fault.
     """
-    sign = math.copysign(1.0, contrast(one.of_original()).mean)
+    sign = math.copysign(1.0, one.of_original.gap.mean)
     above = contrast(one, tau)
     if not _below(above, sign):
         return False
@@ -185,7 +201,7 @@ def as_near_as_retraining(one: Measured) -> bool:
     """
     if one.better == "oracle" or one.n < 1:
         return False
-    low, high = contrast(one).interval(1 - 2 * LEVEL)
+    low, high = one.gap.interval(1 - 2 * LEVEL)
     wide = spread_of_retraining(one)
     return high < wide if one.better == "lower" else low > -wide
 
@@ -193,7 +209,7 @@ def as_near_as_retraining(one: Measured) -> bool:
 def within_margin(one: Measured, margin: float = ACCURACY) -> bool:
     """Whether the 90 % interval of the gap lies inside the margin as these pairs widen it."""
     wide = widened_margin(one, margin)
-    low, high = contrast(one).interval(1 - 2 * LEVEL)
+    low, high = one.gap.interval(1 - 2 * LEVEL)
     return -wide < low and high < wide
 
 
@@ -207,8 +223,8 @@ def widened_margin(one: Measured, margin: float = ACCURACY) -> float:
 
 def share_left(one: Measured) -> float:
     """Gap ÷ original's gap: 1 is what the original itself has."""
-    whole = contrast(one.of_original()).mean
-    return contrast(one).mean / whole if whole else NAN
+    whole = one.of_original.gap.mean
+    return one.gap.mean / whole if whole else NAN
 
 
 def bound(one: Measured, largest: float = 10.0) -> float:
@@ -224,14 +240,14 @@ def bound(one: Measured, largest: float = 10.0) -> float:
 
 def pairs_to_tell(one: Measured) -> int | None:
     """About how many pairs tell the original from the oracles (power .8); None without a gap."""
-    whole = one.of_original()
-    found = contrast(whole)
+    whole = one.of_original
+    found = whole.gap
     return _needed(found.mean, _spread_of(whole), one.k, 0.975, 0.8)
 
 
 def pairs_to_recognise(null: Measured, tau: float = TAU) -> int | None:
     """About how many pairs call a retraining like the oracle, of a row that is one (power .9)."""
-    whole = contrast(null.of_original()).mean
+    whole = null.of_original.gap.mean
     found = contrast(null, tau)
     wide = found.error * math.sqrt(found.n) if found.n > 1 else NAN
     if null.better == "oracle":
@@ -241,7 +257,7 @@ def pairs_to_recognise(null: Measured, tau: float = TAU) -> int | None:
 
 
 def _spread_of(one: Measured) -> float:
-    found = contrast(one)
+    found = one.gap
     return found.error * math.sqrt(found.n) if found.n else NAN
 
 

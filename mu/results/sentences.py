@@ -80,7 +80,7 @@ def _distance(one: Judgement, told: bool) -> str:
 def farther(one: Measured) -> bool:
     """Whether a row is surely farther from the oracles, on the original's side, than it is."""
     low, high = contrast(one, 1.0).interval()
-    side = contrast(one.of_original()).mean
+    side = one.of_original.gap.mean
     return low > 0 if side > 0 else high < 0
 
 

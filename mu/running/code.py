@@ -1,7 +1,6 @@
 """Digest of the code a step runs, so that an edited helper is noticed and a comment is not."""
 
 import ast
-import copy
 import sys
 from functools import cache
 from hashlib import blake2b
@@ -38,16 +37,21 @@ def syntax_tree(path: Path) -> ast.Module:
     Raises:
         UsageError: It is no Python.
     """
+    return _read(path)
+
+
+def _read(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"))
     except SyntaxError as error:
         raise UsageError(f"{path}, line {error.lineno}, is no Python: {error.msg}") from error
 
 
-def _imported(tree: ast.Module, module: str) -> set[str]:
-    """Names of the `mu` modules a syntax tree imports, wherever the import stands."""
+@cache
+def _imported(path: Path, module: str) -> frozenset[str]:
+    """Names of the `mu` modules a source file imports, wherever the import stands."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(syntax_tree(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -55,7 +59,7 @@ def _imported(tree: ast.Module, module: str) -> set[str]:
             if node.level:
                 base = ".".join([*module.split(".")[: -node.level], *filter(None, [node.module])])
             found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.split(".")[0] == PACKAGE}
+    return frozenset(name for name in found if name.split(".")[0] == PACKAGE)
 
 
 class _Strip(ast.NodeTransformer):
@@ -72,7 +76,7 @@ class _Strip(ast.NodeTransformer):
 @cache
 def _file_digest(path: Path) -> str:
     """Digest of the syntax tree without docstrings."""
-    bare = _Strip().visit(copy.deepcopy(syntax_tree(path)))
+    bare = _Strip().visit(_read(path))  # reading again is faster than a copy of the tree
     return blake2b(ast.dump(bare).encode(), digest_size=16).hexdigest()
 
 
@@ -90,7 +94,7 @@ def reachable(module: str) -> set[str]:
             continue
         seen.add(name)
         if ours:
-            queue += _imported(syntax_tree(path), name)
+            queue += _imported(path, name)
     return seen
 
 
@@ -131,7 +135,7 @@ def thing_named(target: str) -> Any:
 
 def forget_files() -> None:
     """Read all source files anew: a session may outlive what its user's files hold."""
-    for cached in (module_file, syntax_tree, _file_digest, _filed):
+    for cached in (module_file, syntax_tree, _imported, _file_digest, _filed):
         cached.cache_clear()
 
 

@@ -95,7 +95,7 @@ def test_a_distance_below_the_oracles_is_no_fault():
 
 def test_the_original_has_all_of_its_gap_left():
     one = measured(np.random.default_rng(1), 10, gap=1.0)
-    itself = one.of_original()
+    itself = one.of_original
     assert share_left(itself) == pytest.approx(1.0)
     assert has_power(one) and not within(itself) and bound(itself) > 1
 
