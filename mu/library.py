@@ -32,6 +32,7 @@ from mu.models.own_loss import Criterion, learner_of
 from mu.models.predict import predict as listened
 from mu.models.together import EARLIER, listen
 from mu.parts.overlapping import check_apart
+from mu.running.signatures import check_annotated, plain_number
 from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply, check_kind
 from mu.unlearning.options import at_least, one_of
 from mu.unlearning.serve import parts_for
@@ -481,6 +482,8 @@ def _method(method: str | Unlearner, options: dict[str, Any]) -> Unlearner:
     for name in options:
         if name not in config:
             raise unknown(f"option of {method}", name, [k for k in config if k != "_target_"])
+    options = {name: plain_number(value) for name, value in options.items()}
+    check_annotated(config | options, f"method {method}")
     unlearner: Unlearner = build(config | options)
     return unlearner
 

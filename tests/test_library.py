@@ -466,6 +466,28 @@ def test_every_loader_and_word_is_looked_at_even_where_the_method_reads_it_not(o
         mu.unlearn(nn.Linear(3, 2), **given)
 
 
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("ssd", {"alpha": "abc"}, "method ssd: alpha='abc' is not a number or null"),
+        ("ssd", {"alpha": True}, "method ssd: alpha=True is not a number or null"),
+        ("finetune", {"epochs": 1.5}, "method finetune: epochs=1.5 is not a whole number"),
+        ("gradient_ascent", {"lr": [0.1]}, r"method gradient_ascent: lr=\[0.1\] is not a number"),
+    ],
+)
+def test_an_option_of_another_type_is_named_as_on_the_command_line(method, options, message):
+    with pytest.raises(UsageError, match=message):
+        mu.unlearn(nn.Linear(3, 2), method, **parts_of(), **options)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers():
+    plain = mu.unlearn(nn.Linear(3, 2), "gradient_ascent", **parts_of(), lr=0.5, epochs=2)
+    found = mu.unlearn(
+        nn.Linear(3, 2), "gradient_ascent", **parts_of(), lr=np.float32(0.5), epochs=torch.tensor(2)
+    )
+    assert found.unlearning["forward"] == plain.unlearning["forward"]
+
+
 def test_probabilities_are_no_logits():
     net, parts = nn.Sequential(nn.Linear(3, 2), nn.Softmax(1)), parts_of()
     for call in (mu.unlearn, lambda net, **parts: mu.evaluate(net, **parts, test=[(X, Y)])):

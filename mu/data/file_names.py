@@ -52,17 +52,22 @@ class FileNames:
     def one(self, name: str) -> int | None:
         """Id of a file by its name below the folder, its path, or its bare name where one has it.
 
+        Spaces around it count where a file has such a name.
+
         Raises:
             UsageError: Several files have the bare name.
         """
-        inside = self.inside(name)
-        if inside in self.ids:
-            return self.ids[inside]
-        several = self.short.get(inside, [])
-        if len(several) > 1:
-            two = " and ".join(self.names[number] for number in several[:2])
-            raise UsageError(f"{self.source}: {name!r} may be {two}: name its folder, too")
-        return several[0] if several else None
+        for text in (name, name.strip()):
+            inside = self.inside(text)
+            if inside in self.ids:
+                return self.ids[inside]
+            several = self.short.get(inside, [])
+            if len(several) > 1:
+                two = " and ".join(self.names[number] for number in several[:2])
+                raise UsageError(f"{self.source}: {name!r} may be {two}: name its folder, too")
+            if several:
+                return several[0]
+        return None
 
     def inside(self, name: str) -> str:
         """A name below the folder, of a path that leads there."""
@@ -106,7 +111,7 @@ class FileNames:
                 f"{self.source}: there is no file {pattern!r} below {self.root}; names look like "
                 f"{self.names[0]!r}"
             )
-        wanted = self.inside(pattern)
+        wanted = self.inside(pattern.strip())
         there = [n for n, name in enumerate(self.names) if matches(name, wanted)]
         if not there:
             raise UsageError(

@@ -105,10 +105,10 @@ def ids_in_column(
     by_id = found.header is not None and found.header[place] in IDS
     files = None if by_id else FileNames(names, root, str(path))
     seen: dict[int, int] = {}
-    for line, row in zip(found.lines, found.rows, strict=True):
+    for line, row, exact in zip(found.lines, found.rows, found.exact, strict=True):
         where = f"{path}, line {line}: {row[place]!r}"
         if files is not None:
-            number = files.one(row[place])
+            number = files.one(exact[place])
             if number is None:
                 raise UsageError(
                     f"{where} is no file of the data; names look like {files.names[0]!r}"

@@ -4,9 +4,10 @@ Nothing here runs code of a file: arrays are read without pickles, tensors with 
 """
 
 import csv
+import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from mu.errors import UsageError
 from mu.trust.arrays import check_arrays
+from mu.trust.cells import cell_text
 
 ENDINGS = (".txt", ".csv", ".json", ".npy", ".pt", ".pth")
 PICKLES = (".pkl", ".pickle", ".p")
@@ -26,6 +28,7 @@ PAIR = re.compile(r"(-?[0-9]{1,18})(?:\s*[,;]\s*|\s+)(-?[0-9]{1,18})(?:\s+#.*)?"
 NUMBER = re.compile(
     r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+|nan|inf)(?:e[-+]?[0-9]+)?", re.IGNORECASE
 )
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # in no name of a file that people give
 BOOLEANS = {"true": True, "false": False}
 WHOLE = "ids are whole numbers, without a point (numpy: np.savetxt(FILE, ids, fmt='%d'))"
 IDS = ("id", "ids", "index", "idx", "indices")  # names of columns
@@ -72,15 +75,17 @@ class Columns:
 
     Attributes:
         header: Names of the columns in small letters, or None where the first row has none.
-        rows: Cells, as text; all rows have equally many.
+        rows: Cells, as text without spaces around it; all rows have equally many.
         lines: Number of the line of each row.
         heads: What lines such as ``# kind: edges`` say, by word.
+        exact: Cells as they were written, for names that may begin or end with a space.
     """
 
     header: list[str] | None
     rows: list[list[str]]
     lines: list[int]
     heads: Mapping[str, str]
+    exact: list[list[str]]
 
 
 def read_listing(path: Path) -> Listing:
@@ -112,7 +117,7 @@ def pickled(path: Path, ending: str) -> str:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")  # lines end as they do in the file
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read as text: {error}") from error
 
@@ -127,7 +132,7 @@ def _head(line: str, heads: dict[str, str]) -> None:
 def _text(path: Path) -> Listing:
     """A line each: an id, two node numbers, true or false, or the name of a file."""
     heads: dict[str, str] = {}
-    found, lines = [], []
+    found, exact, lines = [], [], []
     for number, line in enumerate(_text_of(path).splitlines(), 1):
         text = line.strip()
         if text.startswith("#"):
@@ -135,6 +140,7 @@ def _text(path: Path) -> Listing:
         elif text:
             said = ID_SAID.fullmatch(text)
             found.append(said[1] if said else text)
+            exact.append(line)
             lines.append(number)
     if found and (first := PAIR.fullmatch(found[0])) and not ID.fullmatch(found[0]):
         matches = [PAIR.fullmatch(text) for text in found]
@@ -143,11 +149,19 @@ def _text(path: Path) -> Listing:
                 raise UsageError(f"{path}, line {number}: {text!r} is not a pair of nodes")
         pairs = [[int(m[1]), int(m[2])] for m in matches if m]
         return _listing(np.array(pairs, np.int64), path, heads)
-    return _listing(values_of(found, lines, path), path, heads)
+    return _listing(values_of(found, lines, path, exact), path, heads)
 
 
-def values_of(texts: Sequence[str], lines: Sequence[int], path: Path) -> NDArray[Any]:
+def values_of(
+    texts: Sequence[str], lines: Sequence[int], path: Path, exact: Sequence[str]
+) -> NDArray[Any]:
     """(n,) whole numbers, booleans or names (objects), all of one sort.
+
+    Args:
+        texts: What is written, without spaces around it.
+        lines: Number of the line of each.
+        path: The file, for messages.
+        exact: With its spaces: names may begin or end with some.
 
     Raises:
         UsageError: Naming the first line of another sort than the first.
@@ -162,29 +176,26 @@ def values_of(texts: Sequence[str], lines: Sequence[int], path: Path) -> NDArray
             raise UsageError(f"{where} is neither true nor false, as the lines before it are")
         if numbers and not ID.fullmatch(text):
             raise UsageError(f"{where} is not an id; {WHOLE}")
-        if not numbers and not booleans and (NUMBER.fullmatch(text) or not text.isprintable()):
+        if not numbers and not booleans and (NUMBER.fullmatch(text) or CONTROL.search(text)):
             raise UsageError(f"{where} is neither an id nor the name of a file; {WHOLE}")
     if numbers:
         return np.array([int(text) for text in texts], np.int64)
     if booleans:
         return np.array([BOOLEANS[text.lower()] for text in texts])
-    return np.array(texts, object)
+    return np.array(exact, object)
 
 
 def read_columns(path: Path) -> Columns:
     """Read a file of columns separated by commas, semicolons or tabs.
 
-    The first row is a header where it has a known name, or text above a number or boolean.
+    The first row is a header where it has a known name, or text above a number or boolean. A cell
+    may hold a line break, and a quote before what a spreadsheet would compute is taken off.
 
     Raises:
         UsageError: It cannot be read, or a row has more or fewer cells than the first.
     """
     heads: dict[str, str] = {}
-    # lines that were commented out stay as empty ones, so that numbers of lines are right
-    text = [line if not line.startswith("#") else "" for line in _text_of(path).splitlines()]
-    for line in _text_of(path).splitlines():
-        if line.startswith("#"):
-            _head(line, heads)
+    text = list(_uncommented(_text_of(path), heads))
     first = next((line for line in text if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
     rows, lines = [], []
@@ -192,7 +203,7 @@ def read_columns(path: Path) -> Columns:
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                rows.append([cell.strip() for cell in row])
+                rows.append([cell_text(cell) for cell in row])
                 lines.append(reader.line_num)
     except csv.Error as error:
         raise UsageError(f"{path}, line {reader.line_num}: {error}") from error
@@ -201,9 +212,23 @@ def read_columns(path: Path) -> Columns:
             raise UsageError(
                 f"{path}, line {number} has {len(row)} cells, the first {len(rows[0])}"
             )
-    if not rows or not _is_header(rows):
-        return Columns(None, rows, lines, heads)
-    return Columns([name.lower() for name in rows[0]], rows[1:], lines[1:], heads)
+    stripped = [[cell.strip() for cell in row] for row in rows]
+    if not rows or not _is_header(stripped):
+        return Columns(None, stripped, lines, heads, rows)
+    header = [name.lower() for name in stripped[0]]
+    return Columns(header, stripped[1:], lines[1:], heads, rows[1:])
+
+
+def _uncommented(text: str, heads: dict[str, str]) -> Iterator[str]:
+    """Lines with their ends; commented ones empty, so that numbers of lines are right."""
+    inside = False  # a quoted cell that goes on in the next line
+    for line in io.StringIO(text, newline=""):
+        if line.startswith("#") and not inside:
+            _head(line.strip(), heads)
+            yield "\n"
+        else:
+            inside ^= line.count('"') % 2 == 1
+            yield line
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
@@ -222,7 +247,8 @@ def _csv(path: Path) -> Listing:
     found = read_columns(path)
 
     def column(place: int) -> NDArray[Any]:
-        return values_of([row[place] for row in found.rows], found.lines, path)
+        texts, exact = ([row[place] for row in rows] for rows in (found.rows, found.exact))
+        return values_of(texts, found.lines, path, exact)
 
     if found.header is None:
         width = len(found.rows[0]) if found.rows else 1

@@ -70,9 +70,9 @@ class Accuracy(PartScore):
 
     Name: Accuracy.
     Formula: share of the samples whose largest logit is that of the label.
-    Original: what its training reached: near 1 on data it was trained on, lower on others.
-    Oracle: as the original on D_r and on unseen data; on what was forgotten, its accuracy on unseen
-        data.
+    Original: what its training reached: more on data it was trained on than on others.
+    Oracle: about as the original on D_r and on unseen data, more where classes left; on what was
+        forgotten, its accuracy on unseen data, 0 for a whole class.
     Source: Jia et al. 2023 (arXiv 2304.04934), Fan et al. 2024 (SalUn, arXiv 2310.12508).
     """
 
@@ -99,7 +99,7 @@ class UnlearningAccuracy(OwnShare):
 
     Name: Unlearning accuracy.
     Formula: 1 - (share of D_f that is classified rightly).
-    Original: near 0: it was trained on D_f.
+    Original: about 1 - RA: it was trained on D_f; near 0 where training fits its data.
     Oracle: its error on data it never saw: about 1 - TA for random samples, near 1 for a whole
         class.
     Source: Jia et al. 2023 (arXiv 2304.04934), Fan et al. 2024 (SalUn, arXiv 2310.12508).
@@ -143,7 +143,7 @@ class TestAccuracy(AccuracyOnSome):
     Formula: share of the test samples, of classes not entirely forgotten, that are classified
         rightly.
     Original: what its training reached.
-    Oracle: nearly the same, a little less where much is forgotten.
+    Oracle: nearly the same: a little less where much is forgotten, more where classes left.
     Source: Jia et al. 2023 (arXiv 2304.04934), Fan et al. 2024 (SalUn, arXiv 2310.12508).
     """
 
@@ -164,7 +164,8 @@ class ForgottenClassAccuracy(AccuracyOnSome):
     Name: Test accuracy on forgotten classes.
     Formula: share of the test samples of entirely forgotten classes that are classified rightly.
     Original: about its accuracy on other test samples.
-    Oracle: 0, or nearly: no sample told it what these classes are; no value where no class left.
+    Oracle: 0, or nearly: no sample told it what these classes are; more for a subclass, which its
+        siblings stand for; no value where no class left.
     Source: Fan et al. 2024 (SalUn, arXiv 2310.12508), class-wise forgetting.
     """
 

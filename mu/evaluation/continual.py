@@ -109,7 +109,7 @@ class HMean(Score):
     Name: Harmonic mean of accuracy kept and accuracy lost.
     Formula: 2 Acc_r Drop / (Acc_r + Drop); Drop: the original's Acc_f minus the model's.
     Original: 0: it lost nothing.
-    Oracle: about its test accuracy, since its Acc_f is near 0.
+    Oracle: between its Acc_r and the original's Acc_f, all of which it lost.
     Source: GS-LoRA (arXiv 2403.11530), section 4.
     """
 

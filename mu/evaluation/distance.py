@@ -102,7 +102,8 @@ def activation_distance(logits_a: ArrayLike, logits_b: ArrayLike) -> float:
 class _ToOracle(PartScore):
     """Mean over the oracles of a function of (oracle's logits, model's logits) on one part.
 
-    Original: far on D_f, where it knows what they do not; near elsewhere.
+    Original: far on a class that they do not know, in D_t too; on random samples hardly farther
+        than they are from each other, where it fits D_f loosely even nearer.
     Oracle: their distance from each other: the floor that no method need go below; not 0.
     """
 
@@ -162,7 +163,8 @@ class Agreement(_ToOracle):
 
     Name: Agreement with the oracles.
     Formula: share of samples for which model and oracle predict the same class.
-    Original: less than the oracles among each other on D_f, as much elsewhere.
+    Original: less than the oracles among each other on a class that they do not know, in D_t too;
+        about as much on random samples and elsewhere.
     Oracle: their agreement with each other: not 1.
     Source: Milani Fard et al. 2016 (its complement, the churn).
     """

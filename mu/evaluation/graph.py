@@ -172,8 +172,9 @@ class ForgetAUC(LinkScore):
 
     Name: AUC of retained over forgotten edges.
     Formula: P(logit of a retained edge > that of a forgotten one) + ½ P(equal).
-    Original: about 0.5: it was trained on both.
-    Oracle: above 0.5, how much depends on how well it predicts unseen edges; far from 1.
+    Original: about 0.5 for random edges: it was trained on both.
+    Oracle: above 0.5 for random edges, how much depends on how well it predicts unseen ones; for
+        chosen ones what makes them easier or harder, anything from 0 to 1.
     Source: Cheng et al. 2023 (GNNDelete, arXiv 2302.13406).
 
     Args:
@@ -228,8 +229,9 @@ class ForgetAP(LinkScore):
 
     Name: Average precision of retained over forgotten edges.
     Formula: area under precision over recall, as many retained as forgotten edges, mean over draws.
-    Original: about 0.5: it was trained on both.
-    Oracle: above 0.5, how much depends on how well it predicts unseen edges; far from 1.
+    Original: about 0.5 for random edges: it was trained on both.
+    Oracle: above 0.5 for random edges, how much depends on how well it predicts unseen ones; for
+        chosen ones what makes them easier or harder, anything from 0 to 1.
     Source: Cheng et al. 2023 (GNNDelete, arXiv 2302.13406).
 
     Args:
@@ -257,7 +259,7 @@ class ForgetTestAUC(LinkScore):
 
     Name: AUC of unseen over forgotten edges.
     Formula: P(logit of a test edge > that of a forgotten one) + ½ P(equal).
-    Original: below 0.5: it fits forgotten edges better than unseen ones.
+    Original: below the oracle's: it fits forgotten edges better than unseen ones.
     Oracle: 0.5 for random edges: both are unseen; for chosen ones what makes them easier or harder.
     Source: none: Df AUC with unseen in place of retained edges.
     """

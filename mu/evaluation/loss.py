@@ -13,8 +13,9 @@ class MeanLoss(PartScore):
 
     Name: Mean loss.
     Formula: mean of -ln p_y, in nats, or of the user's own loss.
-    Original: near 0 on what it was trained on, more on unseen data.
-    Oracle: as the original on D_r and on unseen data; on D_f its loss on data it never saw.
+    Original: what its training reached: less on what it was trained on than on unseen data.
+    Oracle: about as the original on D_r and on unseen data; on D_f its loss on data it never saw,
+        many times that for a whole class, in D_t too.
     Source: none: the loss of training.
     """
 

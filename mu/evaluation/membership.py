@@ -99,8 +99,8 @@ class SVCMIA(Attack):
 
     Name: Membership inference attack by a support vector classifier.
     Formula: share of D_f that an RBF-SVC, fitted on D_r (member) against D_t, calls non-member.
-    Original: low: D_f looks like the rest of the training data.
-    Oracle: as on other unseen data: high only where the model overfits; neither 0 nor 1.
+    Original: as on the rest of the training data: low where it fits that well.
+    Oracle: as on other unseen data, higher the more it overfits; 1, or nearly, for a whole class.
     Members: the number counts *non-members*, so more means more forgotten.
     Source: Jia et al. 2023 (arXiv 2304.04934), there MIA-efficacy.
 

@@ -54,8 +54,8 @@ class HeadRelearnt(ClassesForgotten):
     Name: Accuracy with a relearnt head.
     Formula: test accuracy on the forgotten classes of a new linear head, learnt from a few samples
         a class.
-    Original: near its test accuracy.
-    Oracle: less, and well above 0: features of other classes tell these apart too.
+    Original: near its test accuracy, or a little less.
+    Oracle: as much or less, and well above 0: features of other classes tell these apart too.
     Source: GS-LoRA++ (arXiv 2501.09705).
 
     Args:

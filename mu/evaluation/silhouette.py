@@ -68,7 +68,7 @@ class Silhouette(OwnScore):
     Name: Silhouette of the forgotten classes in the features.
     Formula: mean of (b - a) / max(a, b); a, b: squared distances to the own and nearest other class
         mean.
-    Original: high: its trunk keeps the class together and apart.
+    Original: above the oracles': its trunk keeps the class together and apart.
     Oracle: lower, and mostly not 0: what a trunk tells apart that never saw the class.
     Source: Rousseeuw 1987, with class means in place of all pairs.
     """

@@ -50,12 +50,13 @@ def zrf(logits: ArrayLike, logits_untrained: ArrayLike, variant: str = "correcte
 class ZRF(PartScore):
     """Mean of `zrf` over the untrained networks on one part.
 
-    An oracle generalises to D_f, so its ZRF is far from 1; a model above it gives itself away.
+    An oracle generalises to D_f, so its ZRF is below 1; a model above it gives itself away.
 
     Name: Zero retrain forgetting.
     Formula: 1 - mean JS divergence, in bits, between the model and an untrained network.
-    Original: low on D_f: it is sure where an untrained network is not.
-    Oracle: as low, or a little above: it generalises to D_f; far from 1.
+    Original: low where it is sure of D_f, as an untrained network is not; near 1 where its outputs
+        are nearly flat.
+    Oracle: about as low on random samples, above it on a class that it never saw; below 1.
     Source: Chundawat et al. 2023 (arXiv 2205.08096).
 
     Args:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mu.results.files import write_text
-from mu.results.format import csv_cell, printable
+from mu.results.format import printable
 from mu.results.reproduced import COST, MISSING, OPEN, OUTSIDE, SAME, WORDS, Number
+from mu.trust.cells import csv_cell
 
 WORST = 8
 

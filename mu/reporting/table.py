@@ -11,11 +11,12 @@ from mu.reporting.legend import VERDICTS
 from mu.reporting.overlap import CAPTION, overlap_tables
 from mu.reporting.scores import against, as_grid
 from mu.reporting.section import OTHER, Section
-from mu.results.format import NOTHING, csv_cell, gap_interval, mean_interval, percent, printable
+from mu.results.format import NOTHING, gap_interval, mean_interval, percent, printable
 from mu.results.pairs import PairRow, pair_rows
 from mu.results.results import Results
 from mu.results.rows import COLUMNS
 from mu.results.words import ORACLE, REFERENCES
+from mu.trust.cells import csv_cell
 
 TOGETHER = 10  # scores in one table; more are grouped by family
 LEGEND = (

@@ -203,18 +203,3 @@ def printable(text: object) -> str:
     'a?[31mb c'
     """
     return "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))
-
-
-def csv_cell(value: object) -> object:
-    """A value as a cell of a CSV file: text that a spreadsheet would compute begins with a quote.
-
-    >>> csv_cell("=HYPERLINK(1)"), csv_cell("-0.5"), csv_cell(-0.5), csv_cell("ssd")
-    ("'=HYPERLINK(1)", '-0.5', -0.5, 'ssd')
-    """
-    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return value
-    try:
-        float(value)
-    except ValueError:
-        return f"'{value}"
-    return value

@@ -15,10 +15,11 @@ from mu.storing.store import CorruptArtifact, Store
 
 CHEAP = (
     "describe",
+    "load",
     "start",
     "holdout",
     "select",
-)  # run even in a plan: they say what the others are
+)  # run even in a plan: they say what the others are, or that files do not fit
 COST_PARTS = ("data", "model", "recipe", "method", "scores")  # of a key: they decide how long
 
 

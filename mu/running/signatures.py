@@ -47,6 +47,18 @@ def check_annotated(config: Mapping[str, Any], what: str) -> None:
             raise UsageError(f"{what}: {option}={value!r} is not {takes}")
 
 
+def plain_number(value: Any) -> Any:
+    """A number of NumPy or torch as Python has it; anything else as it is.
+
+    Example:
+        >>> import numpy as np
+        >>> plain_number(np.float32(0.5)), plain_number("abc")
+        (0.5, 'abc')
+    """
+    single = hasattr(value, "item") and getattr(value, "ndim", None) == 0
+    return value.item() if single else value
+
+
 def annotations_of(module: str, name: str) -> dict[str, list[str]]:
     """Argument → members of its annotation, of a class's constructor and those it hands on to.
 

@@ -13,6 +13,7 @@ from mu.configuration.words import ALIASES, FILTERS, PLAIN, parse_words
 from mu.errors import UsageError
 from mu.running.code import SCRIPT
 from mu.running.live import edited_since_import
+from mu.running.signatures import plain_number
 
 if TYPE_CHECKING:
     from mu.unlearning.base import Unlearner
@@ -74,8 +75,8 @@ def _text(key: str, value: Any) -> str:
         return "[" + ",".join(_text("", one) for one in value) + "]"
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{k}:{_text('', v)}" for k, v in value.items()) + "}"
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number of numpy
-        return _text(key, value.item())
+    if (plain := plain_number(value)) is not value:
+        return _text(key, plain)
     raise UsageError(f"{key}={value!r}: numbers, words, lists and mappings of them are due")
 
 

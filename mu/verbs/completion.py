@@ -1,6 +1,6 @@
 """``mu completion``: the words of the command line for the Tab key of a shell."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mu.configuration.choices import choices, unknown
 from mu.verbs.known import VERBS
@@ -21,13 +21,24 @@ complete -o default -F _mu mu
 #compdef mu
 _mu() {
     local -a found
-    found=(${(f)"$(mu completion words "${words[1,CURRENT]}" 2>/dev/null)"})
-    compadd -Q -S '' -- $found
+    found=(${(f)"$(mu completion words "${(j: :)words[1,CURRENT-1]} $PREFIX" 2>/dev/null)"})
+    if (( ! $#found )); then
+        compset -P '*='
+        _files
+        return
+    fi
+    compadd -Q -S '' -- ${(M)found:#*=}
+    compadd -Q -- ${found:#*=}
+    return 0
 }
-compdef _mu mu
+if [[ $funcstack[1] == _mu ]]; then _mu "$@"; else compdef _mu mu; fi
 """,
     "fish": """\
-complete -c mu -f -a '(mu completion words (commandline -cp | string collect) 2>/dev/null)'
+function __mu_words
+    mu completion words (commandline -cp | string collect) 2>/dev/null
+end
+complete -c mu -f -a '(__mu_words)'
+complete -c mu -n 'not string length -q -- (__mu_words)' -F
 """,
 }
 NAMED = ("run", "plan", "tune", "calibrate")  # verbs that take an experiment and keys
@@ -35,6 +46,8 @@ GROUPS = ("data", "model", "recipe", "evaluation", "compute", "mode")
 CHOICES = {group: group for group in GROUPS}
 CHOICES |= {"experiment": "experiment", "methods": "method", "method": "method"}
 KEYS = ("requests", "seeds", "oracles", "scale", "null", "compare", "out", "weights", "original")
+AUDITED = {"data": "data", "model": "model", "evaluation": "evaluation", "forget": "request"}
+AUDIT_KEYS = ("net", "original", "oracles", "before", "drawn", "device", "out")
 
 
 def command(words: list[str]) -> int:
@@ -80,11 +93,26 @@ def _known(before: list[str], last: str) -> Iterable[str]:
         return KINDS
     if verb == "completion":
         return SCRIPTS
+    if verb == "explain":
+        return choices("method")
+    if verb == "audit":
+        return _keys(last, AUDITED, AUDIT_KEYS)
     if verb not in NAMED:
         return ()
+    experiments = choices("experiment") if len(before) == 2 and "=" not in last else ()
+    return [*experiments, *_keys(last, CHOICES, KEYS)]
+
+
+def _keys(last: str, groups: Mapping[str, str], others: Iterable[str]) -> list[str]:
+    """Keys, or the values of the key that is typed already.
+
+    Args:
+        last: The word so far.
+        groups: Key → folder of the YAML files that are its values.
+        others: Keys whose values nobody knows.
+    """
     key, equals, value = last.partition("=")
-    if equals:
-        start = "".join(value.rpartition(",")[:2]) if key == "methods" else ""
-        return [f"{key}={start}{name}" for name in choices(CHOICES[key])] if key in CHOICES else ()
-    keys = [f"{key}=" for key in (*CHOICES, *KEYS)]
-    return [*(choices("experiment") if len(before) == 2 else ()), *keys]
+    if not equals:
+        return [f"{name}=" for name in (*groups, *others)]
+    start = "".join(value.rpartition(",")[:2]) if key == "methods" else ""
+    return [f"{key}={start}{name}" for name in choices(groups[key])] if key in groups else []

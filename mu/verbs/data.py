@@ -1,8 +1,9 @@
 """``mu data ids``: who is who in a data set, as a table that a file of ids is made from."""
 
 import csv
+import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from mu.configuration.settings import Settings
 from mu.configuration.words import parse_words
 from mu.data.base import Data
 from mu.errors import UsageError
+from mu.trust.cells import csv_cell
 
 USAGE = """\
 usage: mu data ids NAME [data.key=value ...] [out=FILE]
@@ -43,12 +45,12 @@ def command(words: list[str]) -> int:
     given = parse_words([word for word in words[1:] if "=" in word])
     out = given.pop("out", None)
     data = data_of(names[0], given)
+    text = table_text(id_table(data))
     if out is None:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(id_table(data))
+        sys.stdout.write(text)
         return 0
     try:
-        with Path(out).open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(id_table(data))
+        Path(out).write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise UsageError(f"out={out} cannot be written ({error.strerror})") from error
     return 0
@@ -67,6 +69,17 @@ def data_of(name: str, given: dict[str, Any]) -> Data:
     if wrong := settings.unused():
         raise unknown("key", wrong[0], sorted(f"data.{key}" for key in config if key[0] != "_"))
     return build_data(config)
+
+
+def table_text(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as CSV that no spreadsheet computes; bytes of names that are no text are spelled out."""
+    sink = io.StringIO(newline="")
+    plain = csv.writer(sink, lineterminator="\n")
+    quoted = csv.writer(sink, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:  # csv itself quotes no carriage return that ends no line
+        writer = quoted if any("\r" in cell for cell in row) else plain
+        writer.writerow(map(csv_cell, row))
+    return sink.getvalue().encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def id_table(data: Data) -> Iterator[list[str]]:

@@ -20,6 +20,10 @@ from mu.verbs.completion import command, completions
         ("mu run quickstart methods=iau,ss", {"methods=iau,ssd"}),
         ("mu plan quickstart model=lenet", {"model=lenet5"}),
         ("mu list meth", {"methods"}),
+        ("mu explain ss", {"ssd"}),
+        ("mu audit da", {"data="}),
+        ("mu audit data=orl", {"data=orl_faces"}),
+        ("mu audit forget=cla", {"forget=class"}),
         ("mu completion ", {"bash", "zsh", "fish"}),
     ],
 )
@@ -29,7 +33,9 @@ def test_what_a_word_may_become(line, some):
     assert all(word.startswith(line.rpartition(" ")[2]) for word in found)
 
 
-@pytest.mark.parametrize("line", ["mu store ", "mu run quickstart seeds=", "mu run x out=res"])
+@pytest.mark.parametrize(
+    "line", ["mu store ", "mu audit net=new", "mu run quickstart seeds=", "mu run x out=res"]
+)
 def test_what_nobody_knows(line):
     assert completions(line) == []
 

@@ -1,6 +1,7 @@
 """The user's own files: an original from a file, and an unlearned model scored beside others."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -176,22 +177,58 @@ def test_the_file_counts_and_not_its_place(mu, tiny, tiny_words, weights, tmp_pa
     assert mu("run", *words, f"weights={copy}").steps[0] > 0
 
 
-@pytest.mark.parametrize("word", ["weights", "original"])
-def test_keys_that_do_not_fit_are_named(mu, tiny_words, tmp_path, word):
-    path = tmp_path / "wrong.safetensors"
-    save_file({"head.weight": torch.zeros(2)}, path)
-    found = mu("run", *tiny_words, f"{word}={path}", out=tmp_path / "out")
+class Network:
+    """Whatever somebody pickled."""
+
+
+def wrong_file(kind, good, folder):
+    """A file that is no model of the experiment, and what is said of it."""
+    if kind == "missing":
+        return folder / "none.pt", "none.pt"
+    if kind == "pickle":
+        torch.save(Network(), folder / "net.pt")
+        return folder / "net.pt", "net.pt is not a weights file: it holds more than tensors"
+    tensors = load_file(good)
+    if kind == "head":  # that of a network with half the classes
+        last = list(tensors)[-2:]
+        tensors |= {name: tensors[name][:5].clone() for name in last}
+    else:
+        tensors = {"head.weight": torch.zeros(2)}
+    save_file(tensors, folder / "wrong.safetensors")
+    return folder / "wrong.safetensors", "wrong.safetensors do not fit the model"
+
+
+@pytest.mark.parametrize("verb", ["run", "plan"])
+@pytest.mark.parametrize("kind", ["missing", "pickle", "head", "names"])
+@pytest.mark.parametrize("word", ["weights", "original", "oracles"])
+def test_files_that_do_not_fit_are_named(mu, tiny, tiny_words, weights, tmp_path, word, kind, verb):
+    good = weights(tiny.card("original", request="class")["learner"])
+    path, said = wrong_file(kind, good, tmp_path)
+    words = [one for one in tiny_words if not one.startswith(f"{word}=")]
+    found = mu(verb, *words, f"{word}={path}", out=tmp_path / "out")
     assert found.code == 2
-    assert "wrong.safetensors do not fit the model" in found.err.replace("\n", " ")
+    assert said in found.err.replace("\n", " ")
+    assert not found.out
     assert not found.folder.exists()
 
 
-@pytest.mark.parametrize("word", ["weights", "original"])
-def test_a_missing_file_is_named(mu, tiny_words, tmp_path, word):
-    found = mu("run", *tiny_words, f"{word}={tmp_path / 'none.pt'}", out=tmp_path / "out")
+def test_a_plan_looks_at_files_and_trains_nothing(mu, tiny, tiny_words, weights, tmp_path):
+    card = tiny.card("oracle", request="class")
+    original = weights(tiny.card("original", request="class")["learner"])
+    two = ",".join(str(weights(key)) for key in card["keys"]["oracles"][:2])
+    plain = [one for one in tiny_words if not one.startswith("oracles=")]
+    words = [*plain, f"original={original}", f"oracles={two}"]
+    found = mu("plan", *words, store=tmp_path / "store")
+    assert found.code == 0, found.err
+    assert re.search(r"^load +0 +3 +0\.0$", found.out, re.MULTILINE)
+    assert {path.name for path in (tmp_path / "store").glob("*/") if any(path.glob("*/"))} <= {
+        "describe",
+        "select",
+        "load",
+    }
+    found = mu("plan", *plain, f"original={original}", f"oracles={two},{original}")
     assert found.code == 2
-    assert "none.pt" in found.err
-    assert not found.folder.exists()
+    assert "holds the same model as the original" in found.err.replace("\n", " ")
 
 
 def test_one_checkpoint_serves_one_pair(mu, tiny_words, weights, tiny):

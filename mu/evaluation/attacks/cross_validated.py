@@ -71,8 +71,9 @@ class LossCV(OwnShare):
     Name: Cross-validated attack on the loss.
     Formula: mean accuracy, on held-out tenths, of a classifier of losses: D_f against unseen
         samples.
-    Original: above 0.5, the more it overfits.
-    Oracle: 0.5 for a random D_f; for chosen ones what makes them easier or harder than others.
+    Original: above 0.5 for a random D_f, the more it overfits.
+    Oracle: 0.5 for random samples and edges; for chosen ones, and for nodes seen through a graph
+        that lacks them, what makes them easier or harder than others.
     Members: both sides count alike: an accuracy above 0.5 says that they differ, not in which
         direction.
     Source: NeurIPS 2023 unlearning challenge, starting kit; Kurmanji et al. 2023 (SCRUB, arXiv

@@ -52,8 +52,9 @@ class EntropyMIA(Attack):
     Name: Membership inference attack by logistic regression on the entropy.
     Formula: share of D_f that the regression, fitted on entropies of D_r (member) against D_t,
         calls member.
-    Original: high: D_f looks like the rest of the training data.
-    Oracle: as on other unseen data; not 0.
+    Original: as on the rest of the training data: high where it is surer of that than of unseen
+        data.
+    Oracle: as on other unseen data, mostly not 0; less for a whole class, of which it is unsure.
     Members: the number counts *members*, so more means less forgotten: the opposite of MIA.
     Source: Foster et al. 2024 (SSD, arXiv 2308.07707), after Chundawat et al. 2023 (arXiv
         2205.08096).

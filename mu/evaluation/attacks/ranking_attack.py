@@ -76,8 +76,9 @@ class LossAUC(OwnShare):
 
     Name: AUC of the loss.
     Formula: P(loss of an unseen sample > loss of a forgotten one) + ½ P(equal).
-    Original: above 0.5, the more it overfits.
-    Oracle: 0.5 for a random D_f; for chosen ones what makes them easier or harder than others.
+    Original: above 0.5 for a random D_f, the more it overfits.
+    Oracle: 0.5 for random samples and edges; for chosen ones, and for nodes seen through a graph
+        that lacks them, what makes them easier or harder than others.
     Members: a member is taken to have a *low* loss; below 0.5 D_f fits worse than unseen data.
     Source: Yeom et al. 2018 (arXiv 1709.01604).
     """
@@ -106,8 +107,9 @@ class FeatureAUC(LossAUC):
 
     Name: AUC of another feature than the loss.
     Formula: as Loss AUC, of the entropy of the prediction, of p_y, or of the modified entropy.
-    Original: above 0.5, the more it overfits.
-    Oracle: 0.5 for a random D_f; for chosen ones what makes them easier or harder than others.
+    Original: above 0.5 for a random D_f, the more it overfits.
+    Oracle: 0.5 for random samples and edges; for chosen ones, and for nodes seen through a graph
+        that lacks them, what makes them easier or harder than others.
     Members: a member is taken to be predicted with more confidence, at lower entropy.
     Source: Salem et al. 2019 (arXiv 1806.01246), Song and Mittal 2021 (arXiv 2003.10595).
 

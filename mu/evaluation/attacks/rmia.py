@@ -79,7 +79,8 @@ class RMIA(Score):
 
     Name: Robust membership inference attack.
     Formula: AUC of ln p_y(x; model) - ln mean p_y(x; references), forgotten against unseen x.
-    Original: above 0.5: D_f is likelier under it than under models that never saw it.
+    Original: above 0.5 for a random D_f: likelier under it than under models that never saw it;
+        about 0.5 for a whole class, whose test samples it knows as well.
     Oracle: 0.5 for a random D_f, and about that for others.
     Members: a member is *likelier* under the model than under the references; more means less
         forgotten.
@@ -119,7 +120,8 @@ class RMIATPR(RMIA):
     Name: Share found by RMIA at 1 % false positives.
     Formula: share of D_f whose ratio exceeds that of all but 1 % of the unseen samples.
     Original: above 0.01: some of D_f is surely recognised.
-    Oracle: about 0.01 (one in |D_t| where |D_t| < 100).
+    Oracle: about 0.01 for a random D_f and many unseen samples; with few of them, as those of one
+        class, anything: only its distance to the original's says something.
     Source: Carlini et al. 2022 (arXiv 2112.03570) for the rate, Zarifzadeh et al. 2024 for the
         ratio.
     """

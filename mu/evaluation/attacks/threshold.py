@@ -98,8 +98,8 @@ class ThresholdMIA(Attack):
 
     Name: Membership inference attack by a threshold per class.
     Formula: share of D_f below its class's threshold, chosen on D_r (member) against D_t.
-    Original: low: D_f looks like the rest of the training data.
-    Oracle: as on other unseen data.
+    Original: as on the rest of the training data: low where it fits that well.
+    Oracle: as on other unseen data; 1, or nearly, for a whole class.
     Members: the number counts *non-members*, so more means more forgotten.
     Source: Song and Mittal 2021 (arXiv 2003.10595), Salem et al. 2019 (arXiv 1806.01246).
 

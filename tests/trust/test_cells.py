@@ -7,7 +7,7 @@ import pytest
 import records
 
 from mu.reporting.table import csv_text
-from mu.results.format import csv_cell
+from mu.trust.cells import csv_cell
 
 
 @pytest.mark.parametrize(
