@@ -118,6 +118,7 @@ class Steps:
         self.data: Ref = ("describe", "")
         self.facts: dict[str, Any] = {}
         self.cut: dict[str, Any] | None = None
+        self.trunk_ref: Ref | None = None
         self.activations: dict[str, str] = {}  # of a frozen trunk, in place of the data
         self.warnings: list[str] = []  # on the trunk, for the readers of the original's row
         # All that is retrained has other seeds than the original, as a method's luck has nothing to
@@ -182,7 +183,7 @@ class Steps:
             config=self.given(cut=cut, flips=flips),
             label=f"the trunk up to {cut['cut']} on {self.block.names['data']}",
         )
-        self.data_key = [*self.data_key, found[1]]
+        self.trunk_ref, self.data_key = found, [*self.data_key, found[1]]
         self.activations = {"activations": str(self.run.store.path(*found))}
         self.warnings = list(self.run.facts(found, missing={}).get("warnings", []))
 
@@ -206,6 +207,7 @@ class Steps:
                 "trunk": self.data_key[2:],
             },
             config=self.given(weights=path, normalisation=known, cut=self.cut),
+            inputs={"trunk": self.trunk_ref} if self.trunk_ref else {},
             label=f"read {path}",
         )
 

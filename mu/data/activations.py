@@ -1,6 +1,5 @@
 """What a frozen trunk makes of the samples: read from a file that processes share."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,6 @@ from mu.errors import UsageError
 from mu.trust.arrays import read_arrays
 
 PLAIN, FLIPPED = "activations.npy", "activations_flipped.npy"
-
-
-def trunk_of(folder: Path) -> str:
-    """Digest of the trunk that made the activations of an artifact."""
-    return str(json.loads((folder / "facts.json").read_text())["trunk"])
 
 
 class Activations:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from mu.artifact import Artifact
-from mu.data.activations import trunk_of
 from mu.data.build import build
 from mu.data.normalisation import Normalisation
 from mu.models.base import Progress, build_learner
@@ -18,7 +17,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
 
     ``config``: ``model``, ``weights`` (a path), ``normalisation`` (of the data, or None); ``cut``,
     the arguments of a `mu.models.tail.Tail` in the model, or None. The file then holds the whole
-    network, or the tail.
+    network, or the tail. ``inputs``: ``trunk``, what the trunk made of the data, where it is cut.
 
     Raises:
         UsageError: The file cannot be read or does not fit the model.
@@ -27,8 +26,8 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     learner = build_learner(config["model"], download=False)
     known, tensors = config.get("normalisation"), read_weights(path)
     if cut and not any(PREFIX in name for name in tensors):
-        network, trunk = build(cut["trunk"]), trunk_of(Path(config["data"]["activations"]))
-        tensors = tail_of(network, cut["cut"], tensors, str(path), trunk)
+        trunk = inputs["trunk"].facts["trunk"]
+        tensors = tail_of(build(cut["trunk"]), cut["cut"], tensors, str(path), trunk)
     load_weights(learner, tensors, str(path), known and Normalisation(*known))
     parameters = sum(p.numel() for p in learner.parameters())
     facts = {"cost": Meter().facts(), "parameters": parameters}
