@@ -32,7 +32,9 @@ from mu.models.own_loss import Criterion, learner_of
 from mu.models.predict import predict as listened
 from mu.models.together import EARLIER, listen
 from mu.parts.overlapping import check_apart
-from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply, check_kind
+from mu.unlearning.apply import apply, check_kind
+from mu.unlearning.base import LoaderPart, Part, Unlearner
+from mu.unlearning.context import Context
 from mu.unlearning.options import at_least, one_of
 from mu.unlearning.serve import parts_for
 

@@ -9,7 +9,7 @@ from mu.reporting.page import environment
 from mu.results.format import NOTHING, interval, number
 
 if TYPE_CHECKING:
-    from mu.auditing.audit import Audit, ScoreRow
+    from mu.auditing.record import Audit, ScoreRow
 
 NAMES = {
     "membership": "told from unseen samples",
@@ -74,7 +74,7 @@ def _test(one: Test, original: Test | None, sees: bool) -> dict[str, str]:
 
 def _score(one: "ScoreRow") -> dict[str, str]:
     """One line of the table of scores."""
-    from mu.auditing.audit import oracle_range
+    from mu.auditing.record import oracle_range
 
     return {
         "title": one.title,

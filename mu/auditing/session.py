@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from mu.artifact import digest
-from mu.auditing.audit import Audit, audit
+from mu.auditing.audit import audit
+from mu.auditing.record import Audit
 from mu.auditing.rows import weights_digest
 from mu.data.base import Data, removed_elements
 from mu.doors.batches import Fields

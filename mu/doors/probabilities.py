@@ -71,7 +71,7 @@ def reads_logits(criterion: Any) -> bool:
     return isinstance(criterion, OF_LOGITS) or criterion in OF_LOGITS_TOO
 
 
-class _LastEnd(TorchDispatchMode):
+class _LastEnd(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch annotates it not
     """Keeps what the last softmax or sigmoid returned, wherever in a network it runs."""
 
     last: tuple[str, Tensor, Tensor] | None = None
@@ -95,7 +95,7 @@ class _LastEnd(TorchDispatchMode):
 @torch.no_grad()
 def _end_of(again: Callable[[], Tensor]) -> str | None:
     """``sigmoid`` or ``softmax`` where the outputs are what it returned, or a view of that."""
-    with _LastEnd() as seen:
+    with _LastEnd() as seen:  # type: ignore[no-untyped-call]
         outputs = again()
     if seen.last is None:
         return None

@@ -19,7 +19,7 @@ from mu.errors import UsageError
 if TYPE_CHECKING:
     from torch import nn
 
-    from mu.auditing.audit import Audit
+    from mu.auditing.record import Audit
     from mu.data.base import Data
     from mu.forget_sets.files import Request
 
