@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import nn
@@ -12,7 +13,7 @@ from mu.auditing.membership import Membership, at_most_left
 from mu.auditing.record import Alarm, Audit, ScoreRow, oracle_range
 from mu.auditing.retrains import ENOUGH, against_retrains, farthest
 from mu.auditing.rows import SampleRows, weights_digest
-from mu.auditing.verdict import Case, not_tested, written_p
+from mu.auditing.verdict import Case, Earlier, not_tested, written_p
 from mu.doors.batches import Fields
 from mu.doors.guest import undisturbed
 from mu.doors.loaders import Loader
@@ -20,7 +21,7 @@ from mu.errors import UsageError
 from mu.evaluation.attacks.rmia import tpr
 from mu.evaluation.score import panel_sizes, panel_values
 from mu.evaluation.scoring import build_scores, known_values
-from mu.evaluation.signals import Ids
+from mu.evaluation.signals import Ids, Signals
 from mu.library import Heard, Models, earlier_parts, heard, list_of_models, scored
 from mu.models.own_loss import Criterion
 from mu.models.together import EARLIER
@@ -40,6 +41,7 @@ def audit(
     oracles: Sequence[nn.Module] = (),
     before: Sequence[Loader] = (),
     drawn: bool | None = None,
+    drawn_before: Sequence[bool | None] = (),
     fields: Fields | None = None,
     loss: Criterion | None = None,
     panel: str | None = None,
@@ -62,9 +64,11 @@ def audit(
         original: The model before the request: only with it an audit says whether it would have
             found a model that forgot nothing.
         oracles: Models retrained without D_f, in the same way, from other seeds.
-        before: Loaders of what earlier requests forgot, which must not come back.
+        before: Loaders of what earlier requests forgot, one each, which must not come back. Each is
+            judged by itself.
         drawn: Whether D_f was drawn at random. None: it counts as such unless the oracles find it
             easier or harder than unseen samples.
+        drawn_before: The same of each earlier request.
         fields: As for `mu.evaluate`; so are the next three.
         loss: A loss of one's own.
         panel: Name of the panel of scores.
@@ -95,7 +99,7 @@ def audit(
     with undisturbed():
         said = heard(models, loaders, fields, loss, panel, device, rows)
         twins, more = _overlaps(rows, said)
-        bench = Bench(said.split, said.peers.oracles, twins, drawn)
+        bench = Bench(said.split, said.peers.oracles, twins, drawn, drawn_before)
         same = original is not None and weights["model"] == weights["original"]
         seen = bench.membership(said.own) if bench.kind(said.own) == RANDOM else None
         case = _case(said, bench, same, seen)
@@ -177,32 +181,57 @@ def _overlaps(rows: SampleRows, said: Heard) -> tuple[Ids, list[str]]:
 def _case(said: Heard, bench: Bench, same: bool, seen: Membership | None) -> Case:
     """What the words are made of; ``seen`` is the membership of a D_f that was drawn at random."""
     own, original = said.own, said.peers.original
-    left = float("nan")
-    if original is not None and seen is not None:
-        known = bench.membership(original)
-        left = float("nan") if known is None else at_most_left(seen, known)
     k = len(bench.oracles)
     return Case(
         kind=bench.kind(own),
         forgotten=len(said.split.forget),
-        before=len(said.split.before),
+        before=sum(map(len, said.split.earlier)),
         retained=len(said.split.retain),
-        unseen=len(bench.unseen(own, "forget")),
+        unseen=len(bench.unseen(own)),
         classes=own.classifies,
         oracles=k,
         tests=bench.tests(own),
         original=None if original is None else bench.tests(original),
-        left=left,
+        left=_left(bench, original, seen),
         rank=farthest([own, *bench.oracles], said.split.forget) if k > 1 else 0,
         drawn=bench.drawn,
         unlike=bench.unlike(own),
         same=same,
         groups=len(np.unique(own.at(said.split.forget)[1])) if own.classifies else 0,
+        earlier=[_earlier(one, said) for one in bench.earlier()],
     )
 
 
+def _earlier(bench: Bench, said: Heard) -> Earlier:
+    """What is to be said of an earlier request, on its own bench."""
+    kind = bench.kind(said.own)
+    seen = bench.membership(said.own) if kind == RANDOM else None
+    return Earlier(kind, len(bench.split.forget), _left(bench, said.peers.original, seen))
+
+
+def _left(bench: Bench, original: Signals | None, seen: Membership | None) -> float:
+    """The share of what the original gives away that can be left; nan where none is known."""
+    known = None if original is None or seen is None else bench.membership(original)
+    return float("nan") if known is None or seen is None else at_most_left(seen, known)
+
+
 def _score_rows(said: Heard) -> list[ScoreRow]:
-    """Every score of the panel that the model has."""
+    """Every score of the panel that the model has; of what went before, for each request."""
+    facts = describe_panel(said.panel)["scores"]
+    of_before = {
+        name: config
+        for name, config in said.panel["scores"].items()
+        if "before" in facts[name]["reads"] and set(facts[name]["reads"]) <= {"before", "retain"}
+    }
+    found = [one for one in _rows_of(said) if one.score not in of_before]
+    for place, ids in enumerate(said.split.earlier, start=1):
+        split = replace(said.split, before=ids)
+        alone = replace(said, split=split, panel={"scores": of_before})
+        found += [replace(one, request=place) for one in _rows_of(alone)]
+    return found
+
+
+def _rows_of(said: Heard) -> list[ScoreRow]:
     values, floor = scored(said)
     facts = describe_panel(said.panel)["scores"]
     built = build_scores(said.panel)

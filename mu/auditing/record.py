@@ -32,6 +32,7 @@ class ScoreRow:
         oracles: Of the retrained models, each held against the others.
         p: Chance that another retrained model lies as far out; None for distances, whose law is
             another one, and with fewer than three oracles. One score alone, not adjusted.
+        request: 0 for what is audited, 1, 2, … for what an earlier request forgot.
     """
 
     score: str
@@ -44,6 +45,11 @@ class ScoreRow:
     original: float | None
     oracles: Sequence[float]
     p: float | None
+    request: int = 0
+
+    def titled(self) -> str:
+        """Its title; of an earlier request with its number."""
+        return f"{self.title}, request {self.request}" if self.request else self.title
 
 
 @dataclass(frozen=True)
@@ -100,13 +106,24 @@ class Audit:
         """What was found, and how sure it is, in words."""
         return f"{self.case.word}: {answer(self.case)}. {how_sure(self.case)}"
 
+    def earlier(self) -> list[str]:
+        """Of each earlier request, whether what it forgot is still forgotten."""
+        return [
+            f"Earlier request {place} ({plural(one.forgotten, 'sample')}): "
+            f"{self.case.word_of(place)}"
+            for place, one in enumerate(self.case.earlier, start=1)
+        ]
+
     @property
     def asked(self) -> str:
         """The question."""
         return asked(self.case)
 
     def frame(self) -> Any:
-        """The scores as a pandas data frame, one row a score.
+        """The scores as a pandas data frame, one row a score; of earlier requests one for each.
+
+        ``request`` is 0 for what is audited and 1, 2, … for earlier requests, ``verdict`` what was
+        found of what that request forgot.
 
         Raises:
             UsageError: pandas is not installed.
@@ -122,6 +139,7 @@ class Audit:
         return [
             {name: value for name, value in asdict(one).items() if name != "oracles"}
             | {
+                "verdict": self.case.word_of(one.request),
                 "oracle_low": min(one.oracles, default=None),
                 "oracle_mean": float(np.mean(one.oracles)) if one.oracles else None,
                 "oracle_high": max(one.oracles, default=None),
@@ -186,6 +204,7 @@ class Audit:
             f"Asked: {self.asked}",
             f"Found: {self.case.word}: {answer(self.case)}.",
             f"How sure: {how_sure(self.case)}",
+            *self.earlier(),
             place_of(self.case),
             *(f"Note: {note}" for note in self.notes),
         ]
@@ -193,7 +212,7 @@ class Audit:
         lines = [f"{'score':<16}{'model':>9}  {'oracles':<19}{'original':>9}"]
         for one in self.scores:
             lines.append(
-                f"{one.title[:15]:<16}{number(one.value):>9}  {oracle_range(one):<19}"
+                f"{one.titled()[:15]:<16}{number(one.value):>9}  {oracle_range(one):<19}"
                 f"{number(one.original):>9}"
             )
         untested = "\n".join(

@@ -155,6 +155,7 @@ class Split:
         groups: (N,) class of every id at the level of labels that the request names, such as the
             fine classes of data trained by coarse ones; None for the labels trained on.
         pairs: (N, 2) nodes of every id, for links.
+        earlier: ``before`` request by request, where somebody tells them apart.
     """
 
     forget: Ids
@@ -164,6 +165,7 @@ class Split:
     test: Ids
     groups: Array | None = None
     pairs: Array | None = None
+    earlier: tuple[Ids, ...] = ()
 
     def __post_init__(self) -> None:
         """Read every part as int64 ids."""

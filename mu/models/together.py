@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,10 @@ def listen(
         warnings.warn(sentence, stacklevel=4)
     ends = np.cumsum([0, *sizes.values()])
     ids = [np.arange(ends[i], ends[i + 1]) for i in range(3)]
-    earlier, empty = np.arange(ends[3], ends[-1]), np.empty(0, np.int64)
-    split = Split(forget=ids[0], before=earlier, retain=ids[1], validation=empty, test=ids[2])
+    earlier = tuple(np.arange(*pair) for pair in pairwise(ends[3:]))
+    before, empty = np.arange(ends[3], ends[-1]), np.empty(0, np.int64)
+    parts_of = {"forget": ids[0], "before": before, "retain": ids[1], "test": ids[2]}
+    split = Split(**parts_of, validation=empty, earlier=earlier)
     return [speaker.signals() for speaker in speakers], split
 
 

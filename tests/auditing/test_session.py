@@ -40,7 +40,7 @@ def test_each_request_starts_where_the_last_one_ended(blobs, tmp_path):
     for a, b in zip(session.net.parameters(), whole.parameters(), strict=True):
         assert torch.equal(a, b)
     assert [one.case.before for one in session.audits] == [0, 30]
-    assert {one.part for one in session.audits[1].case.tests} == {"forget", "before"}
+    assert [one.request for one in session.audits[1].case.tests] == [0, 1]
     one, two = (json.loads(line) for line in log.read_text().splitlines())
     assert one["after"] == two["before"] and two["previous"] == one["digest"]
     assert two["verdict"] == session.audits[1].case.word in str(session)
@@ -79,6 +79,9 @@ def test_a_data_set_and_requests():
     session.forget(Request("samples", ids[5:9]), "finetune", epochs=1, lr=0.1)
     last = session.audits[-1].case
     assert (last.forgotten, last.before, last.retained) == (4, 5, 31)
+    session.forget(Request("samples", ids[9:12]), "finetune", epochs=1, lr=0.1, drawn=True)
+    assert [one.forgotten for one in session.audits[-1].case.earlier] == [5, 4]
+    assert set(session.audits[-1].frame().request) == {0, 1, 2}
     with pytest.raises(UsageError, match="was forgotten by an earlier request"):
         session.forget(Request("samples", ids[:2]), "finetune", epochs=1)
 
