@@ -40,6 +40,7 @@ def audit(
     original: nn.Module | None = None,
     oracles: Sequence[nn.Module] = (),
     before: Sequence[Loader] = (),
+    own: Loader | None = None,
     drawn: bool | None = None,
     drawn_before: Sequence[bool | None] = (),
     fields: Fields | None = None,
@@ -66,6 +67,7 @@ def audit(
         oracles: Models retrained without D_f, in the same way, from other seeds.
         before: Loaders of what earlier requests forgot, one each, which must not come back. Each is
             judged by itself.
+        own: What was forgotten and never trained on, as for `mu.evaluate`.
         drawn: Whether D_f was drawn at random. None: it counts as such unless the oracles find it
             easier or harder than unseen samples.
         drawn_before: The same of each earlier request.
@@ -93,6 +95,7 @@ def audit(
         'still known: it is the original, weight for weight. '
     """
     loaders = {"forget": forget, "retain": retain, "test": test} | earlier_parts(before)
+    loaders |= {} if own is None else {"own": own}
     kept, notes, weights = _own_oracles(net, original, oracles)
     rows = SampleRows()
     models = Models(net, original, kept)

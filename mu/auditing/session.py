@@ -163,7 +163,8 @@ class Session:
         before = [loader(one.arrays["forget"]) for one in selections[:-1]]
         # On a graph the original would have to be shown the edges that are gone.
         alike = not any(len(ids) for ids in view.removed.values())
-        return {**parts, "test": loader(test), "before": before, "seen_alike": alike}
+        own = loader(arrays["own"]) if "own" in arrays else None
+        return {**parts, "test": loader(test), "before": before, "own": own, "seen_alike": alike}
 
     def _repeat(self, method: str | Unlearner, options: Mapping[str, Any]) -> str:
         """The call, as far as it is known."""

@@ -5,12 +5,16 @@ import json
 import numpy as np
 import pytest
 import torch
+from own_graph_case import graph
 from torch import nn
 
 import mu
 from mu.data.base import TensorData
+from mu.data.pyg import nodes_of
 from mu.errors import UsageError
+from mu.evaluation.distance import kl
 from mu.forget_sets.files import Request
+from mu.models.graph import GCN
 
 
 def parts_of(scene):
@@ -95,3 +99,30 @@ def test_what_does_not_belong_together_is_said(blobs):
         session.forget(first)
     with pytest.raises(UsageError, match="takes loaders"):
         session.forget(Request("samples", np.arange(3)), retain=rest)
+
+
+def test_a_node_outside_training_is_scored_by_its_own_outputs_too():
+    data = nodes_of(graph())
+    node = 5
+    assert data.y[node] < 0  # it has no label
+    torch.manual_seed(0)
+    nets = [GCN(5, 3, hidden=8) for _ in range(3)]
+    session = mu.Session(nets[0], data=data)
+    options = {"epochs": 1, "lr": 0.1}
+    session.forget(Request("nodes", [node]), "finetune", oracles=nets[1:], **options)
+    (found,) = [one for one in session.audits[0].scores if one.score == "kl_own"]
+    view = data.without({"nodes": np.array([node])}).view
+    own, *oracles = (
+        mu.predict(net, [(b.x, b.y.clamp(min=0)) for b in data.loader([node], view)]).logits
+        for net in (session.net, *nets[1:])
+    )
+    assert found.value == pytest.approx(np.mean([kl(one, own) for one in oracles]))
+    ids = np.intersect1d(data.affected("nodes", np.array([node])), data.parts["train"])
+    parts = {"forget": ids, "retain": np.setdiff1d(data.parts["train"], ids)}
+    loaders = {name: data.loader(some, view) for name, some in parts.items()}
+    loaders |= {"test": data.loader(data.parts["test"], view), "own": data.loader([node], view)}
+    panel = mu.evaluate(session.net, oracles=nets[1:], **loaders)
+    assert panel["kl_own"] == pytest.approx(found.value)
+    assert panel["agreement_own"] in (0.0, 0.5, 1.0) and "oracle/kl_own" in panel
+    del loaders["own"]
+    assert "kl_own" not in mu.evaluate(session.net, oracles=nets[1:], **loaders)
