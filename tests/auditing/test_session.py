@@ -111,16 +111,17 @@ def test_a_node_outside_training_is_scored_by_its_own_outputs_too():
     options = {"epochs": 1, "lr": 0.1}
     session.forget(Request("nodes", [node]), "finetune", oracles=nets[1:], **options)
     (found,) = [one for one in session.audits[0].scores if one.score == "kl_own"]
-    view = data.without({"nodes": np.array([node])}).view
+    lone = np.array([node])
+    view = data.without({"nodes": lone}).view
     own, *oracles = (
-        mu.predict(net, [(b.x, b.y.clamp(min=0)) for b in data.loader([node], view)]).logits
+        mu.predict(net, [(b.x, b.y.clamp(min=0)) for b in data.loader(lone, view)]).logits
         for net in (session.net, *nets[1:])
     )
     assert found.value == pytest.approx(np.mean([kl(one, own) for one in oracles]))
-    ids = np.intersect1d(data.affected("nodes", np.array([node])), data.parts["train"])
+    ids = np.intersect1d(data.affected("nodes", lone), data.parts["train"])
     parts = {"forget": ids, "retain": np.setdiff1d(data.parts["train"], ids)}
     loaders = {name: data.loader(some, view) for name, some in parts.items()}
-    loaders |= {"test": data.loader(data.parts["test"], view), "own": data.loader([node], view)}
+    loaders |= {"test": data.loader(data.parts["test"], view), "own": data.loader(lone, view)}
     panel = mu.evaluate(session.net, oracles=nets[1:], **loaders)
     assert panel["kl_own"] == pytest.approx(found.value)
     assert panel["agreement_own"] in (0.0, 0.5, 1.0) and "oracle/kl_own" in panel
