@@ -17,7 +17,7 @@ from mu.doors.batches import Fields
 from mu.doors.checked import Task, refuse_diverged, task_at_home
 from mu.doors.device import checked_device
 from mu.doors.guest import undisturbed
-from mu.doors.loaders import Loader, Read, rereadable
+from mu.doors.loaders import Loader, Read, Unlabelled, rereadable
 from mu.doors.twins import Twins
 from mu.errors import NotApplicable, UsageError
 from mu.evaluation.derived import derived_values, oracle_mean, reads_twin
@@ -33,7 +33,9 @@ from mu.models.predict import predict as listened
 from mu.models.together import EARLIER, listen
 from mu.parts.overlapping import check_apart
 from mu.running.signatures import check_annotated, plain_number
-from mu.unlearning.base import Context, LoaderPart, Part, Unlearner, apply, check_kind
+from mu.unlearning.apply import apply, check_kind
+from mu.unlearning.base import LoaderPart, Part, Unlearner
+from mu.unlearning.context import Context
 from mu.unlearning.options import at_least, one_of
 from mu.unlearning.serve import parts_for
 
@@ -220,6 +222,7 @@ def evaluate(
     untrained: Sequence[nn.Module] = (),
     twin: nn.Module | None = None,
     before: Sequence[Loader] = (),
+    own: Loader | None = None,
     panel: str | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
@@ -243,6 +246,11 @@ def evaluate(
             scores such as ToW, which are absent without it. The oracles have other seeds.
         before: A list of loaders, each of what an earlier request forgot; it must not come back
             (score ``before``), and neither the oracles may have seen it.
+        own: Yields batches of what was forgotten and never trained on, such as a test node of a
+            graph, whose trained neighbours are D_f; its labels are not read, and may be negative.
+            All models are asked on the graph of the loader: the one that remains, in which the node
+            has no edges (``data.loader(ids, view)``), so that they differ in their weights alone.
+            Scores ``kl_own`` and ``agreement_own``.
         panel: Name of the panel (``mu list metrics``); by default ``classification``, or
             ``own_loss`` (losses, outputs, attacks on the loss) where targets are no class numbers.
         device: "cpu" or "cuda".
@@ -256,6 +264,7 @@ def evaluate(
             targets that do not belong together.
     """
     loaders = {"forget": forget, "retain": retain, "test": test} | earlier_parts(before)
+    loaders |= {} if own is None else {"own": own}
     models = Models(net, original, oracles, untrained, twin)
     with undisturbed():
         values, floor = scored(heard(models, loaders, fields, loss, panel, device))
@@ -401,7 +410,9 @@ def _asked(
         UsageError: A loader is none or empty, or a model and a first batch do not belong together.
     """
     parts = {
-        name: Read(rereadable(loader, f"{name}="), fields, name=f"{name}=")
+        name: (Unlabelled if name == "own" else Read)(
+            rereadable(loader, f"{name}="), fields, name=f"{name}="
+        )
         for name, loader in loaders.items()
     }
     first = {name: part.first() for name, part in parts.items()}

@@ -552,19 +552,27 @@ class Steps:
             "batch_size": self.config["evaluation"]["batch_size"],
         }
 
-    async def predict(self, state: State) -> Ref:
-        """Signals of a state on the whole universe, seen through its own view."""
+    async def predict(self, state: State, selection: Ref | None = None) -> Ref:
+        """Signals of a state on the whole universe, seen through its own view.
+
+        Args:
+            state: Who is asked.
+            selection: The request that it is scored on, which may ask for nodes of no part.
+        """
         kept = {"embeddings": True} if self.config["evaluation"].get("embeddings") else {}
+        more = {}
+        if selection is not None and self.run.facts(selection, missing={}).get("asks_more"):
+            more = {"asked": selection}
         return await self.run.step(
             "predict",
             "mu.models.predict:step",
-            key={**self.seen(state), **kept},
+            key={**self.seen(state), **kept, **{name: ref[1] for name, ref in more.items()}},
             config=self.given(
                 batch_size=self.config["evaluation"]["batch_size"],
                 channels_last=self.config["recipe"].get("channels_last", False),
                 **kept,
             ),
-            inputs={"state": state.learner, "removed": list(state.removed)},
+            inputs={"state": state.learner, "removed": list(state.removed), **more},
             label=f"predict {self.request}, seed {self.seed}",
         )
 
@@ -637,7 +645,8 @@ class Steps:
         """Scores of the signals of a state beside those of other models."""
         original, selection = request.original, request.selection
         states = (state, original, request.untrained, *oracles)
-        own, first, random, *others = await gather(*map(self.predict, states))
+        asked = (self.predict(one, selection) for one in states)
+        own, first, random, *others = await gather(*asked)
         panel = {k: evaluation.get(k) for k in ("scores", "details")}
         return await self.run.step(
             "score",

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from mu.configuration.compose import composed
+from mu.data.build import build_data
+
 EXPERIMENT = """
 blocks:
   - data: karate_club_{task}
@@ -70,6 +73,23 @@ def test_node_classes_are_served(run, kind):
         card = found.card(name)
         assert not card["error"]
         assert 0 <= card["values"]["ta"] <= 1
+
+
+def test_a_test_node_is_scored_by_its_own_outputs_beside_those_of_its_neighbours(run):
+    few = "methods=utu,finetune_adam"
+    data = build_data(composed({"data": "karate_club_nodes"})["data"])
+    node = int(data.parts["test"][0])
+    found = run(f"{{request: ids, kind: nodes, ids: [{node}]}}", "nodes", "gcn_nodes", few)
+    assert found.code == 0, found.err
+    for name in ("original", "oracle", "utu", "finetune_adam"):
+        values = found.card(name)["values"]
+        assert np.isfinite(values["kl_own"]) and np.isfinite(values["kl_forget"])
+        assert 0 <= values["agreement_own"] <= 1
+    # Asked on its own graph the original has the node's edges, which utu takes away, and no more.
+    original, unlinked = (found.card(name)["values"] for name in ("original", "utu"))
+    assert original["kl_own"] != unlinked["kl_own"]
+    trained = run("{request: random, kind: nodes, count: 1}", "nodes", "gcn_nodes", few)
+    assert trained.card("utu")["values"]["kl_own"] is None
 
 
 @pytest.mark.parametrize("network", ["gat128_links", "gin128_links", "sage128_links"])

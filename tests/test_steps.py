@@ -211,6 +211,15 @@ def test_predictions_are_decided_by_state_and_view():
         asked(predict(), evaluation__embeddings=True),
     )
     assert asked(predict(), evaluation__embeddings=False).key == asked(predict()).key
+    held = FACTS | {"select/a": FACTS["select/a"] | {"asks_more": False}}
+    more = FACTS | {"select/a": FACTS["select/a"] | {"asks_more": True}}
+
+    async def of_a_request(steps):
+        await steps.predict(State(("fit", "1")), A)
+
+    assert asked(of_a_request).key == asked(of_a_request, facts=held).key == asked(predict()).key
+    assert asked(of_a_request, facts=more).key != asked(predict()).key
+    assert asked(of_a_request, facts=more).inputs["asked"] == A
     twin = FACTS | {"select/b": FACTS["select/b"] | {"view": "without a"}}
     assert asked(predict(removed=[B]), facts=twin).key == asked(predict(removed=[A])).key
 
@@ -222,7 +231,7 @@ def score(learner="1", oracles=("2", "3"), untrained="8", selection=A, left_out=
 
     async def call(steps):
         # Predictions are named by their key here, as a store would.
-        async def named(state):
+        async def named(state, selection=None):
             return ("predict", f"{state.learner[1]} {state.removed}")
 
         steps.predict = named

@@ -1,12 +1,8 @@
-"""The audit of one model: what can be said of it without pairs, and what cannot."""
+"""How one model is audited: heard beside its peers, tested, and put into words."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from textwrap import fill
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from torch import nn
@@ -14,9 +10,10 @@ from torch import nn
 from mu.auditing.bench import LEVEL, RANDOM, Bench
 from mu.auditing.exact import epsilon_bound, exact_interval
 from mu.auditing.membership import Membership, at_most_left
+from mu.auditing.record import Alarm, Audit, ScoreRow, oracle_range
 from mu.auditing.retrains import ENOUGH, against_retrains, farthest
 from mu.auditing.rows import SampleRows, weights_digest
-from mu.auditing.verdict import Case, answer, asked, how_sure, not_tested, place_of, written_p
+from mu.auditing.verdict import Case, Earlier, not_tested, written_p
 from mu.doors.batches import Fields
 from mu.doors.guest import undisturbed
 from mu.doors.loaders import Loader
@@ -24,218 +21,14 @@ from mu.errors import UsageError
 from mu.evaluation.attacks.rmia import tpr
 from mu.evaluation.score import panel_sizes, panel_values
 from mu.evaluation.scoring import build_scores, known_values
-from mu.evaluation.signals import Ids
+from mu.evaluation.signals import Ids, Signals
 from mu.library import Heard, Models, earlier_parts, heard, list_of_models, scored
 from mu.models.own_loss import Criterion
 from mu.models.together import EARLIER
-from mu.results.files import write_text
-from mu.results.format import NOTHING, interval, number, plural
+from mu.results.format import number, plural
 from mu.results.panel import describe_panel
 
-WIDTH = 80
 RATES = (0.001, 0.01, 0.1)  # of false alarms at which hits are counted, as far as samples carry
-
-
-@dataclass(frozen=True)
-class ScoreRow:
-    """One score of the model beside the oracles.
-
-    Attributes:
-        score, title, kind: As a panel says.
-        value: Of the model.
-        low, high: Exact 95 % interval of a share; None where it is none.
-        n: Samples that a share is counted over.
-        original: Of the model before the request.
-        oracles: Of the retrained models, each held against the others.
-        p: Chance that another retrained model lies as far out; None for distances, whose law is
-            another one, and with fewer than three oracles. One score alone, not adjusted.
-    """
-
-    score: str
-    title: str
-    kind: str
-    value: float
-    low: float | None
-    high: float | None
-    n: int | None
-    original: float | None
-    oracles: Sequence[float]
-    p: float | None
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """How many forgotten samples are found while few unseen ones are.
-
-    Attributes:
-        false, unseen: False alarms that are allowed, of how many unseen samples.
-        hits, forgotten: Forgotten samples above the threshold, of how many.
-    """
-
-    false: int
-    unseen: int
-    hits: int
-    forgotten: int
-
-    def said(self) -> str:
-        """Both shares with their intervals."""
-        found = exact_interval(self.hits, self.forgotten)
-        return (
-            f"{self.hits} of {self.forgotten} found {interval(*found)} at {self.false} of "
-            f"{plural(self.unseen, 'unseen sample')}"
-        )
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What can be said of one model; shows itself in a terminal, in a notebook and as a page.
-
-    Attributes:
-        case: What the verdict rests on.
-        scores: Every score beside the oracles'.
-        alarms: Hits at few false alarms; none where D_f was not drawn at random.
-        epsilon: The least ε that is possible, with 95 % confidence; nan where it cannot be said.
-        notes: What was found of the parts and models themselves.
-        untested: What was not looked at.
-        digests: Of models and data, by name.
-        repeat: The call or command that repeats it.
-        subject: What was to be forgotten, in the words of who asked.
-    """
-
-    case: Case
-    scores: Sequence[ScoreRow]
-    alarms: Sequence[Alarm]
-    epsilon: float
-    notes: Sequence[str]
-    untested: Sequence[str]
-    digests: Mapping[str, str]
-    repeat: str
-    subject: str = ""
-
-    @property
-    def verdict(self) -> str:
-        """What was found, and how sure it is, in words."""
-        return f"{self.case.word}: {answer(self.case)}. {how_sure(self.case)}"
-
-    @property
-    def asked(self) -> str:
-        """The question."""
-        return asked(self.case)
-
-    def frame(self) -> Any:
-        """The scores as a pandas data frame, one row a score.
-
-        Raises:
-            UsageError: pandas is not installed.
-        """
-        try:
-            import pandas
-        except ImportError as error:
-            raise UsageError("audit.frame() needs pandas: pip install pandas") from error
-        return pandas.DataFrame(self.rows())
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The scores as plain data, one dictionary a score."""
-        return [
-            {name: value for name, value in asdict(one).items() if name != "oracles"}
-            | {
-                "oracle_low": min(one.oracles, default=None),
-                "oracle_mean": float(np.mean(one.oracles)) if one.oracles else None,
-                "oracle_high": max(one.oracles, default=None),
-                "oracles": list(one.oracles),
-            }
-            for one in self.scores
-        ]
-
-    def plain(self) -> dict[str, Any]:
-        """All of it as plain data that JSON can hold."""
-        found = {
-            "schema": 1,
-            "subject": self.subject,
-            "asked": self.asked,
-            "word": self.case.word,
-            "verdict": self.verdict,
-            "rank": place_of(self.case),
-            "case": asdict(self.case),
-            "scores": self.rows(),
-            "alarms": [asdict(one) for one in self.alarms],
-            "epsilon_at_least": self.epsilon,
-            "notes": list(self.notes),
-            "untested": list(self.untested),
-            "digests": dict(self.digests),
-            "repeat": self.repeat,
-        }
-        cleaned: dict[str, Any] = _writable(found)
-        return cleaned
-
-    def json(self) -> str:
-        """`plain` as text; numbers that are infinite are words, those that are none are null."""
-        return json.dumps(self.plain(), indent=1, ensure_ascii=False) + "\n"
-
-    def page(self, path: str | Path) -> Path:
-        """Write one page that needs nothing else, for a person who is no researcher.
-
-        Args:
-            path: Of the file; an older one is replaced.
-
-        Returns:
-            ``path``.
-
-        Raises:
-            UsageError: The folder is not there or cannot be written.
-        """
-        from mu.auditing.page import audit_page
-
-        path = Path(path)
-        try:
-            write_text(path, audit_page(self))
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written ({error.strerror})") from error
-        return path
-
-    def _repr_html_(self) -> str:
-        from mu.auditing.page import audit_fragment
-
-        return audit_fragment(self)
-
-    def __str__(self) -> str:
-        parts = [
-            f"Asked: {self.asked}",
-            f"Found: {self.case.word}: {answer(self.case)}.",
-            f"How sure: {how_sure(self.case)}",
-            place_of(self.case),
-            *(f"Note: {note}" for note in self.notes),
-        ]
-        text = "\n".join(fill(part, WIDTH, subsequent_indent="  ") for part in parts if part)
-        lines = [f"{'score':<16}{'model':>9}  {'oracles':<19}{'original':>9}"]
-        for one in self.scores:
-            lines.append(
-                f"{one.title[:15]:<16}{number(one.value):>9}  {oracle_range(one):<19}"
-                f"{number(one.original):>9}"
-            )
-        untested = "\n".join(
-            fill(f"- {one}", WIDTH, subsequent_indent="  ") for one in self.untested
-        )
-        return f"{text}\n\n" + "\n".join(lines) + f"\n\nNot tested:\n{untested}"
-
-
-def oracle_range(one: ScoreRow) -> str:
-    """The least and the largest value of the oracles."""
-    if not one.oracles:
-        return NOTHING
-    ends = [number(end) for end in (min(one.oracles), max(one.oracles))]
-    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
-
-
-def _writable(value: Any) -> Any:
-    """Plain data without numbers that JSON has not."""
-    if isinstance(value, Mapping):
-        return {str(key): _writable(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_writable(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value
 
 
 def audit(
@@ -247,7 +40,9 @@ def audit(
     original: nn.Module | None = None,
     oracles: Sequence[nn.Module] = (),
     before: Sequence[Loader] = (),
+    own: Loader | None = None,
     drawn: bool | None = None,
+    drawn_before: Sequence[bool | None] = (),
     fields: Fields | None = None,
     loss: Criterion | None = None,
     panel: str | None = None,
@@ -270,9 +65,12 @@ def audit(
         original: The model before the request: only with it an audit says whether it would have
             found a model that forgot nothing.
         oracles: Models retrained without D_f, in the same way, from other seeds.
-        before: Loaders of what earlier requests forgot, which must not come back.
+        before: Loaders of what earlier requests forgot, one each, which must not come back. Each is
+            judged by itself.
+        own: What was forgotten and never trained on, as for `mu.evaluate`.
         drawn: Whether D_f was drawn at random. None: it counts as such unless the oracles find it
             easier or harder than unseen samples.
+        drawn_before: The same of each earlier request.
         fields: As for `mu.evaluate`; so are the next three.
         loss: A loss of one's own.
         panel: Name of the panel of scores.
@@ -297,13 +95,14 @@ def audit(
         'still known: it is the original, weight for weight. '
     """
     loaders = {"forget": forget, "retain": retain, "test": test} | earlier_parts(before)
+    loaders |= {} if own is None else {"own": own}
     kept, notes, weights = _own_oracles(net, original, oracles)
     rows = SampleRows()
     models = Models(net, original, kept)
     with undisturbed():
         said = heard(models, loaders, fields, loss, panel, device, rows)
         twins, more = _overlaps(rows, said)
-        bench = Bench(said.split, said.peers.oracles, twins, drawn)
+        bench = Bench(said.split, said.peers.oracles, twins, drawn, drawn_before)
         same = original is not None and weights["model"] == weights["original"]
         seen = bench.membership(said.own) if bench.kind(said.own) == RANDOM else None
         case = _case(said, bench, same, seen)
@@ -385,32 +184,57 @@ def _overlaps(rows: SampleRows, said: Heard) -> tuple[Ids, list[str]]:
 def _case(said: Heard, bench: Bench, same: bool, seen: Membership | None) -> Case:
     """What the words are made of; ``seen`` is the membership of a D_f that was drawn at random."""
     own, original = said.own, said.peers.original
-    left = float("nan")
-    if original is not None and seen is not None:
-        known = bench.membership(original)
-        left = float("nan") if known is None else at_most_left(seen, known)
     k = len(bench.oracles)
     return Case(
         kind=bench.kind(own),
         forgotten=len(said.split.forget),
-        before=len(said.split.before),
+        before=sum(map(len, said.split.earlier)),
         retained=len(said.split.retain),
-        unseen=len(bench.unseen(own, "forget")),
+        unseen=len(bench.unseen(own)),
         classes=own.classifies,
         oracles=k,
         tests=bench.tests(own),
         original=None if original is None else bench.tests(original),
-        left=left,
+        left=_left(bench, original, seen),
         rank=farthest([own, *bench.oracles], said.split.forget) if k > 1 else 0,
         drawn=bench.drawn,
         unlike=bench.unlike(own),
         same=same,
         groups=len(np.unique(own.at(said.split.forget)[1])) if own.classifies else 0,
+        earlier=[_earlier(one, said) for one in bench.earlier()],
     )
 
 
+def _earlier(bench: Bench, said: Heard) -> Earlier:
+    """What is to be said of an earlier request, on its own bench."""
+    kind = bench.kind(said.own)
+    seen = bench.membership(said.own) if kind == RANDOM else None
+    return Earlier(kind, len(bench.split.forget), _left(bench, said.peers.original, seen))
+
+
+def _left(bench: Bench, original: Signals | None, seen: Membership | None) -> float:
+    """The share of what the original gives away that can be left; nan where none is known."""
+    known = None if original is None or seen is None else bench.membership(original)
+    return float("nan") if known is None or seen is None else at_most_left(seen, known)
+
+
 def _score_rows(said: Heard) -> list[ScoreRow]:
-    """Every score of the panel that the model has."""
+    """Every score of the panel that the model has; of what went before, for each request."""
+    facts = describe_panel(said.panel)["scores"]
+    of_before = {
+        name: config
+        for name, config in said.panel["scores"].items()
+        if "before" in facts[name]["reads"] and set(facts[name]["reads"]) <= {"before", "retain"}
+    }
+    found = [one for one in _rows_of(said) if one.score not in of_before]
+    for place, ids in enumerate(said.split.earlier, start=1):
+        split = replace(said.split, before=ids)
+        alone = replace(said, split=split, panel={"scores": of_before})
+        found += [replace(one, request=place) for one in _rows_of(alone)]
+    return found
+
+
+def _rows_of(said: Heard) -> list[ScoreRow]:
     values, floor = scored(said)
     facts = describe_panel(said.panel)["scores"]
     built = build_scores(said.panel)

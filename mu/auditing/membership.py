@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mu.evaluation.attacks.features import losses_at, unseen_alike
+from mu.evaluation.attacks.features import losses_at
 from mu.evaluation.attacks.rmia import likelihood_ratios
-from mu.evaluation.signals import Floats, Ids, Signals, Split
+from mu.evaluation.signals import Floats, Ids, Signals
 from mu.results.estimate import NAN
 
 Z = 1.6448536269514722  # the 95 % quantile of the normal distribution
@@ -135,8 +135,3 @@ def unlike_unseen(oracles: Sequence[Signals], forget: Ids, unseen: Ids) -> float
     ids = np.concatenate([forget, unseen])
     hard: ArrayLike = np.mean([losses_at(one, ids) for one in oracles], axis=0)
     return Membership(*np.split(np.asarray(hard), [len(forget)])).pvalue("two-sided")
-
-
-def unseen_of(signals: Signals, split: Split, part: str, twins: Ids) -> Ids:
-    """Unseen samples of the classes of a part, without those that other parts hold, too."""
-    return np.setdiff1d(unseen_alike(signals, split, part), twins)

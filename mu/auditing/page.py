@@ -9,7 +9,7 @@ from mu.reporting.page import environment
 from mu.results.format import NOTHING, interval, number
 
 if TYPE_CHECKING:
-    from mu.auditing.audit import Audit, ScoreRow
+    from mu.auditing.record import Audit, ScoreRow
 
 NAMES = {
     "membership": "told from unseen samples",
@@ -21,7 +21,6 @@ KINDS = {
     "forgetting": "Forgetting: each should lie where the oracles lie, neither above nor below",
     "utility": "Usefulness: what the model still does well",
 }
-ENDS = {"forget": "", "before": ", of earlier requests"}
 
 
 def audit_page(audit: "Audit") -> str:
@@ -36,7 +35,7 @@ def audit_fragment(audit: "Audit") -> str:
 
 def _context(audit: "Audit") -> dict[str, Any]:
     case = audit.case
-    original = {(one.name, one.part): one for one in case.original or ()}
+    original = {(one.name, one.request): one for one in case.original or ()}
     return {
         "audit": audit,
         "word": case.word,
@@ -44,7 +43,17 @@ def _context(audit: "Audit") -> dict[str, Any]:
         "answer": answer(case),
         "sure": how_sure(case),
         "tests": [
-            _test(one, original.get((one.name, one.part)), one in case.seeing) for one in case.tests
+            _test(one, original.get((one.name, one.request)), one in case.seeing)
+            for one in case.tests
+        ],
+        "earlier": [
+            {
+                "name": place,
+                "size": one.forgotten,
+                "word": case.word_of(place),
+                "tone": TONES[case.word_of(place)],
+            }
+            for place, one in enumerate(case.earlier, start=1)
         ],
         "place": place_of(case),
         "left": "" if math.isnan(case.left) else f"{100 * case.left:.0f} %",
@@ -62,7 +71,7 @@ def _test(one: Test, original: Test | None, sees: bool) -> dict[str, str]:
     """One line of the table of tests; one that does not find the original clears nobody."""
     word = "outside" if one.found else "within" if sees else "within, as the original is"
     return {
-        "name": NAMES[one.name] + ENDS[one.part],
+        "name": NAMES[one.name] + (f", earlier request {one.request}" if one.request else ""),
         "value": as_count(one.value, one.size),
         "line": "about 0.5" if one.name == "membership" else line_of(one),
         "original": NOTHING if original is None else as_count(original.value, original.size),
@@ -74,10 +83,10 @@ def _test(one: Test, original: Test | None, sees: bool) -> dict[str, str]:
 
 def _score(one: "ScoreRow") -> dict[str, str]:
     """One line of the table of scores."""
-    from mu.auditing.audit import oracle_range
+    from mu.auditing.record import oracle_range
 
     return {
-        "title": one.title,
+        "title": one.titled(),
         "value": number(one.value),
         "interval": interval(one.low, one.high),
         "oracles": oracle_range(one),

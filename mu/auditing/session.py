@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from mu.artifact import digest
-from mu.auditing.audit import Audit, audit
+from mu.auditing.audit import audit
+from mu.auditing.record import Audit
 from mu.auditing.rows import weights_digest
 from mu.data.base import Data, removed_elements
 from mu.doors.batches import Fields
@@ -78,6 +79,7 @@ class Session:
         self.memory: Mapping[str, Tensor] = {}
         self.audits: list[Audit] = []
         self.before: list[Any] = []  # loaders, or requests to the data
+        self.drawn: list[bool | None] = []  # whether they were drawn at random
 
     def forget(
         self,
@@ -118,6 +120,7 @@ class Session:
             original=self.original if parts.pop("seen_alike") else None,
             oracles=oracles,
             drawn=drawn,
+            drawn_before=self.drawn,
             subject=subject,
             repeat=self._repeat(method, options),
             **parts,
@@ -128,6 +131,7 @@ class Session:
         self.net, self.memory = new, new.unlearning_memory
         self.audits.append(found)
         self.before.append(what if self.data is not None else parts["forget"])
+        self.drawn.append(drawn)
         return self
 
     def _parts(self, what: Any, retain: Loader | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -156,10 +160,11 @@ class Session:
             return data.loader(ids, view, batch_size=BATCH)
 
         parts = {name: loader(arrays[name]) for name in ("forget", "retain")}
-        before = [loader(arrays["before"])] if len(arrays["before"]) else []
+        before = [loader(one.arrays["forget"]) for one in selections[:-1]]
         # On a graph the original would have to be shown the edges that are gone.
         alike = not any(len(ids) for ids in view.removed.values())
-        return {**parts, "test": loader(test), "before": before, "seen_alike": alike}
+        own = loader(arrays["own"]) if "own" in arrays else None
+        return {**parts, "test": loader(test), "before": before, "own": own, "seen_alike": alike}
 
     def _repeat(self, method: str | Unlearner, options: Mapping[str, Any]) -> str:
         """The call, as far as it is known."""

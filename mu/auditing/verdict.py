@@ -17,6 +17,21 @@ TONES = {KNOWN: "bad", BEYOND: "bad", CLEAR: "good", ANSWERS: "open", SILENT: "o
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """An earlier request, which must not come back.
+
+    Attributes:
+        kind: How its samples were chosen.
+        forgotten: Number of them.
+        left: As for a `Case`.
+    """
+
+    kind: str
+    forgotten: int
+    left: float
+
+
+@dataclass(frozen=True)
 class Case:
     """What the words speak of.
 
@@ -33,6 +48,7 @@ class Case:
         unlike: p of the oracles finding D_f as hard as unseen samples.
         same: Whether the model has the weights of the original.
         groups: Number of classes that D_f is of.
+        earlier: What each earlier request forgot, in order.
     """
 
     kind: str
@@ -50,23 +66,37 @@ class Case:
     unlike: float
     same: bool = False
     groups: int = 1
+    earlier: Sequence[Earlier] = ()
 
     @property
     def word(self) -> str:
-        """The verdict in a few words.
+        """The verdict in a few words: that on D_f, unless something forgotten earlier is found."""
+        words = [self.word_of(request) for request in range(len(self.earlier) + 1)]
+        return next((one for one in (KNOWN, BEYOND) if one in words), words[0])
+
+    def word_of(self, request: int) -> str:
+        """The verdict on what one request forgot: on D_f for 0, else on an earlier one.
 
         A test that does not find the original, which forgot nothing, clears nobody.
         """
-        found = [one for one in self.tests if one.found]
+        about = self.earlier[request - 1] if request else self
+        found = [one for one in self.tests if one.found and one.request == request]
+        seeing = [one for one in self.seeing if one.request == request]
         if self.same:
             return KNOWN
         if found:
             return KNOWN if any(one.knows for one in found) else BEYOND
-        if not self.tests or not self.seeing or (self.kind == RANDOM and self.unbounded):
+        # All that the original gave away may still be left; without it nobody knows.
+        unbounded = self.original is not None and not about.left < 1
+        if not seeing or (about.kind == RANDOM and unbounded):
             return SILENT
-        if self.kind == CLASS and "trunk" not in {one.name for one in self.seeing}:
+        if about.kind == CLASS and "trunk" not in {one.name for one in seeing}:
             return ANSWERS
         return CLEAR
+
+    def tests_of(self, request: int) -> list[Test]:
+        """The tests on what one request forgot."""
+        return [one for one in self.tests if one.request == request]
 
     @property
     def seeing(self) -> list[Test]:
@@ -74,13 +104,8 @@ class Case:
         if self.original is None:
             return list(self.tests)
         wanted = LEVEL / max(len(self.original), 1)  # what each needs where the others find nothing
-        sees = {(one.name, one.part) for one in self.original if one.p < wanted}
-        return [one for one in self.tests if (one.name, one.part) in sees]
-
-    @property
-    def unbounded(self) -> bool:
-        """Whether all that the original gave away may still be left; unknown without it."""
-        return self.original is not None and not self.left < 1
+        sees = {(one.name, one.request) for one in self.original if one.p < wanted}
+        return [one for one in self.tests if (one.name, one.request) in sees]
 
 
 def asked(case: Case) -> str:
@@ -100,35 +125,67 @@ def answer(case: Case) -> str:
     """What was found."""
     found = [one for one in case.tests if one.found]
     if case.same:
-        return "; ".join(["it is the original, weight for weight", *map(_told, found)])
+        return "; ".join(["it is the original, weight for weight", *_told_all(case, found)])
     if found:
-        return "; ".join(map(_told, found))
-    if not case.tests:
-        return _why_silent(case)
-    if not case.seeing:
-        return (
+        return "; ".join(_told_all(case, found))
+    return "; ".join([*_unfound(case), *_not_back(case)])
+
+
+def _unfound(case: Case) -> list[str]:
+    """What is said of D_f where no test finds anything."""
+    tests = case.tests_of(0)
+    if not tests:
+        return [_why_silent(case)]
+    if not any(one.request == 0 for one in case.seeing):
+        return [
             "the same tests do not even find the original, which forgot nothing: "
             "with these samples and oracles they cannot tell"
-        )
-    told = [_told(one) for one in case.tests]
+        ]
+    told = _told_all(case, tests)
     if case.word == SILENT:
         told.append(
             "yet with so few samples all that the original gave away of them may still be left"
         )
     if case.word == ANSWERS:
-        there = any(one.name == "trunk" for one in case.tests)
+        there = any(one.name == "trunk" for one in tests)
         told.append(
             f"{plural(case.oracles, 'oracle')} do not tell the original's trunk from theirs, so "
             "what is left there cannot be said"
             if there
             else "what is left in the trunk cannot be said: it shows no features to look at"
         )
-    return "; ".join(told)
+    return told
 
 
-def _told(one: Test) -> str:
-    """One test in a clause."""
-    whom = "the forgotten samples" if one.part == "forget" else "what was forgotten before"
+def _not_back(case: Case) -> list[str]:
+    """What is said of earlier requests where no test finds anything."""
+    words: dict[str, list[int]] = {}
+    for request in range(1, len(case.earlier) + 1):
+        words.setdefault(case.word_of(request), []).append(request)
+    said = []
+    for word, requests in words.items():
+        whose = ", ".join(map(str, requests))
+        whom = (
+            "what was forgotten before"
+            if len(case.earlier) == 1
+            else (f"what earlier {'request' if len(requests) == 1 else 'requests'} {whose} forgot")
+        )
+        said.append(
+            f"whether {whom} came back cannot be said" if word == SILENT else f"of {whom} {word}"
+        )
+    return said
+
+
+def _told_all(case: Case, tests: Sequence[Test]) -> list[str]:
+    return [_told(one, len(case.earlier) > 1) for one in tests]
+
+
+def _told(one: Test, several: bool) -> str:
+    """One test in a clause; of several earlier requests each goes by its number."""
+    earlier = (
+        f"what earlier request {one.request} forgot" if several else ("what was forgotten before")
+    )
+    whom = earlier if one.request else "the forgotten samples"
     value = number(one.value)
     if one.name == "membership":
         way = "it tells" if one.found else "it does not tell"
@@ -138,8 +195,8 @@ def _told(one: Test) -> str:
         )
     what = {
         "accuracy": f"it is right on {as_count(one.value, one.size)} of {whom}",
-        "trunk": f"its trunk keeps the class apart (silhouette {number(one.value)})",
-        "rmia": f"a forgotten sample ranks above an unseen one in {number(one.value)} of the pairs",
+        "trunk": f"its trunk keeps the class of {whom} apart (silhouette {number(one.value)})",
+        "rmia": f"one of {whom} ranks above an unseen one in {number(one.value)} of the pairs",
     }[one.name]
     side = "outside" if one.found else "within"
     return f"{what}, {side} what retraining gives ({line_of(one)})"

@@ -287,6 +287,13 @@ class Data(pl.LightningDataModule):
         found: Ids = ids[np.isin(labels, self.targets(kept.ids))]
         return found
 
+    def outside(self, kind: str, ids: Ids) -> Ids:
+        """Of some elements to forget the samples that no model was trained on.
+
+        What a model says of them is scored beside what it says of D_f.
+        """
+        return np.empty(0, np.int64)
+
     def unasked(self, removed: Mapping[str, Ids]) -> Ids:
         """Held-out samples that scores must not ask about once ``removed`` is gone."""
         return np.empty(0, np.int64)

@@ -411,6 +411,11 @@ class NodeData(GraphData):
         nodes = self.edges[ids].ravel() if kind == "edges" else ids
         return np.intersect1d(nodes, self.parts["train"])
 
+    def outside(self, kind: str, ids: Ids) -> Ids:
+        """Nodes of the other parts, and of none, labelled or not."""
+        nodes = named_in({kind: ids}, "nodes")
+        return np.setdiff1d(nodes, self.parts["train"])
+
     def unasked(self, removed: Mapping[str, Ids]) -> Ids:
         """Held-out nodes that are gone."""
         return np.setdiff1d(named_in(removed, "nodes"), self.parts["train"])

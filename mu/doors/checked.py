@@ -11,7 +11,7 @@ from mu.data.base import Batch
 from mu.doors.guest import evaluation_mode
 from mu.doors.nested import moved
 from mu.doors.outputs import check_classes
-from mu.doors.probabilities import refuse_probabilities
+from mu.doors.probabilities import reads_logits, refuse_probabilities
 from mu.errors import MuError, UsageError
 
 
@@ -67,9 +67,16 @@ def task_of(learner: Any, batch: Batch, name: str) -> Task:
             f"{type(network).__name__} returns numbers that are not finite on the first batch of "
             f"{name}; look for an input that is not finite"
         )
-    if task.classes and not learner.own_loss:
-        refuse_probabilities(outputs, network, name)
+    if _of_logits(learner):
+        with evaluation_mode(learner):
+            refuse_probabilities(outputs, network, name, lambda: learner.outputs(batch)[0])
     return task
+
+
+def _of_logits(learner: Any) -> bool:
+    """Whether the loss of a learner takes logits; of a loss that nobody knows no."""
+    criterion = getattr(learner, "criterion", None)
+    return not learner.own_loss or (isinstance(criterion, tuple) and reads_logits(criterion[0]))
 
 
 def _task(learner: Any, outputs: Tensor, targets: Tensor) -> Task:

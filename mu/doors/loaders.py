@@ -71,6 +71,16 @@ class Read:
         return batch
 
 
+class Unlabelled(Read):
+    """A loader whose class numbers nobody reads: negative ones, as of no label, become 0."""
+
+    def read(self, item: Any) -> Batch:
+        """As `Read`."""
+        batch = as_batch(item, self.fields)
+        unknown = batch.y.dim() == 1 and not batch.y.is_floating_point()
+        return super().read(replace(batch, y=batch.y.clamp(min=0)) if unknown else batch)
+
+
 def rereadable(loader: Loader, name: str) -> Any:
     """The loader, or a list of its batches where it can be read only once or has no length.
 

@@ -19,6 +19,7 @@ KIND_OF_PART: Mapping[str, Literal["forgetting", "utility"]] = {
     "retain": "utility",
     "validation": "utility",
     "test": "utility",
+    "own": "forgetting",
 }
 
 
@@ -39,6 +40,7 @@ def check_known(option: str, value: str, known: Sequence[str]) -> None:
 def lettered(short: str) -> dict[str, str]:
     """Part → a short name with the letter of the part."""
     letters = {"forget": "f", "before": "b", "retain": "r", "validation": "v", "test": "t"}
+    letters["own"] = "own"
     return {part: f"{short} {letter}" for part, letter in letters.items()}
 
 

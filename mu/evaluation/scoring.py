@@ -64,6 +64,7 @@ def split_of(selection: Artifact, described: Artifact) -> Split:
         validation=np.setdiff1d(data["part/validation"], unasked),
         test=np.setdiff1d(data["part/test"], unasked),
         groups=parts.get("groups"),
+        own=parts.get("own", np.empty(0, np.int64)),
         pairs=data.get("pairs"),
     )
 

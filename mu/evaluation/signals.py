@@ -155,6 +155,8 @@ class Split:
         groups: (N,) class of every id at the level of labels that the request names, such as the
             fine classes of data trained by coarse ones; None for the labels trained on.
         pairs: (N, 2) nodes of every id, for links.
+        own: What this request forgets and no model was trained on, such as a test node.
+        earlier: ``before`` request by request, where somebody tells them apart.
     """
 
     forget: Ids
@@ -164,6 +166,8 @@ class Split:
     test: Ids
     groups: Array | None = None
     pairs: Array | None = None
+    own: Ids = field(default_factory=lambda: np.empty(0, np.int64))
+    earlier: tuple[Ids, ...] = ()
 
     def __post_init__(self) -> None:
         """Read every part as int64 ids."""
@@ -186,4 +190,4 @@ class Split:
         return ids
 
 
-PARTS = ("forget", "before", "retain", "validation", "test")
+PARTS = ("forget", "before", "retain", "validation", "test", "own")

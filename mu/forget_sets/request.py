@@ -186,7 +186,7 @@ def selections_of(data: Data, requests: Iterable[Request]) -> list[Artifact]:
 def selection(data: Data, request: Request, before: Mapping[str, Ids]) -> Artifact:
     """A request as later steps read it, with the parts of the data after it."""
     parts = split(data, request, before)
-    facts = {
+    facts: dict[str, Any] = {
         "kind": request.kind,
         "forget_digest": request.digest(),
         "kept": parts.kept.digest(),
@@ -203,6 +203,10 @@ def selection(data: Data, request: Request, before: Mapping[str, Ids]) -> Artifa
     }
     if len(unasked := data.unasked(removed_with(before, request))):
         arrays["unasked"] = unasked
+    if len(outside := data.outside(request.kind, request.ids)):
+        arrays["own"] = outside
+        # Nodes of no part are asked about in this request alone.
+        facts["asks_more"] = bool(len(np.setdiff1d(outside, data.universe())))
     return Artifact(facts, arrays)
 
 

@@ -67,14 +67,21 @@ def embeddings(learner: Learner, batch: Any, device: str = "cpu") -> Any:
 
 
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
-    """Step ``predict``: a state on the whole universe, seen through the view it is given."""
+    """Step ``predict``: a state on the whole universe, seen through the view it is given.
+
+    With ``inputs["asked"]``, a selection, also on what that forgets outside of every part. The
+    batches of the rest, and so their bits, are as they are without it.
+    """
     data = build_data(config["data"])
     learner = rebuild(config["model"], inputs["state"], config.get("named", ()))
     if config.get("channels_last"):
         use_channels_last(learner)
     removed = removed_elements(inputs["removed"])
     view: View = data.without(removed).view
-    batches = data.loader(data.universe(), view, batch_size=config["batch_size"])
+    batches: Any = data.loader(data.universe(), view, batch_size=config["batch_size"])
+    if "asked" in inputs:
+        more = np.setdiff1d(inputs["asked"].arrays["own"], data.universe())
+        batches = [*batches, *data.loader(more, view, batch_size=config["batch_size"])]
     found = predict(learner, batches, config["device"], progress)
     arrays = {"index": found.index, "logits": found.logits, "targets": found.targets}
     if config.get("embeddings") and hasattr(learner.network, "encode"):

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,8 @@ def listen(
 
     Args:
         learners: Left as they were.
-        parts: ``forget``, ``retain`` and ``test``; and ``before[0]``, ``before[1]``, …, what
-            earlier requests forgot.
+        parts: ``forget``, ``retain`` and ``test``; perhaps ``own``, and ``before[0]``,
+            ``before[1]``, …, what earlier requests forgot.
         device: Where to compute.
         features: Whether to keep what heads read; they are dropped where a class of D_f is
             retained, since no score reads them then.
@@ -45,7 +46,8 @@ def listen(
     Raises:
         UsageError: A batch is none, a target has no class, or D_r holds half of D_f or more.
     """
-    order = ["forget", "retain", "test", *(name for name in parts if name.startswith(EARLIER))]
+    order = ["forget", "retain", "test", "own"]
+    order += [name for name in parts if name.startswith(EARLIER)]
     sizes = dict.fromkeys(order, 0)
     gone: set[Any] = set()
     seen, same = Twins() if twins is None else twins, Twins()  # by inputs alone, and with targets
@@ -57,7 +59,7 @@ def listen(
         stack.enter_context(torch.no_grad())
         speakers = [Speaker(one, features, losses=one.own_loss) for one in learners]
         for name in sizes:
-            for batch in parts[name]:
+            for batch in parts.get(name, ()):
                 digests = row_digests(batch.x, len(batch))
                 seen.see(name, digests)
                 if digests and twins is None:
@@ -77,9 +79,9 @@ def listen(
     for sentence in [] if twins is not None else seen.said():
         warnings.warn(sentence, stacklevel=4)
     ends = np.cumsum([0, *sizes.values()])
-    ids = [np.arange(ends[i], ends[i + 1]) for i in range(3)]
-    earlier, empty = np.arange(ends[3], ends[-1]), np.empty(0, np.int64)
-    split = Split(forget=ids[0], before=earlier, retain=ids[1], validation=empty, test=ids[2])
+    forget, retain, test, own, *earlier = (np.arange(*pair) for pair in pairwise(ends))
+    before, empty = np.arange(ends[4], ends[-1]), np.empty(0, np.int64)
+    split = Split(forget, before, retain, empty, test, own=own, earlier=tuple(earlier))
     return [speaker.signals() for speaker in speakers], split
 
 

@@ -20,7 +20,7 @@ def harder(results: Results) -> list[Table]:
 
 def _table(one: Contrast) -> Table:
     rows = [
-        (printable(name), list(map(difference, found, map(_words, one.columns))))
+        (printable(name), list(map(difference, found, map(_words, one.columns), one.limits)))
         for name, found in one.rows
     ]
     caption = CAPTION.format(base=printable(one.base), level=one.level, gap=one.gap)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mu.results.card import Card, Facts
 from mu.results.estimate import Estimate
-from mu.results.format import finite
+from mu.results.format import Limits, finite
 from mu.results.words import NOT_METHODS, ORACLE, ORIGINAL, RANDOM, REFERENCES, UNLINKED
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ class Contrast:
         level: Title of the score that says what the oracle knows of a set.
         gap: Title of the score that says how far a method ends from its oracle.
         columns: The oracle, then the methods.
+        limits: The ``range`` of the score of each column.
         rows: Another set, and a paired difference from the baseline per column.
     """
 
@@ -184,6 +185,7 @@ class Contrast:
     level: str
     gap: str
     columns: list[str]
+    limits: list[Limits]
     rows: list[tuple[str, list[Estimate]]]
 
 
@@ -230,7 +232,8 @@ def _contrast(base: str, names: list[str], cards: list[Card], scores: Scores) ->
 
     columns = [ORACLE, *methods]
     rows = [(name, [paired(of(one, name), of(one, base)) for one in columns]) for name in names]
-    return Contrast(base, scores[level]["title"], scores[gap]["title"], columns, rows)
+    limits = [scores[level if one == ORACLE else gap].get("range") for one in columns]
+    return Contrast(base, scores[level]["title"], scores[gap]["title"], columns, limits, rows)
 
 
 def _level(scores: Scores) -> str | None:

@@ -15,6 +15,7 @@ PARTS = {
     "retain": "on the retained data D_r",
     "validation": "on validation samples",
     "test": "on test samples D_t",
+    "own": "on forgotten nodes outside training",
 }
 COSTS = {  # of rows, not of scores: they have no class of their own
     "weight_distance": """

@@ -83,6 +83,7 @@ FACTS: dict[str, Check] = {
     ),
     **dict.fromkeys(("warnings", "kinds", "levels"), _list(_word)),
     "kind": _name,
+    "asks_more": lambda value: isinstance(value, bool),
     "whole_classes": lambda value: isinstance(value, bool),
     "class_names": _maybe(_list(_word)),
     "twins": _each(_count),

@@ -11,7 +11,9 @@ from mu.data.build import build, build_data
 from mu.errors import NotApplicable
 from mu.models.base import Progress
 from mu.models.weights import MEMORY, rebuild
-from mu.unlearning.base import Context, DataPart, Unlearner, apply, check_kind
+from mu.unlearning.apply import apply, check_kind
+from mu.unlearning.base import DataPart, Unlearner
+from mu.unlearning.context import Context
 from mu.unlearning.stored import failing_the_row
 
 

@@ -19,7 +19,7 @@ from mu.errors import UsageError
 if TYPE_CHECKING:
     from torch import nn
 
-    from mu.auditing.audit import Audit
+    from mu.auditing.record import Audit
     from mu.data.base import Data
     from mu.forget_sets.files import Request
 
@@ -169,6 +169,7 @@ def audited(asked: Asked, line: str) -> "Audit":
         test=loaders["test"],
         before=[data.loader(one.ids, batch_size=size) for one in earlier],
         drawn=drawn_of(own),
+        drawn_before=[NAMING.get(word) for word in between_commas(own.get("before"))],
         panel=own.get("evaluation"),
         device=own.get("device") or "cpu",
         subject=subject_of(asked, request),

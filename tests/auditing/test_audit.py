@@ -134,13 +134,84 @@ def test_what_was_forgotten_before_must_not_be_back(blobs):
     x, y = scene.parts["forget"][0]
     halves = {"forget": [(x[:30], y[:30])], "before": [[(x[30:], y[30:])]]}
     found = audited(scene, nudged(scene.original), drawn=True, **halves)
-    back = next(one for one in found.case.tests if one.part == "before")
+    back = next(one for one in found.case.tests if one.request == 1)
     assert back.found and "what was forgotten before" in found.verdict
     assert "before" in {one.score for one in found.scores}
     panel = mu.evaluate(scene.original, **{**scene.parts, **halves}, oracles=scene.oracles)
     assert panel["before"] == 1.0 > panel["oracle/before"]
     with pytest.raises(UsageError, match=r"before takes a list of loaders"):
         mu.evaluate(scene.original, **scene.parts, before=scene.parts["forget"])
+
+
+def thirds(scene):
+    x, y = scene.parts["forget"][0]
+    one, two, today = ([(x[i : i + 20], y[i : i + 20])] for i in (0, 20, 40))
+    return one, two, today
+
+
+def fitted_again(net, batches, steps=200):
+    """The network trained on some samples until it knows them."""
+    new = deepcopy(net)
+    optimizer = torch.optim.Adam(new.parameters(), 0.02)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        sum(nn.functional.cross_entropy(new(x), y) for x, y in batches).backward()
+        optimizer.step()
+    return new.eval()
+
+
+def test_each_earlier_request_is_judged_by_itself(blobs, tmp_path):
+    scene = blobs.random
+    one, two, today = thirds(scene)
+    net = fitted_again(scene.retrained, [*two, *scene.parts["retain"]])  # only the second is back
+    found = audited(scene, net, drawn=True, drawn_before=[True, True], forget=today,
+                    before=[one, two])  # fmt: skip
+    case = found.case
+    assert [one.request for one in case.tests] == [0, 1, 2] and case.before == 40
+    assert [one.found for one in case.tests] == [False, False, True]
+    assert case.word == case.word_of(2) == KNOWN and case.word_of(1) != KNOWN != case.word_of(0)
+    assert "what earlier request 2 forgot" in found.verdict and "request 1" not in found.verdict
+    table = found.frame()
+    assert table[table.request == 0].score.tolist().count("before") == 0
+    rows = table[table.score == "before"].set_index("request")
+    assert rows.n.tolist() == [20, 20] and rows.value[2] == 1.0 > rows.value[1]
+    assert rows.verdict[2] == KNOWN != rows.verdict[1]
+    text = str(found)
+    assert "Earlier request 1 (20 samples)" in text and "BA, request 2" in text
+    page = found.page(tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert "told from unseen samples, earlier request 2" in page and "BA, request 1" in page
+    assert page.count('<th scope="row">request ') == 2
+    assert [one["forgotten"] for one in found.plain()["case"]["earlier"]] == [20, 20]
+
+
+def test_what_is_said_of_earlier_requests_that_are_not_back(blobs):
+    scene = blobs.random
+    one, two, today = thirds(scene)
+    found = audited(scene, scene.retrained, drawn=True, forget=today, before=[one, two])
+    assert found.case.word == found.case.word_of(0) != KNOWN
+    assert "earlier request" in found.verdict
+    alone = audited(scene, scene.retrained, drawn=True, forget=today)
+    assert "earlier" not in alone.verdict and alone.case.earlier == []
+
+
+def test_a_clean_earlier_request_does_not_clear_what_nobody_tested(blobs):
+    """A class cannot be judged by two oracles; that an earlier request is clean changes nothing."""
+    scene, (one, _, _) = blobs.group, thirds(blobs.random)
+    kept = [(x, y) for x, y in scene.parts["retain"]]
+    found = audited(scene, scene.retrained, oracles=scene.oracles[:2], before=[one], retain=kept)
+    assert [test.request for test in found.case.tests] in ([1], [])
+    assert found.case.word_of(0) == SILENT and found.case.word in (SILENT, KNOWN)
+
+
+def test_an_earlier_class_is_held_against_where_retrained_models_lie(blobs):
+    scene = blobs.group
+    gone = scene.parts["forget"]
+    today = [(x[y == 1], y[y == 1]) for x, y in scene.parts["retain"]]
+    rest = [(x[y != 1], y[y != 1]) for x, y in scene.parts["retain"]]
+    found = audited(scene, nudged(scene.original), forget=today, retain=rest, before=[gone])
+    names = [(one.name, one.request) for one in found.case.tests]
+    assert ("accuracy", 1) in names and ("trunk", 1) in names
+    assert found.case.earlier[0].kind == "class" and found.case.word_of(1) == KNOWN
 
 
 def test_scores_are_those_of_evaluate(blobs):

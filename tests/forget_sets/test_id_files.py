@@ -14,7 +14,7 @@ from mu.data.base import Data
 from mu.errors import UsageError
 from mu.forget_sets.files import Request
 from mu.forget_sets.ids import IdSet, request_from
-from mu.forget_sets.request import check, split
+from mu.forget_sets.request import check, selections_of, split
 from mu.forget_sets.select import select
 
 DATA = {"table": table(), "nodes": nodes(), "links": links()}
@@ -242,6 +242,12 @@ def test_a_node_outside_training_leaves_with_its_edges():
     assert parts.kept.view == edges.kept.view
     assert parts.forget.tolist() == edges.forget.tolist()
     assert data.unasked({"nodes": request.ids}).tolist() == [node]
+    assert data.outside("nodes", request.ids).tolist() == [node]
+    assert not len(data.outside("nodes", [3])) and not len(data.outside("edges", [node]))
+    found = selections_of(data, [Request("nodes", [node])])[0]
+    assert found.arrays["own"].tolist() == [node] and found.facts["asks_more"] is False
+    trained = selections_of(data, [Request("nodes", [3])])[0]
+    assert "own" not in trained.arrays and "asks_more" not in trained.facts
 
 
 def test_trained_nodes_and_others_are_asked_for_apart():

@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch_geometric.datasets import KarateClub
 
 from mu.data.base import TensorData
+from mu.data.pyg import nodes_of
 from mu.errors import UsageError
+from mu.evaluation.signals import Signals
+from mu.forget_sets.files import Request
+from mu.forget_sets.request import selections_of
 from mu.models.base import Learner
+from mu.models.graph import GCN
 from mu.models.output_layer import output_layer
 from mu.models.predict import predict, step
 from mu.models.vision import SmallCNN
@@ -96,3 +102,29 @@ def test_the_step_looks_through_the_view_it_is_given():
     assert (whole["targets"] == part["targets"]).all()
     assert whole["logits"].shape[1] == 1
     assert not np.allclose(whole["logits"], part["logits"])
+
+
+def test_a_forgotten_node_of_no_part_is_asked_beside_the_universe(monkeypatch):
+    """It has no label; what is said of the others keeps its bits."""
+    club = KarateClub()[0]
+    club.test_mask = ~club.train_mask
+    club.test_mask[1], club.y[1] = False, -1
+    graph = nodes_of(club)
+    (found,) = selections_of(graph, [Request("nodes", [1])])
+    assert found.facts["asks_more"] and found.arrays["own"].tolist() == [1]
+    torch.manual_seed(0)
+    learner = Learner(GCN(34, 4, hidden=8))
+    monkeypatch.setattr("mu.models.predict.build_data", lambda config: graph)
+    monkeypatch.setattr("mu.models.predict.rebuild", lambda *_: learner)
+    config = {"data": {}, "model": {}, "batch_size": 5, "device": "cpu"}
+
+    def said(**inputs):
+        arrays = step(config, {"state": None, "removed": [], **inputs}, None).arrays
+        return Signals(arrays["index"], arrays["logits"], arrays["targets"])
+
+    plain, more, bare = said(), said(asked=found), said(asked=found, removed=[found])
+    ids = graph.universe()
+    assert 1 not in ids and np.array_equal(more.at(ids)[0], plain.at(ids)[0])
+    view = graph.without({"nodes": np.array([1])}).view
+    alone = predict(learner, graph.loader(np.array([1]), view)).logits
+    assert np.allclose(bare.at([1])[0], alone) and not np.allclose(more.at([1])[0], alone)

@@ -43,6 +43,19 @@ def test_words_follow_the_paired_interval():
     assert "loss f of the oracle" in table.caption and "against" not in table.titles
 
 
+def test_a_difference_is_shown_as_far_as_its_score_can_reach():
+    wide = results()
+    for one, apart in zip(wide["cards"][3::6], (0.99, 0.2, 0.99, 0.99), strict=True):
+        assert one["method"] == "a" and one["request"] == "worst"
+        one["values"]["avg_gap"] = apart
+    uncut = harder(read(wide))[0].rows[0][1]
+    assert uncut[1].sub == "[+0.064, +1.321]"
+    wide["panel"]["p"]["scores"]["avg_gap"]["range"] = [0.0, 1.0]
+    cut = harder(read(wide))[0].rows[0][1]
+    assert cut[1].sub == "[+0.064, +1.000]" and cut[0].sub == uncut[0].sub
+    assert cut[1].word == uncut[1].word == "farther"
+
+
 def test_sets_of_other_sizes_are_not_compared():
     mixed = results()
     for one in mixed["cards"]:

@@ -50,6 +50,8 @@ NAMES = {  # in W&B, where they stay; every other score is score/<name>
     "js_forget": "forget/js",
     "activation_forget": "forget/activation",
     "agreement_forget": "forget/agreement",
+    "kl_own": "own/kl",
+    "agreement_own": "own/agreement",
     "agreement_retain": "retain/agreement",
     "agreement_test": "test/agreement",
 }
@@ -80,7 +82,7 @@ def scene(links: bool):
         return Signals(ids, logits + rng.normal(size=logits.shape) * 0.3, targets, **more)
 
     parts = {"forget": ids[:40], "before": ids[40:60], "retain": ids[60:200]}
-    parts |= {"validation": ids[200:240], "test": ids[240:]}
+    parts |= {"validation": ids[200:240], "test": ids[240:], "own": ids[200:205]}
     return signals(), parts, Peers([signals(), signals()], signals(), [signals()])
 
 

@@ -83,7 +83,8 @@ def test_earlier_requests(files, capsys):
     assert main(words(files, *said, f"oracles={files}/oracle_*.pt")) == 0
     found = json.loads((files / "out/audit.json").read_text())
     assert found["case"]["before"] == 5
-    assert {one["part"] for one in found["case"]["tests"]} == {"forget", "before"}
+    assert {one["request"] for one in found["case"]["tests"]} == {0, 1}
+    assert [one["forgotten"] for one in found["case"]["earlier"]] == [5]
     capsys.readouterr()
 
 

@@ -18,7 +18,8 @@ from mu.forget_sets.search.setting import Setting
 from mu.models.base import Learner, evaluation_mode
 from mu.parts.part import DataPart, WeightedPart, move
 from mu.training.fit import Meter
-from mu.unlearning.base import Unlearner, apply
+from mu.unlearning.apply import apply
+from mu.unlearning.base import Unlearner
 from mu.unlearning.options import one_of
 from mu.unlearning.serve import parts_for
 

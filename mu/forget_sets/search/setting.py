@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mu.data.base import Ids
-from mu.unlearning.base import Context
+from mu.unlearning.context import Context
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from mu.forget_sets.search.setting import Setting
 from mu.forget_sets.select import Selector, described, helper_models, select
 from mu.models.base import Progress
 from mu.models.weights import rebuild
-from mu.unlearning.base import Context
+from mu.unlearning.context import Context
 
 
 def search(
