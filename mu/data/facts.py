@@ -109,6 +109,20 @@ def cut_in(model: Any) -> dict[str, Any] | None:
     return next(filter(None, map(cut_in, model.values())), None)
 
 
+def uncut(model: Any) -> Any:
+    """A model configuration in which whole networks, on images, stand in place of their tails.
+
+    Example:
+        >>> uncut({"network": {"_target_": TAIL, "trunk": {"_target_": "Net"}, "cut": "layer4"}})
+        {'network': {'_target_': 'Net'}}
+    """
+    if not isinstance(model, Mapping):
+        return model
+    if model.get("_target_") == TAIL:
+        return dict(model["trunk"])
+    return {key: uncut(value) for key, value in model.items()}
+
+
 def check_augmentation(name: str | None) -> None:
     """Refuse an augmentation that changes images behind the back of a frozen trunk.
 

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from mu.artifact import Artifact
 from mu.data.activations import FLIPPED, PLAIN
 from mu.data.base import Ids, TensorData
-from mu.data.build import build, build_data
-from mu.doors.guest import seed_everything
+from mu.data.build import build_data
 from mu.errors import UsageError
 from mu.models.base import Progress
 from mu.models.channels_last import images_last
 from mu.models.chunks import CHUNK, filled_up, size_of_chunks
 from mu.models.cut import check_seam, trunk_digest
+from mu.models.merging import starting_network
 from mu.models.tail import trunk_and_tail
 
 
@@ -34,8 +34,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     data, cut = build_data(config["data"]), dict(config["cut"])
     if not isinstance(data, TensorData):
         raise UsageError(f"a trunk is computed once for images; {type(data).__name__} has none")
-    seed_everything(0)  # of a trunk without weights of its own
-    trunk, _ = trunk_and_tail(build(cut["trunk"]), cut["cut"], cut.get("weights"))
+    trunk, _ = trunk_and_tail(starting_network(cut), cut["cut"])
     trunk = trunk.to(config["device"], memory_format=torch.channels_last)  # type: ignore[call-overload]
     folder, ids = Path(config.get("scratch") or mkdtemp()), data.universe()
     wanted = {PLAIN: False, FLIPPED: True} if config["flips"] else {PLAIN: False}

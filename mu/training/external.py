@@ -5,10 +5,10 @@ from typing import Any
 
 from mu.artifact import Artifact
 from mu.data.activations import trunk_of
-from mu.data.build import build
 from mu.data.normalisation import Normalisation
 from mu.models.base import Progress, build_learner
-from mu.models.tail import PREFIX, tail_of
+from mu.models.merging import tail_of
+from mu.models.tail import PREFIX
 from mu.models.weights import load_weights, read_weights
 from mu.training.fit import Meter
 
@@ -26,10 +26,11 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     path, cut = Path(config["weights"]), config.get("cut")
     learner = build_learner(config["model"], download=False)
     known, tensors = config.get("normalisation"), read_weights(path)
+    normalisation = known and Normalisation(*known)
     if cut and not any(PREFIX in name for name in tensors):
-        network, trunk = build(cut["trunk"]), trunk_of(Path(config["data"]["activations"]))
-        tensors = tail_of(network, cut["cut"], tensors, str(path), trunk)
-    load_weights(learner, tensors, str(path), known and Normalisation(*known))
+        trunk = trunk_of(Path(config["data"]["activations"]))
+        tensors = tail_of(config["model"], tensors, str(path), trunk, normalisation)
+    load_weights(learner, tensors, str(path), normalisation)
     parameters = sum(p.numel() for p in learner.parameters())
     facts = {"cost": Meter().facts(), "parameters": parameters}
     return Artifact(facts, tensors=learner.state_dict())
