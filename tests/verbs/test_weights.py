@@ -63,13 +63,13 @@ def environment(ran, monkeypatch):
 
 def test_the_network_of_a_row_is_the_whole_one_and_scores_as_the_card_says(ran):
     study, data = library.load(ran.folder), Digits()
-    test = data.parts["test"]
+    test = data.parts["test"][data.targets(data.parts["test"]) != 3]  # what is left of it
     for row in ("original", "ssd", "oracle", "null", "acu"):
         network = study.network(row)
         assert not network.training
         found = predict(Learner(network), data.loader(test, batch_size=100))
         accuracy = (found.logits.argmax(1) == found.targets).mean()
-        assert accuracy == pytest.approx(study.card(row).values["ta"], abs=0.01) or row == "oracle"
+        assert accuracy == pytest.approx(study.card(row).values["ta"], abs=0.006) or row == "oracle"
         if row != "acu":
             assert type(network) is SmallCNN
             SmallCNN(**SHAPE).load_state_dict(network.state_dict(), strict=True)
@@ -160,4 +160,4 @@ def test_a_file_of_weights_comes_back_into_mu(mu, ran, tmp_path, capsys):
         audit = ["audit", "data=digits", f"model={model}", f"net={path}", f"forget={ids}"]
         assert main([*audit, f"out={tmp_path / model}"]) == 0, capsys.readouterr().err
     found = [json.loads((tmp_path / m / "audit.json").read_text()) for m in ("small_cnn", "mine")]
-    assert found[0]["values"] == found[1]["values"]
+    assert found[0]["scores"] == found[1]["scores"]
