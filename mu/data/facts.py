@@ -93,6 +93,7 @@ def without_pretrained(model: Any) -> Any:
 
 
 TAIL = "mu.models.tail.Tail"
+TAIL_PREFIX = "tail."  # before the names of its parts
 
 
 def cut_in(model: Any) -> dict[str, Any] | None:
@@ -113,14 +114,19 @@ def uncut(model: Any) -> Any:
     """A model configuration in which whole networks, on images, stand in place of their tails.
 
     Example:
-        >>> uncut({"network": {"_target_": TAIL, "trunk": {"_target_": "Net"}, "cut": "layer4"}})
-        {'network': {'_target_': 'Net'}}
+        >>> tail = {"_target_": TAIL, "trunk": {"_target_": "Net"}, "cut": "layer4"}
+        >>> uncut({"backbone": tail, "head": "tail.fc"})
+        {'backbone': {'_target_': 'Net'}, 'head': 'fc'}
     """
     if not isinstance(model, Mapping):
         return model
     if model.get("_target_") == TAIL:
         return dict(model["trunk"])
-    return {key: uncut(value) for key, value in model.items()}
+    found = {key: uncut(value) for key, value in model.items()}
+    if not any(isinstance(v, Mapping) and v.get("_target_") == TAIL for v in model.values()):
+        return found
+    # beside a tail stand names of its parts, as the head of the network around it
+    return {k: v.removeprefix(TAIL_PREFIX) if isinstance(v, str) else v for k, v in found.items()}
 
 
 def check_augmentation(name: str | None) -> None:

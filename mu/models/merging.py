@@ -6,13 +6,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from mu.data.build import build
-from mu.data.facts import cut_in, uncut
+from mu.data.facts import TAIL_PREFIX, cut_in, uncut
 from mu.data.normalisation import Normalisation
 from mu.doors.guest import seed_everything
 from mu.errors import UsageError
 from mu.models.base import Learner, build_learner
 from mu.models.cut import halves, trunk_digest
-from mu.models.tail import PREFIX, Tail, started
+from mu.models.tail import Tail, started
 from mu.models.weights import load_weights
 
 
@@ -99,6 +99,6 @@ def whole_name(name: str, places: list[str]) -> str:
         >>> whole_name("network.tail.fc.weight", ["network"]), whole_name("other", ["network"])
         ('network.fc.weight', 'other')
     """
-    inside = [f"{place}.{PREFIX}" for place in places]
+    inside = [f"{place}.{TAIL_PREFIX}" for place in places]
     found = next((one for one in inside if name.startswith(one)), None)
-    return name if found is None else found.removesuffix(PREFIX) + name.removeprefix(found)
+    return name if found is None else found.removesuffix(TAIL_PREFIX) + name.removeprefix(found)

@@ -6,15 +6,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mu.data.facts import data_root
+from mu.data.facts import TAIL_PREFIX, data_root
 from mu.errors import UsageError
 from mu.models.base import Learner
 from mu.models.cut import check_unshared, halves
 from mu.models.starting import start_from
 from mu.models.weights import load_weights
 from mu.models.weights_file import read_weights
-
-PREFIX = "tail."
 
 
 class Tail(nn.Module):
@@ -43,7 +41,7 @@ class Tail(nn.Module):
         (torch.Size([1, 2]), ['tail.2.weight', 'tail.2.bias'])
     """
 
-    weights_prefix = PREFIX
+    weights_prefix = TAIL_PREFIX
 
     def __init__(
         self,

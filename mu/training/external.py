@@ -5,10 +5,10 @@ from typing import Any
 
 from mu.artifact import Artifact
 from mu.data.activations import trunk_of
+from mu.data.facts import TAIL_PREFIX
 from mu.data.normalisation import Normalisation
 from mu.models.base import Progress, build_learner
 from mu.models.merging import tail_of
-from mu.models.tail import PREFIX
 from mu.models.weights import load_weights, read_weights
 from mu.training.fit import Meter
 
@@ -27,7 +27,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     learner = build_learner(config["model"], download=False)
     known, tensors = config.get("normalisation"), read_weights(path)
     normalisation = known and Normalisation(*known)
-    if cut and not any(PREFIX in name for name in tensors):
+    if cut and not any(TAIL_PREFIX in name for name in tensors):
         trunk = trunk_of(Path(config["data"]["activations"]))
         tensors = tail_of(config["model"], tensors, str(path), trunk, normalisation)
     load_weights(learner, tensors, str(path), normalisation)

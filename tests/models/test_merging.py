@@ -26,7 +26,8 @@ def tail_model(weights, enclosed=False):
     tail = {"_target_": "mu.models.tail.Tail", "trunk": WHOLE, "cut": CUT, "weights": weights}
     if enclosed:
         analytic = {"_target_": "mu.models.analytic.AnalyticNetwork", "backbone": tail}
-        tail = analytic | {"in_features": 16, "num_classes": 10, "expansion": 8}
+        sizes = {"in_features": 16, "num_classes": 10, "expansion": 8}
+        tail = analytic | sizes | {"head": "tail.head"}
     return {"_target_": "mu.models.base.Learner", "network": tail}
 
 
