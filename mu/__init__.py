@@ -8,7 +8,9 @@ from mu.version import __version__ as __version__
 if TYPE_CHECKING:
     from mu.auditing.audit import audit as audit
     from mu.auditing.session import Session as Session
+    from mu.library import cut as cut
     from mu.library import evaluate as evaluate
+    from mu.library import merge as merge
     from mu.library import predict as predict
     from mu.library import unlearn as unlearn
     from mu.studies.lists import datasets as datasets
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 PLACES = {
     "mu.auditing.audit": ("audit",),
     "mu.auditing.session": ("Session",),
-    "mu.library": ("evaluate", "predict", "unlearn"),
+    "mu.library": ("cut", "evaluate", "merge", "predict", "unlearn"),
     "mu.studies.lists": ("datasets", "experiments", "methods", "metrics"),
     "mu.studies.own": ("study",),
     "mu.studies.run": ("load", "run"),
@@ -31,10 +33,12 @@ WHERE = {name: module for module, names in PLACES.items() for name in names}
 __all__ = [
     "Session",
     "audit",
+    "cut",
     "datasets",
     "evaluate",
     "experiments",
     "load",
+    "merge",
     "methods",
     "metrics",
     "predict",

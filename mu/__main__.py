@@ -17,6 +17,7 @@ mu: did this method make this model forget these data, and at what cost?
   mu explain NAME                          what a score or a method is
   mu data ids NAME [data.key=value ...]    id, part, class, file of each sample
   mu report DIR                            write the report of a run anew
+  mu weights DIR ROW FILE                  the network of a row, as safetensors
   mu reproduce DIR                         run again, compare every number
   mu track DIR --resend                    send the cards of a run to W&B
   mu store ls|gc|verify|export|import      what is kept, and how to share it

@@ -1,4 +1,4 @@
-"""Three calls on the user's own model and loaders: no store, no Hydra, no file written."""
+"""Calls on the user's own model and loaders: no store, no Hydra, no file written."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from mu.data.pyg import refuse_raw_graph
 from mu.doors.batches import Fields
 from mu.doors.checked import Task, refuse_diverged, task_at_home
 from mu.doors.device import checked_device
-from mu.doors.guest import undisturbed
+from mu.doors.guest import copied, undisturbed
 from mu.doors.loaders import Loader, Read, Unlabelled, rereadable
 from mu.doors.twins import Twins
 from mu.errors import NotApplicable, UsageError
@@ -30,6 +30,7 @@ from mu.forget_sets.request import selections_of, takes_whole_classes
 from mu.models.base import Learner, Progress
 from mu.models.own_loss import Criterion, learner_of
 from mu.models.predict import predict as listened
+from mu.models.tail import trunk_and_tail, whole
 from mu.models.together import EARLIER, listen
 from mu.parts.overlapping import check_apart
 from mu.running.signatures import check_annotated, plain_number
@@ -207,6 +208,60 @@ def _loader_parts(
     if {"forget", "retain"} <= set(given):
         check_apart(given["forget"], given["retain"])
     return parts
+
+
+def cut(net: nn.Module, at: str) -> tuple[nn.Module, nn.Module]:
+    """A network in two: what runs before a part of it, frozen, and the rest, which is to forget.
+
+    What the trunk makes of the samples is computed once; then the tail is a network like any other,
+    whose loaders yield that in place of images. `merge` makes a whole network of it again.
+
+    Args:
+        net: Whose input is one tensor; not touched.
+        at: Dotted name of the first part of the tail, as in ``"layer4"``.
+
+    Returns:
+        Copies: the trunk, in evaluation mode and frozen, and the tail.
+
+    Raises:
+        UsageError: It cannot be cut there; the message says why.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+        >>> trunk, tail = cut(net, "2")
+        >>> [name for name, _ in trunk.named_parameters()], list(tail.state_dict())
+        (['0.weight', '0.bias'], ['2.weight', '2.bias'])
+    """
+    trunk, tail = trunk_and_tail(copied(net), at)
+    return trunk, tail.train(net.training)
+
+
+def merge(net: nn.Module, at: str, tail: nn.Module) -> nn.Module:
+    """A whole network again: the trunk of one, and a tail that was cut off and has changed since.
+
+    Args:
+        net: Which was cut; not touched.
+        at: Where.
+        tail: What `unlearn` or training made of the tail.
+
+    Returns:
+        A new network of the type of ``net``, in evaluation mode.
+
+    Raises:
+        UsageError: The tail has other tensors than that of the network has: a method that changes
+            the architecture cannot be merged.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+        >>> trunk, tail = cut(net, "2")
+        >>> bool(torch.nn.init.zeros_(tail.get_parameter("2.bias")).sum() == 0)
+        True
+        >>> merge(net, "2", tail)[2].bias.tolist()
+        [0.0, 0.0]
+    """
+    found = copied(net)
+    whole(found.network if isinstance(found, Learner) else found, at, tail)
+    return found.eval()
 
 
 def evaluate(

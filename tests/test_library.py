@@ -521,3 +521,32 @@ def test_weights_that_are_not_finite_before_or_after():
 def test_a_method_that_did_nothing_says_so():
     with pytest.warns(UserWarning, match="GradientAscent did nothing: every weight is as it"):
         mu.unlearn(nn.Linear(3, 2), "gradient_ascent", **parts_of(), lr=1e-30)
+
+
+def test_ssd_on_a_tail_that_is_merged_is_ssd_on_the_network_with_a_frozen_trunk(digits):
+    _, loaders, _ = digits
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
+    net.append(nn.Linear(32, 10))
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    trunk, tail = mu.cut(net, "2")
+    seen = {}
+    with torch.no_grad():
+        for name, loader in loaders.items():
+            seen[name] = [(trunk(x), y) for x, y in loader]
+    merged = mu.merge(net, "2", mu.unlearn(tail, "ssd", **seen, share=0.05))
+    frozen = nn.Sequential(*net)
+    frozen[:2].requires_grad_(False)
+    whole = mu.unlearn(frozen, "ssd", **loaders, share=0.05)
+    assert type(merged) is nn.Sequential and not merged.training
+    for name, tensor in whole.state_dict().items():
+        found = merged.state_dict()[name]
+        assert torch.allclose(found, tensor, atol=1e-6), name
+        assert torch.equal(found != before[name], tensor != before[name]), "the same are dampened"
+    assert (merged[2].weight != before["2.weight"]).any()
+    assert all(torch.equal(net.state_dict()[name], tensor) for name, tensor in before.items())
+    other = nn.Sequential(nn.Linear(32, 3))
+    with pytest.raises(UsageError, match="weights of the tail do not fit"):
+        mu.merge(net, "2", other)
+    learner = mu.merge(Learner(net), "2", tail)
+    assert isinstance(learner, Learner) and type(learner.network) is nn.Sequential

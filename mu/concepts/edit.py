@@ -61,7 +61,7 @@ def _grid(corner: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor
     return torch.arange(len(corner))[:, None, None], rows[:, :, None], columns[:, None, :]
 
 
-def cut(x: Tensor, corner: Tensor, size: tuple[int, int]) -> Tensor:
+def cut_out(x: Tensor, corner: Tensor, size: tuple[int, int]) -> Tensor:
     """(n, C, h, w) one window of each image (n, C, H, W)."""
     image, row, column = _grid(corner, size)
     return x[image, :, row, column].permute(0, 3, 1, 2)
@@ -118,10 +118,10 @@ def edited(
         draws = torch.rand(2, len(x), 2, generator=generator)
         spans = torch.tensor([shape[0] - size[0] + 1, shape[1] - size[1] + 1])
         source, target = (draws * spans).long().unbind(0)
-        return paste(x, cut(donors, source, size), target)
+        return paste(x, cut_out(donors, source, size), target)
     if edit == "center":
         places = Places(middle, middle)
     if places is None:
         raise UsageError("edit=localized needs places, such as those of a concept map")
     source, target = (corners(p, size, shape) for p in (places.donor, places.target))
-    return paste(x, cut(donors, source, size), target)
+    return paste(x, cut_out(donors, source, size), target)

@@ -23,10 +23,10 @@ def composed(names: Mapping[str, str | Config]) -> Config:
     Raises:
         UsageError: A choice there is not, or an interpolation that leads nowhere.
     """
-    return _whole(interpolated(merged(names)))
+    return with_written_trunk(interpolated(merged(names)))
 
 
-def _whole(config: Config) -> Config:
+def with_written_trunk(config: Config) -> Config:
     """The configuration of all groups, a model with a trunk written out."""
     if "model" not in config:
         return config
@@ -52,7 +52,7 @@ class BlockChoices:
 
     def config(self) -> Config:
         """The configuration of all groups."""
-        return _whole(interpolated(self.settings.into(self._merged)))
+        return with_written_trunk(interpolated(self.settings.into(self._merged)))
 
     def method(self, name: str, under: Config | None = None, over: Config | None = None) -> Config:
         """The configuration of a method; its interpolations see those of the block.

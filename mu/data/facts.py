@@ -93,6 +93,7 @@ def without_pretrained(model: Any) -> Any:
 
 
 TAIL = "mu.models.tail.Tail"
+TAIL_PREFIX = "tail."  # before the names of its parts
 
 
 def cut_in(model: Any) -> dict[str, Any] | None:
@@ -107,6 +108,25 @@ def cut_in(model: Any) -> dict[str, Any] | None:
     if model.get("_target_") == TAIL:
         return {key: value for key, value in model.items() if key != "_target_"}
     return next(filter(None, map(cut_in, model.values())), None)
+
+
+def uncut(model: Any) -> Any:
+    """A model configuration in which whole networks, on images, stand in place of their tails.
+
+    Example:
+        >>> tail = {"_target_": TAIL, "trunk": {"_target_": "Net"}, "cut": "layer4"}
+        >>> uncut({"backbone": tail, "head": "tail.fc"})
+        {'backbone': {'_target_': 'Net'}, 'head': 'fc'}
+    """
+    if not isinstance(model, Mapping):
+        return model
+    if model.get("_target_") == TAIL:
+        return dict(model["trunk"])
+    found = {key: uncut(value) for key, value in model.items()}
+    if not any(isinstance(v, Mapping) and v.get("_target_") == TAIL for v in model.values()):
+        return found
+    # beside a tail stand names of its parts, as the head of the network around it
+    return {k: v.removeprefix(TAIL_PREFIX) if isinstance(v, str) else v for k, v in found.items()}
 
 
 def check_augmentation(name: str | None) -> None:

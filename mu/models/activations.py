@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from mu.artifact import Artifact
 from mu.data.activations import FLIPPED, PLAIN
 from mu.data.base import Ids, TensorData
-from mu.data.build import build, build_data
+from mu.data.build import build_data
 from mu.data.facts import without_pretrained
 from mu.data.normalisation import Normalisation
-from mu.doors.guest import seed_everything
 from mu.errors import UsageError
 from mu.models.base import Progress
 from mu.models.channels_last import images_last
 from mu.models.chunks import CHUNK, filled_up, size_of_chunks
 from mu.models.cut import check_seam, trunk_digest
+from mu.models.merging import starting_network
 from mu.models.tail import trunk_and_tail
 
 
@@ -64,9 +64,8 @@ def frozen_trunk(cut: Mapping[str, Any]) -> tuple[nn.Module, nn.Module]:
     Raises:
         UsageError: It cannot be cut, or its weights do not fit.
     """
-    seed_everything(0)  # of a trunk without weights of its own
-    network = build(cut["trunk"])
-    trunk, _ = trunk_and_tail(network, cut["cut"], cut.get("weights"))
+    network = starting_network(cut)
+    trunk, _ = trunk_and_tail(network, cut["cut"])
     return network, trunk.to(memory_format=torch.channels_last)
 
 

@@ -6,15 +6,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mu.data.facts import data_root
+from mu.data.facts import TAIL_PREFIX, data_root
 from mu.errors import UsageError
 from mu.models.base import Learner
-from mu.models.cut import check_unshared, halves, trunk_digest
+from mu.models.cut import check_unshared, halves
 from mu.models.starting import start_from
 from mu.models.weights import load_weights
 from mu.models.weights_file import read_weights
-
-PREFIX = "tail."
 
 
 class Tail(nn.Module):
@@ -44,7 +42,7 @@ class Tail(nn.Module):
         (torch.Size([1, 2]), ['tail.2.weight', 'tail.2.bias'])
     """
 
-    weights_prefix = PREFIX
+    weights_prefix = TAIL_PREFIX
 
     def __init__(
         self,
@@ -71,14 +69,23 @@ def trunk_and_tail(
     Raises:
         UsageError: It cannot be cut there, or the weights do not fit.
     """
+    trunk, tail = halves(started(network, weights), cut)
+    check_unshared(trunk, tail, cut)
+    return trunk.requires_grad_(False).eval(), tail
+
+
+def started(network: nn.Module, weights: str | None) -> nn.Module:
+    """A network, out of its learner, with the weights of a file where one is given.
+
+    Raises:
+        UsageError: They do not fit.
+    """
     if isinstance(network, Learner):
         network = network.network
     if weights is not None:
         path = weights_path(weights)
         start_from(Learner(network), read_weights(path), str(path), option="weights")
-    trunk, tail = halves(network, cut)
-    check_unshared(trunk, tail, cut)
-    return trunk.requires_grad_(False).eval(), tail
+    return network
 
 
 def weights_path(weights: str) -> Path:
@@ -96,38 +103,13 @@ def weights_path(weights: str) -> Path:
     return path
 
 
-def tail_of(
-    network: nn.Module, cut: str, tensors: Mapping[str, Tensor], source: str, trunk: str
-) -> dict[str, Tensor]:
-    """The tensors of a tail, by its names, from a file of the whole network.
-
-    Args:
-        network: The whole network.
-        cut: As `Tail` has it.
-        tensors: Of the file.
-        source: The file, for messages.
-        trunk: Digest of the trunk that the activations are of.
-
-    Raises:
-        UsageError: They do not fit, or their trunk is another one.
-    """
-    load_weights(Learner(network), tensors, source)
-    first, second = trunk_and_tail(network, cut)
-    if trunk_digest(first) != trunk:
-        raise UsageError(
-            f"{source}: its weights before {cut} are not those of the trunk, which stays as it is: "
-            "it was trained as a whole, or from another start; take a model without a cut for it"
-        )
-    return {f"{PREFIX}{name}": tensor for name, tensor in second.state_dict().items()}
-
-
 def whole(network: nn.Module, cut: str, tail: nn.Module | Mapping[str, Tensor]) -> nn.Module:
     """A tail merged back into its network, in place: a plain network on images again.
 
     Args:
         network: The whole network, its trunk as the tail's was.
         cut: As `Tail` has it.
-        tail: A `Tail`, or its tensors.
+        tail: A `Tail`, the second of `halves`, or the tensors of either.
 
     Returns:
         The network.
@@ -148,5 +130,5 @@ def whole(network: nn.Module, cut: str, tail: nn.Module | Mapping[str, Tensor]) 
     given = tail.state_dict() if isinstance(tail, nn.Module) else tail
     own: Any = halves(network, cut)[1]
     learner = Learner(own)
-    load_weights(learner, {n.partition(PREFIX)[2]: t for n, t in given.items()}, "of the tail")
+    load_weights(learner, given, "of the tail")
     return network

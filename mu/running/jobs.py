@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from mu.errors import MuError, NotApplicable, StepFailed, UsageError
@@ -55,8 +56,22 @@ def execute(store: Store, job: Job, progress: Progress | None = None) -> None:
         artifact = getattr(import_module(module), name)(job.config, inputs, progress)
         seconds = time.perf_counter() - start
         made = record(job.config.get("device", "cpu"))
-        made |= {"family": job.family, "label": job.label, "inputs": job.inputs}
+        made |= {"family": job.family, "label": job.label, "inputs": read_by(job)}
+        if artifact.tensors and "model" in job.config:  # whose weights they are
+            made["model"] = job.config["model"]
         store.write(job.step, job.key, artifact, seconds=seconds, **made)
+
+
+def read_by(job: Job) -> dict[str, Any]:
+    """References of all that a job reads; activations of a trunk are not handed over, but mapped.
+
+    Example:
+        >>> job = Job("fit", "", "", {"data": {"activations": "store/activations/1f"}})
+        >>> read_by(job)
+        {'activations': ['activations', '1f']}
+    """
+    folder = (job.config.get("data") or {}).get("activations")
+    return job.inputs | ({"activations": list(Path(folder).parts[-2:])} if folder else {})
 
 
 def record(device: str) -> dict[str, Any]:

@@ -99,4 +99,5 @@ RECORD: dict[str, Check] = {
     "family": _word,
     "seconds": _number,
     "inputs": _mapping,
+    "model": _mapping,
 }

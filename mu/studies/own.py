@@ -106,8 +106,11 @@ def study(
     title = f"Own training: {_called(train)}"
     written = {"name": "study", "title": title, "blocks": [block]}
     compute = {**settings.pop("compute", {}), "workers": 0}
-    with at_hand({names["data"]: known, names["training"]: own}):
-        return run(written, out=out, compute=compute, **settings)
+    handed = {names["data"]: known, names["training"]: own}
+    with at_hand(handed):
+        found = run(written, out=out, compute=compute, **settings)
+    found.handed = handed  # its networks are made anew of these
+    return found
 
 
 def requests_given(requests: Any) -> dict[str, Any]:

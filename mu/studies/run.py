@@ -128,7 +128,8 @@ def _run(
     found = run_experiment(experiment, command, folder, Console(stderr=True))
     if sender is not None:
         sender(found.results, experiment.track, folder)
-    return Study(found.results, found.warnings, (found.ran, found.cached))
+    models = [block.config["model"] for block in experiment.blocks]
+    return Study(found.results, found.warnings, (found.ran, found.cached), models)
 
 
 def keep_here(experiment: Experiment) -> None:

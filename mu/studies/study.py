@@ -1,10 +1,10 @@
 """A finished study in Python: its numbers as frames, its tables and pictures, and its page."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mu.configuration.choices import unknown
 from mu.errors import UsageError
@@ -15,12 +15,14 @@ from mu.results.card import Card
 from mu.results.comparisons import duels
 from mu.results.files import write_text
 from mu.results.format import percent, plus_minus, printable
+from mu.results.found import card_of
 from mu.results.pairs import PairRow, pair_rows
 from mu.results.results import Results, comparing
 from mu.studies.pictures import Pictures
 
 if TYPE_CHECKING:
     import pandas
+    from torch import nn
 
 GAPS = {"gaps": "forest", "cost": "tradeoff"}  # plain words for kinds of pictures
 WIDTH = 80
@@ -35,15 +37,24 @@ class Study:
         results: Cards, rows and verdicts.
         warnings: What makes some of it doubtful.
         steps: How many steps were run, and found in the store.
+        models: Configurations of the models of all blocks, where they were composed here; None for
+            results out of a folder.
+        handed: What was handed over in this session, by digest; see `mu.data.handed.at_hand`.
 
     Attributes:
         results: What ``results.json`` holds.
     """
 
     def __init__(
-        self, results: Results, warnings: Sequence[str] = (), steps: tuple[int, int] | None = None
+        self,
+        results: Results,
+        warnings: Sequence[str] = (),
+        steps: tuple[int, int] | None = None,
+        models: Sequence[Any] | None = None,
+        handed: Mapping[str, Any] | None = None,
     ) -> None:
         self.results, self.warnings, self.steps = results, list(warnings), steps
+        self.models, self.handed = models, dict(handed or {})
 
     @property
     def methods(self) -> list[str]:
@@ -172,7 +183,12 @@ class Study:
         return path
 
     def card(
-        self, method: str, pair: int = 0, request: str | None = None, step: int | None = None
+        self,
+        method: str,
+        pair: int = 0,
+        request: str | None = None,
+        step: int | None = None,
+        block: int | None = None,
     ) -> Card:
         """All that is known of one row of one pair: values, oracles, keys, versions, options.
 
@@ -181,23 +197,44 @@ class Study:
             pair: Its number, from 0.
             request: Name of the forget set; by default the first that the row has.
             step: Of requests in a row, from 0; by default the last.
+            block: Number of the block of the experiment; by default the first that the row has.
 
         Raises:
             UsageError: There is no such card.
         """
-        asked = {"method": method, "request": request, "pair": pair}
-        found = list(self.results.cards)
-        for name, value in asked.items():
-            known = list(dict.fromkeys(getattr(card, name) for card in found))
-            if value is None:
-                value = known[0]
-            if value not in known:
-                raise UsageError(f"no card has {name}={value!r}; there are {known}")
-            found = [card for card in found if getattr(card, name) == value]
-        steps = {card.step: card for card in found}
-        if step is not None and step not in steps:
-            raise UsageError(f"no card has step={step}; there are {sorted(steps)}")
-        return steps[max(steps) if step is None else step]
+        return card_of(self.results.cards, method, pair, request, step, block)
+
+    def network(
+        self,
+        row: str,
+        pair: int = 0,
+        request: str | None = None,
+        step: int | None = None,
+        *,
+        k: int = 0,
+        block: int | None = None,
+    ) -> "nn.Module":
+        """The network of a row, a plain one in evaluation mode, out of the store.
+
+        A network whose trunk is frozen comes whole, adapters come merged; a method that changes the
+        architecture gives what it made.
+
+        Args:
+            row: ``original``, ``oracle``, ``null``, ``random_weights``, or a method.
+            pair: Its number, from 0.
+            request: Name of the forget set; by default the first that the row has.
+            step: Of requests in a row, from 0; by default the last.
+            block: Number of the block; by default the first that the row has.
+            k: Which of the oracles, from 0.
+
+        Raises:
+            UsageError: There is no such row, it failed, or the store no longer has its model.
+        """
+        from mu.data.handed import at_hand
+        from mu.verbs.networks import network_of
+
+        with at_hand(self.handed):
+            return network_of(self.card(row, pair, request, step, block), k, self.models)
 
     def __repr__(self) -> str:
         name = f"{type(self).__name__} {self.results.experiment}"

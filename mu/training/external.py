@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from mu.artifact import Artifact
-from mu.data.build import build
+from mu.data.facts import TAIL_PREFIX
 from mu.data.normalisation import Normalisation
 from mu.models.base import Progress, build_learner
-from mu.models.tail import PREFIX, tail_of
+from mu.models.merging import tail_of
 from mu.models.weights import load_weights, read_weights
 from mu.training.fit import Meter
 
@@ -25,10 +25,11 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     path, cut = Path(config["weights"]), config.get("cut")
     learner = build_learner(config["model"], download=False)
     known, tensors = config.get("normalisation"), read_weights(path)
-    if cut and not any(PREFIX in name for name in tensors):
+    normalisation = known and Normalisation(*known)
+    if cut and not any(TAIL_PREFIX in name for name in tensors):
         trunk = inputs["trunk"].facts["trunk"]
-        tensors = tail_of(build(cut["trunk"]), cut["cut"], tensors, str(path), trunk)
-    load_weights(learner, tensors, str(path), known and Normalisation(*known))
+        tensors = tail_of(config["model"], tensors, str(path), trunk, normalisation)
+    load_weights(learner, tensors, str(path), normalisation)
     parameters = sum(p.numel() for p in learner.parameters())
     facts = {"cost": Meter().facts(), "parameters": parameters}
     return Artifact(facts, tensors=learner.state_dict())

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mu.configuration.choices import choices, unknown
-from mu.configuration.compose import composed, interpolated, merged
+from mu.configuration.compose import composed, interpolated, merged, with_written_trunk
 from mu.configuration.oracle_files import NUMBER, numbered
 from mu.configuration.requests import request_of
 from mu.configuration.settings import Settings
 from mu.configuration.words import count_of, parse_words
-from mu.data.facts import resolved, trained_elsewhere
+from mu.data.facts import resolved, trained_elsewhere, uncut
 from mu.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def asked_of(words: Sequence[str]) -> Asked:
     groups: tuple[str, ...] = ("data", "model", "evaluation")
     names = {key: own[key] for key in groups if key in own}
     settings = Settings(parse_words(others))
-    config = interpolated(settings.into(merged(names)))
+    config = with_written_trunk(interpolated(settings.into(merged(names))))
     config["data"] = trained_elsewhere(config["data"])
     requests = [
         request_of(written_of(text), Settings({})) for text in between_commas(own.get("before"))
@@ -228,7 +228,8 @@ def network(asked: Asked, data: "Data", path: str) -> "nn.Module":
     from mu.models.weights import load_weights, read_weights
 
     weights = read_weights(Path(path))
-    learner = build_learner(resolved(asked.config["model"], data.model_facts), download=False)
+    model = uncut(resolved(asked.config["model"], data.model_facts))  # an audit is on images
+    learner = build_learner(model, download=False)
     load_weights(learner, weights, path, data.normalised)
     return learner.eval()
 

@@ -10,6 +10,7 @@ VERBS = {
     "explain": "mu.verbs.explain",
     "data": "mu.verbs.data",
     "report": "mu.verbs.report",
+    "weights": "mu.verbs.weights",
     "reproduce": "mu.verbs.reproduce",
     "track": "mu.verbs.track",
     "store": "mu.verbs.store",

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu.concepts.edit import WINDOWS, Places, corners, cut, edited, paste, window_pixels
+from mu.concepts.edit import WINDOWS, Places, corners, cut_out, edited, paste, window_pixels
 from mu.errors import UsageError
 
 
@@ -87,7 +87,7 @@ def test_windows_stay_inside_and_what_is_pasted_can_be_cut(row, column, window, 
     assert (corner >= 0).all()
     assert (corner + torch.tensor(size) <= torch.tensor([height, width])).all()
     pasted = paste(x, patch, corner)
-    assert torch.equal(cut(pasted, corner, size), patch)
+    assert torch.equal(cut_out(pasted, corner, size), patch)
     assert (pasted != 0).sum() == patch.numel()
 
 

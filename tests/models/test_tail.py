@@ -17,7 +17,7 @@ from mu.models.activations import activations
 from mu.models.activations import step as activations_step
 from mu.models.base import Learner
 from mu.models.predict import predict
-from mu.models.tail import Tail, tail_of, trunk_and_tail, whole
+from mu.models.tail import Tail, trunk_and_tail, whole
 from mu.models.timm import TimmModel
 from mu.models.vision import SmallCNN
 from mu.training.fit import fit
@@ -138,18 +138,6 @@ def test_other_augmentations_are_refused(folder):
     data = build_data({"_target_": "mu.data.images.Digits", "activations": str(folder)})
     with pytest.raises(UsageError, match="it is flip or null"):
         next(iter(data.loader(np.arange(3), train=True, augment="crop_flip")))
-
-
-def test_a_file_of_the_whole_network_gives_its_tail_where_the_trunk_is_the_same(weights):
-    first, second = trunk_and_tail(SmallCNN(**SHAPE), CUT, weights)
-    from mu.models.cut import trunk_digest
-
-    known, tensors = trunk_digest(first), torch.load(weights)
-    found = tail_of(SmallCNN(**SHAPE), CUT, tensors, "file", known)
-    assert found.keys() == {f"tail.{name}" for name in second.state_dict()}
-    tensors["body.0.weight"] = tensors["body.0.weight"] + 1
-    with pytest.raises(UsageError, match=r"weights before body\.4 are not those of the trunk"):
-        tail_of(SmallCNN(**SHAPE), CUT, tensors, "file", known)
 
 
 def test_a_head_for_other_classes_starts_anew(weights):

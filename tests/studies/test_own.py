@@ -98,7 +98,7 @@ def test_a_second_call_trains_nothing_and_a_new_method_little(data, training):
     assert again.frame().equals(first.frame())
     more = mu.study(train, data, methods=["ssd", "finetune"], **given)
     assert more.failed == []
-    assert len(calls) == done + 1, "one training to know what the networks are made of"
+    assert len(calls) == done, "one training to know what the networks are made of"
     rows = more.frame()
     rows = rows[rows.method != "finetune"].reset_index(drop=True)
     assert rows.equals(first.frame())
@@ -229,3 +229,20 @@ def test_requests_in_a_users_words():
     assert [one["ids"] for one in found["row"]] == [[1], [2, 3]]
     with pytest.raises(UsageError, match="wrong is"):
         requests_given({"wrong": "all"})
+
+
+def test_the_networks_of_a_study_are_those_that_were_trained(data, training, tmp_path):
+    train, calls = training
+    words = {"requests": [3, 5, 8, 13], "methods": ["finetune"], **QUIET}
+    study = mu.study(train, data, out=tmp_path / "out", **words)
+    done = len(calls)
+    network = study.network("original")
+    assert type(network) is nn.Sequential and not network.training
+    found = network(data.inputs(data.parts["test"])).argmax(1).numpy()
+    accuracy = (found == data.targets(data.parts["test"])).mean()
+    assert accuracy == pytest.approx(study.card("original").values["ta"])
+    assert not torch.equal(study.network("finetune")[2].weight, network[2].weight)
+    assert len(calls) == done, "nothing is trained for a network"
+    assert not HANDED
+    with pytest.raises(UsageError, match=r"trained by a function of a Python session"):
+        mu.load(tmp_path / "out").network("finetune")
