@@ -39,6 +39,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     network, trunk = frozen_trunk(cut)
     trunk = trunk.to(config["device"])
     folder, ids = Path(config.get("scratch") or mkdtemp()), data.universe()
+    folder.mkdir(parents=True, exist_ok=True)
     wanted = {PLAIN: False, FLIPPED: True} if config["flips"] else {PLAIN: False}
     files, done, total = {}, 0, len(ids) * len(wanted)
     for name, mirrored in wanted.items():
