@@ -72,7 +72,8 @@ def own(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", every("model"))
 def test_every_model_is_built(path):
-    assert isinstance(build_learner(resolved(plain(path), FACTS)), Learner)
+    config = composed({"model": path.stem})["model"]
+    assert isinstance(build_learner(resolved(config, FACTS), download=False), Learner)
 
 
 @pytest.mark.parametrize("path", every("data"))
