@@ -9,7 +9,8 @@ from typing import Any
 
 FILES = ("facts.json", "arrays.npz", "tensors.safetensors", "manifest.json")  # of an artifact
 KEY = re.compile(r"[0-9a-f]{32}")
-APART = ("tmp", "locks", "slurm")  # folders of a store that hold no artifacts
+SCRATCH = "scratch"  # of steps that are not finished: a folder each, named by its key
+APART = ("tmp", "locks", "slurm", SCRATCH)  # folders of a store that hold no artifacts
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from mu.parts.look import look
 from mu.parts.part import DataPart, LoaderPart, Part, by_rows, move, of_learner
 from mu.training.fit import Counted, Meter, train
 from mu.training.lone_sample import lone_samples_served
+from mu.training.peak_memory import peak_into
 from mu.training.sign_descent import SignDescent
 from mu.unlearning.options import at_least, no_other, not_negative, one_of, positive
 from mu.unlearning.probe import Probe
@@ -188,7 +189,8 @@ class Unlearner(pl.LightningModule):
         """What is spent inside serves many requests and is reported apart."""
         meter, start = self.meter, time.perf_counter()
         forward, backward = meter.forward, meter.backward
-        yield
+        with peak_into(meter.memory, "setup", self.context.device):
+            yield
         meter.seconds["setup"] += time.perf_counter() - start
         self.upfront["forward"] += meter.forward - forward
         self.upfront["backward"] += meter.backward - backward
@@ -323,7 +325,9 @@ def apply(
     with gradients_of_recurrent(method.learner, context.device):
         check_labels(method, look(method.learner, handed or parts, context.device))
         seed_everything(context.seed)
-        return finished(method, learner, carried_out(method, context, watched))
+        with peak_into(method.meter.memory, "request", context.device):
+            seconds = carried_out(method, context, watched)
+        return finished(method, learner, seconds)
 
 
 def check_labels(method: Unlearner, task: Task | None) -> None:
