@@ -108,12 +108,14 @@ def exactness(
 def costs(
     steps: Steps, method: str, state: State | None, oracles: Sequence[State], number: int
 ) -> Values:
-    """Cost scores: passes relative to the mean of the oracles' trainings, and seconds.
+    """Cost scores: passes relative to the mean of the oracles' trainings, seconds and memory.
 
     In a sequence also the passes of all requests so far; retraining after each costs one each.
     """
     trainings = [steps.run.facts(o.learner)["cost"] for o in oracles]
-    retrain = {name: sum(c[name] for c in trainings) / len(trainings) for name in trainings[0]}
+    common = set(trainings[0]).intersection(*trainings)  # not every machine tells its memory
+    names = [name for name in trainings[0] if name in common]
+    retrain = {name: sum(c[name] for c in trainings) / len(trainings) for name in names}
     if method == ORACLE and steps.block.oracle_files:  # nobody counted what they took
         return dict.fromkeys(cost_values(retrain, retrain))
     if method == ORACLE:

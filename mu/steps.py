@@ -299,6 +299,7 @@ class Steps:
                 checkpoint=checkpoint,
                 checkpoint_skip=words_of(skip),
                 model=model,
+                checkpoint_seconds=self.config.get("checkpoint_seconds"),
             ),
             inputs={"removed": list(removed), **parents},
             label=f"train {kind}, seed {seed}",

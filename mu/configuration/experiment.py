@@ -129,7 +129,9 @@ def load_experiment(
     title, text = raw.get("title", path.stem), raw.get("description", "")
     compute, track = blocks[0].config["compute"], blocks[0].config["track"]
     for block in blocks:
-        block.config["device"] = block.config.pop("compute")["device"]
+        own = block.config.pop("compute")
+        block.config["device"] = own["device"]
+        block.config["checkpoint_seconds"] = own.get("checkpoint_seconds", 60.0)
         del block.config["track"]
     check_files(blocks)
     check_oracle_files(blocks)

@@ -1,6 +1,9 @@
 """Where to compute: on the CPU or on a GPU that is there."""
 
+import platform
 import re
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from mu.errors import UsageError
@@ -39,3 +42,14 @@ the GPU by the environment: CUDA_VISIBLE_DEVICES=1
     if not torch.cuda.is_available():
         raise UsageError(f"{name}='cuda': torch finds no GPU on this machine; take {name}='cpu'")
     return word
+
+
+@cache
+def processor_name() -> str:
+    """The model of this machine's processor, as far as it says."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    facts = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
+    return facts.get("model name") or platform.processor() or platform.machine()

@@ -1,14 +1,18 @@
 """What unlearning costs, in passes over samples relative to retraining, and in seconds.
 
-A cost is {"forward": samples, "backward": samples, "seconds_setup": s, "seconds_request": s}. On
-graphs one encoder pass over the view counts as one sample. Passes are machine-free; seconds split
-into what serves many requests (set-up) and what each request takes. Names start with `cost/`.
+A cost is {"forward": samples, "backward": samples, "seconds_setup": s, "seconds_request": s}, and
+where the machine tells it {"memory_setup": bytes, "memory_request": bytes}, peaks of memory. On
+graphs one encoder pass over the view counts as one sample. Passes are machine-free; seconds and
+memory split into what serves many requests (set-up) and what each request takes. Names start with
+`cost/`.
 """
 
 from collections.abc import Mapping
 
 SETUP = ("forward_setup", "backward_setup")  # of forward and backward: what serves many requests
-KEYS = ("forward", "backward", *SETUP, "seconds_setup", "seconds_request")
+MEMORY = ("memory_request", "memory_setup")  # in bytes; absent where nobody tells
+KEYS = ("forward", "backward", *SETUP, "seconds_setup", "seconds_request", *MEMORY)
+MEGABYTE = 1e6
 
 Cost = Mapping[str, float]
 
@@ -43,7 +47,7 @@ def relative_passes(cost: Cost, retrain_cost: Cost) -> float:
 
 
 def cost_values(cost: Cost, retrain_cost: Cost | None = None) -> dict[str, float]:
-    """The cost scores of one request: `cost/passes*` and the two `cost/seconds_*`.
+    """The cost scores of one request: `cost/passes*`, `cost/seconds_*`, `cost/memory_*` (in MB).
 
     `cost/passes` holds everything; `cost/passes_request` leaves out the set-up, which is computed
     once and serves many requests.
@@ -66,4 +70,5 @@ def cost_values(cost: Cost, retrain_cost: Cost | None = None) -> dict[str, float
         else nan,
         "cost/seconds_request": float(cost.get("seconds_request", nan)),
         "cost/seconds_setup": float(cost.get("seconds_setup", nan)),
+        **{f"cost/{name}": float(cost[name]) / MEGABYTE for name in MEMORY if name in cost},
     }

@@ -47,7 +47,7 @@ WIDE = 5  # scores in one table; of more, what sums them up goes into a second o
 SHRINK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 MARKS: dict[Word, str] = {DIFFERS: "≠", INSIDE: "≃", LIKE: "≈", OPEN: "?"}
 LEGEND = (
-    r"Mean $\pm$ half the 95\,\% interval over the pairs; passes relative to retraining. "
+    r"Mean $\pm$ half the 95\,\%% interval over the pairs; passes relative to retraining%s. "
     r"$^{\neq}$ differs from the oracle, $^{\simeq}$ the same within the margin, "
     r"$^{\approx}$ like the oracle, $^{?}$ inconclusive; "
     r"no mark: no verdict, or no power to reach one; "
@@ -72,15 +72,16 @@ def _latex_section(section: Section) -> str:
     sums = [score for score in section.summary if score not in section.headline]
     wide = len(section.summary) > WIDE
     main = section.headline if wide else section.summary
+    closing = ["passes", *(["MB"] if section.weighed else [])]
     below = [r"\par\medskip", *_tabular(section, sums, list(map(section.title, sums)))]
     lines = [
         r"\begin{table}[htbp]",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
         rf"\caption{{{_tex(f'{_request(section)}: {section.subject}; {section.size}')}.",
         *(rf"{_tex(note)}." for note in section.notes if note.startswith(OTHER)),
-        rf"{LEGEND}}}",
+        rf"{LEGEND % (', MB of peak memory' if section.weighed else '')}}}",
         rf"\label{{tab:{section.key}}}",
-        *_tabular(section, main, [*map(section.title, main), "passes", "verdict"]),
+        *_tabular(section, main, [*map(section.title, main), *closing, "verdict"]),
         *(below if wide and sums else ()),
         r"\end{table}",
         *_against(section),
@@ -114,9 +115,10 @@ def _against(section: Section) -> list[str]:
 
 def _tabular(section: Section, scores: Sequence[str], titles: Sequence[str]) -> list[str]:
     """A table that is made smaller where the page is too narrow for it; a cell per title."""
+    last = "r" if len(titles) == len(scores) else "l"
     return [
         SHRINK,
-        rf"\begin{{tabular}}{{l{'r' * len(scores)}{'rl'[: len(titles) - len(scores)]}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(titles) - 1)}{last}}}",
         r"\toprule",
         _tex_row(["", *map(_tex, titles)]),
         r"\midrule",
@@ -153,7 +155,9 @@ def _latex_row(section: Section, method: str, best: Mapping[str, set[str]], colu
         row = rf"{name} & \multicolumn{{{columns}}}{{p{{.6\linewidth}}}}{{{said}}} \\"
         return row if closing else ""
     cells = [_latex_cell(section, method, score, method in best[score]) for score in best]
-    last = [_tex(percent(section.number(method, "cost/passes"))), _tex(outcome.word)]
+    held = [section.memory(method)] if section.weighed else []
+    passes = percent(section.number(method, "cost/passes"))
+    last = [*map(_tex, [passes, *held, outcome.word])]
     return _tex_row([name, *cells, *(last if closing else ())], slanted=method == ORACLE)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from mu.reporting.power import power_note
 from mu.reporting.search_notes import search_notes
 from mu.results.card import REFUSED, Card, Facts
-from mu.results.format import Limits, plural, printable
+from mu.results.format import NOTHING, Limits, plural, printable
 from mu.results.rows import Row, Verdict
 from mu.results.words import NOT_METHODS, ORACLE, REFERENCES
 
@@ -123,6 +123,16 @@ class Section:
         row = self.row(method, metric)
         return getattr(row, column) if row else None
 
+    def memory(self, method: str) -> str:
+        """Peak memory of one row in whole megabytes, for tables that are short of space."""
+        held = self.number(method, "cost/memory_request")
+        return NOTHING if held is None else f"{held:.0f}"
+
+    @cached_property
+    def weighed(self) -> bool:
+        """Whether the peak memory of any row is known."""
+        return "cost/memory_request" in self.metrics
+
     def title(self, metric: str) -> str:
         """The column header of a score."""
         known = self.scores.get(metric, {}).get("title")
@@ -213,7 +223,7 @@ class Section:
             other = ", each with its own numbers" if len(set(texts)) > 1 else ""
             more = f" ({plural(len(texts), 'pair')}{other})" if len(texts) > 1 else ""
             notes.append(f"{printable(name)}: {texts[0]}{more}")
-        notes += twin_notes(self.cards)
+        notes += twin_notes(self.cards) + machine_notes(self.cards)
         notes += list(dict.fromkeys(trunk_note(card.trunk) for card in self.cards if card.trunk))
         notes += [self.power] if self.power else []
         notes += self.exactness + search_notes(self.cards)
@@ -321,3 +331,22 @@ def twin_notes(cards: Iterable[Card]) -> list[str]:
         for part, count in most.items()
         if count
     ]
+
+
+def machine_notes(cards: Iterable[Card]) -> list[str]:
+    """What is said of rows that were made in several precisions or by several processors."""
+    done = [card for card in cards if not card.error]
+    precisions = {printable(p) for card in done if (p := card.recipe_config.get("precision"))}
+    makers = {printable(p) for card in done if (p := card.versions.get("processor"))}
+    notes = []
+    if len(precisions) > 1:
+        notes.append(
+            f"rows of several precisions stand side by side: {', '.join(sorted(precisions))}"
+        )
+    if len(makers) > 1:
+        bits = (
+            "; what is trained in bf16 has other bits on each" if "bf16-mixed" in precisions else ""
+        )
+        names = ", ".join(sorted(makers))
+        notes.append(f"made by several processors ({names}): seconds do not compare{bits}")
+    return notes

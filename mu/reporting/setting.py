@@ -116,10 +116,12 @@ def _listed(values: Iterable[str | None]) -> str:
 
 
 def versions(results: Results) -> tuple[dict[str, str], list[str]]:
-    """Versions and devices over all cards, counted where they differ; names of what differs."""
+    """Versions, devices, precisions of all cards, counted where they differ; what differs."""
     counts: dict[str, Counter[str]] = {}
     for card in results.cards:
-        for name, value in {"device": card.device, **card.versions}.items():
+        precision = card.recipe_config.get("precision")
+        known = {"device": card.device, "precision": precision, **card.versions}
+        for name, value in known.items():
             if value is not None:
                 counts.setdefault(printable(name), Counter())[printable(value)] += 1
     mixed = [name for name, count in counts.items() if len(count) > 1]

@@ -51,7 +51,8 @@ def terminal_table(results: Results, width: int = 80) -> Group:
         lines += _flow(text, width, "dim")
     for note in shared:
         lines += _flow(f"Everywhere: {note}.", width, "dim")
-    lines += _flow(LEGEND, width, "dim")
+    weighed = " MB: peak memory." if any(section.weighed for section in visible) else ""
+    lines += _flow(LEGEND + weighed, width, "dim")
     return Group(*lines)
 
 
@@ -124,6 +125,9 @@ class Grid:
 def _arrangement(section: Section, width: int) -> list[Grid]:
     """The roomiest way to write the headline scores that fits: one grid, or several below."""
     scores = section.headline
+    roomy = Grid([*_columns(section, scores, " ± "), *_memory(section)])
+    if roomy.width <= width:
+        return [roomy]
     for sign, gap in ((" ± ", 2), ("±", 2), ("±.", 1)):
         grid = Grid(_columns(section, scores, sign), gap)
         if grid.width <= width:
@@ -147,6 +151,11 @@ def _columns(section: Section, scores: Sequence[str], sign: str) -> list[list[st
     if any(one is not None for one in passes):
         columns.append(["passes", *map(percent, passes)])
     return columns
+
+
+def _memory(section: Section) -> list[list[str]]:
+    """A column of peak memory, where it is known of a row; the tables of a report have it, too."""
+    return [["MB", *map(section.memory, section.methods)]] if section.weighed else []
 
 
 def _drawn(section: Section, grid: Grid, width: int) -> list[Text]:

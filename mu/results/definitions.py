@@ -60,6 +60,21 @@ Original: 0.
 Oracle: 0.
 Source: none.
 """,
+    "cost/memory_request": """
+Name: Peak memory of the request, in megabytes.
+Formula: the most that is held while the method runs, less what was held when it began, without the
+    set-up; on a GPU what torch has allocated there, on the CPU resident memory (Linux alone tells).
+Original: 0.
+Oracle: the peak of retraining.
+Source: none; the first step of a process also holds what libraries load when first used.
+""",
+    "cost/memory_setup": """
+Name: Peak memory of the set-up, in megabytes.
+Formula: as the peak of the request, of what a method computes once and many requests use.
+Original: 0.
+Oracle: 0.
+Source: none.
+""",
 }
 
 

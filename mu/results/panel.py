@@ -18,6 +18,8 @@ COSTS = {
     "cost/passes_so_far": "passes so far",
     "cost/seconds_request": "seconds",
     "cost/seconds_setup": "set-up s",
+    "cost/memory_request": "MB",
+    "cost/memory_setup": "set-up MB",
 }
 
 

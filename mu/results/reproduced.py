@@ -13,6 +13,7 @@ from mu.results.tolerance import Tolerance
 SAME, INSIDE, OUTSIDE = "same bits", "inside", "outside"
 MISSING, OPEN, COST = "missing", "not judged", "cost"
 WORDS = (SAME, INSIDE, OUTSIDE, MISSING, OPEN)
+MACHINE = ("cost/seconds", "cost/memory")  # scores that another run need not repeat
 RELATIVE = 1e-9  # what counts as the same bits: far below any effect
 SETTING = ("fingerprint", "forget_digest", "seed", "recipe_config", "method_config", "commit")
 
@@ -132,7 +133,7 @@ def judged(number: Number, allowed: float | None) -> Number:
         ('inside', 'outside', 'not judged')
     """
     then, now = number.original, number.found
-    if number.score.startswith("cost/seconds"):  # the machine's
+    if number.score.startswith(MACHINE):
         return replace(number, word=COST)
     if number.word == MISSING:
         return number

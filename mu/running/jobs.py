@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from mu.doors.device import processor_name
 from mu.errors import MuError, NotApplicable, StepFailed, UsageError
 from mu.storing.store import Store
 
@@ -43,7 +45,10 @@ class Job:
 
 
 def execute(store: Store, job: Job, progress: Progress | None = None) -> None:
-    """Run a job unless its result is there; the key's lock lets one process at a time do so."""
+    """Run a job unless its result is there; the key's lock lets one process at a time do so.
+
+    The step finds in ``config["scratch"]`` a folder to make (`mu.storing.store.Store.scratch`).
+    """
     module, _, name = job.call.partition(":")
     with store.lock(job.key):
         if store.settled(job.step, job.key):
@@ -52,14 +57,18 @@ def execute(store: Store, job: Job, progress: Progress | None = None) -> None:
             name: [store.load(*r) for r in ref] if isinstance(ref, list) else store.load(*ref)
             for name, ref in job.inputs.items()
         }
-        start = time.perf_counter()
-        artifact = getattr(import_module(module), name)(job.config, inputs, progress)
-        seconds = time.perf_counter() - start
+        start, scratch = time.perf_counter(), store.scratch(job.key)
+        config = job.config | {"scratch": str(scratch)}
+        artifact = getattr(import_module(module), name)(config, inputs, progress)
+        # a training that went on from a checkpoint took longer than this process knows
+        took = artifact.facts.get("cost", {}).get("seconds_request", 0.0)
+        seconds = max(time.perf_counter() - start, took)
         made = record(job.config.get("device", "cpu"))
         made |= {"family": job.family, "label": job.label, "inputs": read_by(job)}
         if artifact.tensors and "model" in job.config:  # whose weights they are
             made["model"] = job.config["model"]
         store.write(job.step, job.key, artifact, seconds=seconds, **made)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read_by(job: Job) -> dict[str, Any]:
@@ -81,6 +90,8 @@ def record(device: str) -> dict[str, Any]:
     torch = sys.modules.get("torch")
     versions = {"python": platform.python_version(), "numpy": import_module("numpy").__version__}
     name = platform.machine()
+    if not device.startswith("cuda"):  # of one kind of device several give other bits in bf16
+        versions["processor"] = processor_name()
     if torch is not None:
         versions["torch"] = str(torch.__version__)
         name += f" {torch.backends.cpu.get_cpu_capability()}"

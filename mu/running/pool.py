@@ -160,9 +160,12 @@ def check_compute(compute: dict[str, Any]) -> None:
     """Refuse a ``compute`` configuration that no pool can follow.
 
     Raises:
-        UsageError: An unknown launcher, a number of workers below 0, or a device that is none, or
-            is not in this machine where it is to compute.
+        UsageError: An unknown launcher, a number of workers or seconds below 0, or a device that is
+            none, or is not in this machine where it is to compute.
     """
+    seconds = compute.get("checkpoint_seconds")
+    if seconds is not None and seconds < 0:
+        raise UsageError(f"compute.checkpoint_seconds={seconds} is negative; null writes none")
     if compute["workers"] < 0:
         raise UsageError(f"compute.workers={compute['workers']} is negative")
     if compute["launcher"] not in LAUNCHERS:

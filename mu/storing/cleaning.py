@@ -2,9 +2,10 @@
 
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from mu.storing.inventory import Entry
+from mu.storing.inventory import SCRATCH, Entry
 from mu.storing.store import Store
 
 DAY = 86_400.0
@@ -42,9 +43,32 @@ def superfluous(
 
 def leftovers(root: Path, before: float | None = None) -> list[Path]:
     """Temporary folders in a store that were last written before a time."""
-    folder = root / "tmp"
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in found if before is None or path.stat().st_mtime < before]
+    return [path for path in _below(root / "tmp") if before is None or written(path) < before]
+
+
+def unfinished(root: Path, before: float | None = None, done: Collection[str] = ()) -> list[Path]:
+    """Scratch folders of steps that were last written before a time, and those of finished steps.
+
+    Args:
+        root: The folder of the store.
+        before: Unix time; None takes all.
+        done: Keys of the finished steps.
+    """
+    found = _below(root / SCRATCH)
+    return [p for p in found if before is None or p.name in done or written(p) < before]
+
+
+def written(path: Path) -> float:
+    """Unix time at which a file or anything in a folder was last written."""
+    times = [0.0]
+    for one in (path, *path.rglob("*")):
+        with suppress(OSError):  # gone since
+            times.append(one.lstat().st_mtime)
+    return max(times)
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def busy(store: Store) -> bool:

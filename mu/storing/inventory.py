@@ -11,7 +11,8 @@ LARGE = ("activations.npy", "activations_flipped.npy")  # written by a step, map
 # Files of an artifact.
 FILES = ("facts.json", "arrays.npz", "tensors.safetensors", *LARGE, "manifest.json")
 KEY = re.compile(r"[0-9a-f]{32}")
-APART = ("tmp", "locks", "slurm")  # folders of a store that hold no artifacts
+SCRATCH = "scratch"  # of steps that are not finished: a folder each, named by its key
+APART = ("tmp", "locks", "slurm", SCRATCH)  # folders of a store that hold no artifacts
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from mu.artifact import Artifact
 from mu.errors import CellFailed, UsageError
-from mu.storing.inventory import LARGE, Entry, entries
+from mu.storing.inventory import LARGE, SCRATCH, Entry, entries
 from mu.trust.arrays import read_arrays
 
 SCHEMA = 1
@@ -91,6 +91,14 @@ class Store:
     def path(self, step: str, key: str) -> Path:
         """Folder of one artifact, present or not."""
         return self.root / step / key
+
+    def scratch(self, key: str) -> Path:
+        """Where a step may keep what it needs to go on after it was killed, or large files.
+
+        On the store's disk, the step's own while it holds the lock of its key, and gone once it is
+        done. Who writes there makes the folder.
+        """
+        return self.root / SCRATCH / key
 
     def has(self, step: str, key: str) -> bool:
         """Whether the artifact is there and whole.

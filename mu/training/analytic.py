@@ -18,6 +18,7 @@ from mu.models.base import Learner, Progress, build_learner
 from mu.models.channels_last import use_channels_last
 from mu.models.weights import MEMORY, load_weights
 from mu.training.fit import Counted, Meter
+from mu.training.peak_memory import peak_into
 
 TOGETHER = 2048  # rows that are learnt at once
 BACKBONE = "network.backbone."
@@ -92,7 +93,10 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         use_channels_last(learner)
     learner.eval()
     kept = data.without(removed_elements(inputs["removed"]))
-    head, meter, curve = learn(learner, data, kept, recipe, progress)
+    peak: dict[str, float] = {}
+    with peak_into(peak, "request", "cpu"):
+        head, meter, curve = learn(learner, data, kept, recipe, progress)
+    meter.memory = peak
     facts = {
         "cost": meter.facts(),
         "parameters": sum(p.numel() for p in learner.parameters()),

@@ -19,17 +19,23 @@ from mu.models.base import Learner, Progress, as_batch, build_learner
 from mu.models.channels_last import use_channels_last
 from mu.models.starting import said, start_from
 from mu.models.weights import read_weights
+from mu.training.checkpoints import SECONDS, Checkpoints, NotResumed, log
 from mu.training.lone_sample import lone_samples_served
+from mu.training.peak_memory import peak_into
 from mu.training.plateau import Plateau
 from mu.training.recipe import check_recipe, optimisation
 
 
 class Meter:
-    """Counts passes in the data's unit (samples; encoder passes on graphs) and seconds."""
+    """Counts passes in the data's unit (samples; encoder passes on graphs), seconds and memory.
+
+    ``memory`` holds the peak in bytes of set-up and request, where the machine tells it.
+    """
 
     def __init__(self) -> None:
         self.forward = self.backward = 0
         self.seconds = {"setup": 0.0, "request": 0.0}
+        self.memory: dict[str, float] = {}
         self.best_epoch: int | None = None
 
     def count(self, batches: Iterable[Any], backward: bool = True) -> Iterator[Batch]:
@@ -42,11 +48,14 @@ class Meter:
 
     def facts(self) -> dict[str, Any]:
         """The cost entry of an artifact."""
+        parts = self.seconds if self.memory else ()
+        memory = {f"memory_{part}": self.memory.get(part, 0.0) for part in parts}
         return {
             "forward": self.forward,
             "backward": self.backward,
             "seconds_setup": self.seconds["setup"],
             "seconds_request": self.seconds["request"],
+            **memory,
         }
 
 
@@ -64,10 +73,10 @@ class Counted:
 
     def __iter__(self) -> Iterator[Batch]:
         for batch in self.meter.count(self.batches):
-            yield batch
-            self.done += 1
+            self.done += 1  # at once: nobody comes back for more after the last of an epoch
             if self.progress is not None:
                 self.progress(self.done, self.total)
+            yield batch
 
 
 @contextmanager
@@ -91,24 +100,31 @@ def train(
     precision: str,
     device: str,
     callbacks: Sequence[pl.Callback] = (),
+    checkpoints: Checkpoints | None = None,
 ) -> None:
-    """Run a Trainer that trains and does nothing else: no logger, checkpoint, bar or summary.
+    """Run a Trainer that trains and does nothing else: no logger, bar or summary.
 
-    Batches of one sample are served; see `mu.training.lone_sample`.
+    Batches of one sample are served; see `mu.training.lone_sample`. With ``checkpoints`` it goes on
+    where an earlier process was killed.
     """
+    more = {"plugins": [checkpoints.io]} if checkpoints else {}
     with quiet_lightning(), lone_samples_served():
         trainer = pl.Trainer(
             max_epochs=epochs,
             precision=precision,  # type: ignore[arg-type]
             accelerator={"cuda": "gpu"}.get(device, device),
             devices=1,
-            callbacks=list(callbacks),
+            callbacks=[*callbacks, *([checkpoints] if checkpoints else [])],
             logger=False,
-            enable_checkpointing=False,
+            enable_checkpointing=checkpoints is not None,
             enable_progress_bar=False,
             enable_model_summary=False,
+            **more,  # type: ignore[arg-type]
         )
-        trainer.fit(module, batches)
+        if checkpoints is None:
+            trainer.fit(module, batches)
+        else:
+            checkpoints.run(trainer, module, batches)
 
 
 def fit(
@@ -119,6 +135,7 @@ def fit(
     device: str = "cpu",
     progress: Progress | None = None,
     validation: Any = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Meter:
     """Train a learner in place.
 
@@ -131,9 +148,13 @@ def fit(
         device: "cpu" or "cuda".
         progress: Called with (batches done, batches in all).
         validation: Batches that ``plateau`` reads.
+        checkpoints: Writes the state of the training and brings back that of an earlier process.
 
     Returns:
-        The passes and seconds it took.
+        The passes, seconds and memory it took, in all processes together.
+
+    Raises:
+        NotResumed: The training has to start anew, from a new learner.
     """
     meter, epochs = Meter(), recipe["epochs"]
     if recipe.get("plateau") and not validation:
@@ -147,21 +168,32 @@ def fit(
         learner.training_plan = optimisation(recipe, steps)
         counted = Counted(batches, meter, steps, progress)
         precision, stops = recipe.get("precision", "32-true"), [plateau] if plateau else []
-        train(learner.train(), counted, epochs, precision, device, stops)
+        with peak_into(meter.memory, "request", device):
+            train(learner.train(), counted, epochs, precision, device, stops, checkpoints)
         learner.training_plan = None
         if plateau:
             meter.forward += plateau.passes
             meter.best_epoch = plateau.best_epoch
     learner.cpu().eval()
-    meter.seconds["request"] = time.perf_counter() - start
+    spent = time.perf_counter() - start
+    meter.seconds["request"] = checkpoints.spent(spent) if checkpoints else spent
     return meter
 
 
 def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
     """Step ``fit``: build the network from its seed and train it on what is kept.
 
-    ``inputs["removed"]`` holds the selections (in order) whose elements are not in the data.
+    ``inputs["removed"]`` holds the selections (in order) whose elements are not in the data. A
+    training that was killed goes on from its last checkpoint in ``config["scratch"]``.
     """
+    try:
+        return _trained(config, inputs, progress)
+    except NotResumed as error:
+        log.warning("mu: a checkpoint could not be brought back (%s): training starts anew", error)
+        return step(config, inputs, progress)
+
+
+def _trained(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | None) -> Artifact:
     data, recipe, seed = build_data(config["data"]), config["recipe"], config["seed"]
     check_recipe(recipe)
     seed_everything(seed)
@@ -182,6 +214,10 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     size = recipe["batch_size"]
     validation = data.loader(data.stopping(kept), kept.view, batch_size=size)
     where: Any = {"device": config["device"], "progress": progress, "validation": validation}
+    if "scratch" in config:
+        seconds = config.get("checkpoint_seconds", SECONDS)
+        folder = Path(config["scratch"])
+        where["checkpoints"] = Checkpoints(folder, seconds, config["device"])
     meter = fit(learner, batches, recipe, **where)
     facts = {"cost": meter.facts(), "parameters": sum(p.numel() for p in learner.parameters())}
     if anew:

@@ -23,6 +23,7 @@ from mu.models.base import Learner, Progress, as_batch, build_learner
 from mu.models.own_loss import learner_of
 from mu.models.weights import load_weights
 from mu.training.fit import Meter
+from mu.training.peak_memory import peak_into
 
 LOOKED_AT = 32  # samples on which a network is held against its copy
 
@@ -84,7 +85,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
     data = build_data(config["data"])
     kept = data.without(removed_elements(inputs["removed"]))
     more = {} if own else {"network": lambda: build_learner(config["model"]).network}
-    learner, meter = train_by(train, data, kept, seed, more)
+    learner, meter = train_by(train, data, kept, seed, more, config["device"])
     if own and own.template is None:
         own.template = copied(learner)
     check_rebuilt(learner, build_learner(config["model"], download=False), data, kept)
@@ -129,11 +130,13 @@ def train_by(
     kept: Kept,
     seed: int,
     makers: dict[str, Callable[[], Any]] | None = None,
+    device: str = "cpu",
 ) -> tuple[Learner, Meter]:
     """Call a training; the learner, on the CPU and in evaluation mode, and what it took.
 
     It is called as ``train(ids, seed)``. What it takes by name beside these is given: ``data``,
     ``view`` (what `mu.data.base.Data.loader` has to be told of a graph), and what ``makers`` make.
+    Memory is measured on ``device``.
 
     Raises:
         UsageError: It does not take the view of a graph, takes other
@@ -150,7 +153,7 @@ def train_by(
     seed_everything(seed)
     given = {name: known[name]() for name in names[2:] if name in known}
     meter, start = Meter(), time.perf_counter()
-    with counting() as counts, torch.enable_grad():
+    with peak_into(meter.memory, "request", device), counting() as counts, torch.enable_grad():
         network = train(kept.ids.copy(), seed, **given)
     meter.seconds["request"] = time.perf_counter() - start
     learner = learner_of(network).cpu().eval()

@@ -76,6 +76,20 @@ class Plateau(pl.Callback):
         if (done - self.best_epoch) // self.every >= self.patience:
             trainer.should_stop = True
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the checks so far."""
+        return {
+            "best_epoch": self.best_epoch,
+            "passes": self.passes,
+            "losses": self.losses,
+            "best": self._best,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on after the checks of a checkpoint."""
+        self.best_epoch, self.passes = state_dict["best_epoch"], state_dict["passes"]
+        self.losses, self._best = state_dict["losses"], state_dict["best"]
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._best:
             pl_module.load_state_dict(self._best)

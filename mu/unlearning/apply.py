@@ -19,6 +19,7 @@ from mu.parts.look import look
 from mu.parts.part import Part, of_learner
 from mu.training.fit import Counted, train
 from mu.training.lone_sample import lone_samples_served
+from mu.training.peak_memory import peak_into
 from mu.unlearning.context import Context, Unlearned
 from mu.unlearning.probe import Probe
 
@@ -78,7 +79,9 @@ def apply(
     with gradients_of_recurrent(method.learner, context.device):
         check_labels(method, look(method.learner, handed or parts, context.device))
         seed_everything(context.seed)
-        return finished(method, learner, carried_out(method, context, watched))
+        with peak_into(method.meter.memory, "request", context.device):
+            seconds = carried_out(method, context, watched)
+        return finished(method, learner, seconds)
 
 
 def check_labels(method: "Unlearner", task: Task | None) -> None:

@@ -17,6 +17,7 @@ from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.parts.part import DataPart, LoaderPart, Part, by_rows, move
 from mu.training.fit import Counted, Meter
+from mu.training.peak_memory import peak_into
 from mu.training.sign_descent import SignDescent
 from mu.unlearning.apply import apply, is_sparse
 from mu.unlearning.context import Context, Unlearned
@@ -136,7 +137,8 @@ class Unlearner(pl.LightningModule):
         """What is spent inside serves many requests and is reported apart."""
         meter, start = self.meter, time.perf_counter()
         forward, backward = meter.forward, meter.backward
-        yield
+        with peak_into(meter.memory, "setup", self.context.device):
+            yield
         meter.seconds["setup"] += time.perf_counter() - start
         self.upfront["forward"] += meter.forward - forward
         self.upfront["backward"] += meter.backward - backward

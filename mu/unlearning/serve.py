@@ -68,6 +68,8 @@ def with_stored(cost: dict[str, Any], stored: list[Artifact]) -> dict[str, Any]:
             cost[name] += spent[name]
             cost[f"{name}_setup"] += spent[name]
         cost["seconds_setup"] += spent["seconds_setup"]
+        if "memory_setup" in spent:  # one after the other: not held together
+            cost["memory_setup"] = max(cost.get("memory_setup", 0.0), spent["memory_setup"])
     return cost
 
 

@@ -20,6 +20,7 @@ from mu.models.channels_last import use_channels_last
 from mu.models.weights import rebuild
 from mu.parts.part import DataPart, Part, move
 from mu.training.fit import Counted, Meter
+from mu.training.peak_memory import peak_into
 
 Read = Callable[..., Iterator[Batch]]
 SEAL = "seal/"  # tensors that say what a stored result belongs to
@@ -77,6 +78,7 @@ def prepare(
     with (
         evaluation_mode(learner),
         torch.autocast(device, torch.bfloat16, enabled=precision == "bf16-mixed"),
+        peak_into(meter.memory, "setup", device),
     ):
         found = make(learner, read)
     learner.cpu()

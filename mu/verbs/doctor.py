@@ -14,7 +14,7 @@ from typing import Any
 from mu.configuration.choices import choices, config_folders, read_yaml
 from mu.data.facts import data_root
 from mu.errors import UsageError
-from mu.storing.cleaning import leftovers
+from mu.storing.cleaning import leftovers, unfinished
 from mu.storing.inventory import entries
 from mu.storing.store import default_root
 from mu.verbs.parser import Parser
@@ -107,6 +107,7 @@ def broken(module: str) -> str:
 def devices(found: Findings) -> Section:
     """Processor, whether its bfloat16 is real, threads, accelerators."""
     from mu.verbs.hardware import accelerators, bf16_probe, processor
+    from mu.verbs.precision import remember
 
     section: Section = processor() | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")}
     if section["load"] is not None and section["load"] > section["cores"] + 0.5:
@@ -117,6 +118,8 @@ def devices(found: Findings) -> Section:
     if broken("torch"):
         return section
     probe = bf16_probe()
+    if default_root().is_dir():
+        remember(default_root(), probe)
     section |= {"accelerators": accelerators(), "bf16": probe}
     if probe["verdict"] == "emulated":
         found.warnings.append(
@@ -172,7 +175,7 @@ def store(found: Findings) -> Section:
     here = list(entries(root))
     size = sum(entry.size for entry in here)
     section: Section = {"root": str(root), "artifacts": len(here), "bytes": size}
-    section["leftovers"] = len(leftovers(root))
+    section["leftovers"], section["unfinished"] = len(leftovers(root)), len(unfinished(root))
     nearest = existing(root)
     if not os.access(nearest, os.W_OK):
         found.errors.append(f"{nearest} cannot be written: set MU_STORE to a folder you may write")

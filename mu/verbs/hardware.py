@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mu.doors.device import processor_name
+
 BF16 = ("amx_bf16", "avx512_bf16", "avx10", "bf16")  # flags of /proc/cpuinfo; the last is Arm's
 SIZE = 384
 REPEATS = 5
@@ -21,7 +23,7 @@ def processor() -> dict[str, Any]:
     facts = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
     flags = set((facts.get("flags") or facts.get("Features") or "").split())
     return {
-        "name": facts.get("model name") or platform.processor() or platform.machine(),
+        "name": processor_name(),
         "machine": platform.machine(),
         "cores": cores(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,

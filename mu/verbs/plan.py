@@ -28,6 +28,7 @@ from mu.running.runner import Runner, Waiting
 from mu.steps import OWN_FIT
 from mu.storing.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of
+from mu.verbs.precision import slow_precision
 
 STEPS = [
     "describe",
@@ -80,7 +81,7 @@ def command(words: list[str]) -> int:
 
     asyncio.run(look())
     show_steps(experiment, runner)
-    for note in notes:
+    for note in [*slow_precision(experiment), *notes]:
         print(note)
     if waiting:
         print(f"{sum(waiting.values())} cells wait for a selection: {', '.join(waiting)}")

@@ -30,6 +30,7 @@ from mu.storing.request_log import NAME, RequestLog
 from mu.storing.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of, warnings_of
 from mu.verbs.overlap import overlaps
+from mu.verbs.precision import slow_precision
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ def command(words: list[str], source: str = "") -> int:
     words = spelled_out(words)
     experiment, out = experiment_of(words, source=source)
     sender, errors = sender_of(experiment), Console(stderr=True)
+    for message in slow_precision(experiment):
+        errors.print(Text(f"warning: {message}", "yellow"), soft_wrap=True)
     found = run_experiment(experiment, command_of(words), out, errors)
     print_report(found.results, Console())
     for message in found.warnings:

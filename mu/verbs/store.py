@@ -9,7 +9,15 @@ from pathlib import Path
 from mu.configuration.choices import unknown
 from mu.errors import UsageError
 from mu.results.format import printable
-from mu.storing.cleaning import DAY, busy, by_reason, leftovers, remove_all, superfluous
+from mu.storing.cleaning import (
+    DAY,
+    busy,
+    by_reason,
+    leftovers,
+    remove_all,
+    superfluous,
+    unfinished,
+)
 from mu.storing.inventory import Entry
 from mu.storing.packing import BadArchive, write_archive
 from mu.storing.store import CorruptArtifact, Store, default_root
@@ -177,20 +185,43 @@ def gc(options: argparse.Namespace) -> int:
     before = None if options.older_than is None else time.time() - options.older_than * DAY
     going = superfluous(found, damaged(store, found), wanted, before)
     stray = leftovers(store.root, time.time() - DAY)
+    left = abandoned(store, found, before)
     for (reason, step), group in by_reason(going).items():
         print(f"{reason:<26}{step:<10}{len(group):>8} artifacts{human(_size(group)):>10}")
     if stray:
         print(f"{len(stray)} temporary folders older than a day")
+    if left:
+        size = human(sum(map(bytes_in, left)))
+        print(f"what {len(left)} steps that never ended left to go on from, {size}")
+    aside = [*stray, *left]
     total = f"{len(going)} of {len(found)} artifacts, {human(_size(going))}"
     if not options.yes:
-        print(f"can go: {total}; nothing was removed" + ("; add --yes" if going or stray else ""))
+        print(f"can go: {total}; nothing was removed" + ("; add --yes" if going or aside else ""))
         return 0
     if busy(store):
         raise UsageError("a run is computing with this store just now; nothing was removed")
     with bar("removing", len(going)) as advance:
-        remove_all(store, list(going), stray, advance)
+        remove_all(store, list(going), aside, advance)
     print(f"removed: {total}")
     return 0
+
+
+def abandoned(store: Store, found: Iterable[Entry], before: float | None) -> list[Path]:
+    """Scratch folders of finished steps, and those that nobody wrote to for a week.
+
+    Args:
+        store: The store.
+        found: Its artifacts.
+        before: Unix time in place of a week ago.
+    """
+    week_ago = time.time() - 7 * DAY
+    done = {entry.key for entry in found}
+    return unfinished(store.root, week_ago if before is None else before, done)
+
+
+def bytes_in(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _opened() -> tuple[Store, int]:

@@ -39,3 +39,12 @@ def test_passes_that_serve_many_requests_are_counted_apart() -> None:
     values = cost_values(cost, RETRAIN)
     assert values["cost/passes"] == 0.1
     assert abs(values["cost/passes_request"] - 20 / 1800) < 1e-12
+
+
+def test_memory_is_there_in_megabytes_where_it_was_measured():
+    held = {"memory_request": 3e6, "memory_setup": 0.0}
+    values = cost_values(RETRAIN | held, RETRAIN)
+    assert values["cost/memory_request"] == 3.0
+    assert values["cost/memory_setup"] == 0.0
+    assert values["cost/passes"] == 1.0
+    assert not [name for name in cost_values(RETRAIN, RETRAIN) if "memory" in name]

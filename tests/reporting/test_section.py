@@ -102,3 +102,42 @@ def test_what_is_exact_is_said_with_the_number_of_pairs(results: Results) -> Non
         card["exactness"] = "head only"
     section = next(s for s in sections(read(results)) if s.request == request)
     assert "exact in the head only" in section.exactness[0]
+
+
+def test_rows_of_several_processors_or_precisions_say_so(results: Results) -> None:
+    def notes() -> list[str]:
+        return [n for n in sections(read(results))[0].notes if "processors" in n or "precis" in n]
+
+    for card in results["cards"]:
+        card["recipe_config"] = {"precision": "bf16-mixed"}
+        card["versions"] = {"processor": "A"}
+    assert notes() == []
+    results["cards"][0]["versions"] = {"processor": "B"}
+    (said,) = notes()
+    assert said.startswith("made by several processors (A, B)")
+    assert "other bits" in said
+    results["cards"][0]["recipe_config"] = {"precision": "32-true"}
+    results["cards"][0]["versions"] = {}
+    assert notes() == ["rows of several precisions stand side by side: 32-true, bf16-mixed"]
+
+
+def test_memory_is_shown_where_it_is_known(results: Results) -> None:
+    from mu.reporting.latex import latex_table
+    from mu.reporting.table import markdown_table
+    from mu.reporting.terminal import terminal_table
+
+    def tables() -> list[str]:
+        found = read(results)
+        lines = [str(line) for line in terminal_table(found).renderables]
+        assert max(map(len, lines)) <= 80
+        return ["\n".join(lines), markdown_table(found), latex_table(found)]
+
+    assert not any("MB" in table for table in tables())
+    panels = results["panel"].values()
+    for panel in panels:
+        panel["scores"]["cost/memory_request"] = {"title": "MB", "kind": "cost"}
+    for card in results["cards"]:
+        card["values"]["cost/memory_request"] = 1234.4
+    for row in [r for r in results["rows"] if r["metric"] == "cost/passes"]:
+        results["rows"].append(row | {"metric": "cost/memory_request", "mean": 1234.4})
+    assert all("MB" in table and "1234" in table for table in tables())

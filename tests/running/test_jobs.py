@@ -104,3 +104,32 @@ def test_a_worker_keeps_nothing_of_a_job(store):
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+SCRATCH = """
+from pathlib import Path
+
+from mu.artifact import Artifact
+
+def step(config, inputs, progress):
+    folder = Path(config["scratch"])
+    before = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "large").write_text("x")
+    if config["fails"]:
+        raise ValueError("no")
+    return Artifact({"before": before})
+"""
+
+
+def test_a_step_has_a_folder_of_its_own_until_it_is_done(tmp_path, monkeypatch):
+    (tmp_path / "scratching.py").write_text(SCRATCH)
+    monkeypatch.syspath_prepend(tmp_path)
+    store = Store(tmp_path / "store")
+    fails, works = (Job("fit", "k" * 32, "scratching:step", {"fails": f}) for f in (True, False))
+    with pytest.raises(ValueError, match="no"):
+        execute(store, fails)
+    assert (store.scratch("k" * 32) / "large").read_text() == "x"
+    execute(store, works)
+    assert store.facts("fit", "k" * 32) == {"before": True}
+    assert not store.scratch("k" * 32).exists()

@@ -72,6 +72,13 @@ def test_the_store_is_measured(examined, tmp_path):
     assert any("temporary folders" in warning for warning in found["warnings"])
 
 
+def test_what_steps_left_to_go_on_from_is_counted(examined, tmp_path):
+    Store(tmp_path / "store").scratch("a" * 32).mkdir(parents=True)
+    found = examined()
+    assert (found["store"]["unfinished"], found["store"]["artifacts"]) == (1, 0)
+    assert "machines.json" in [path.name for path in (tmp_path / "store").iterdir()]
+
+
 def test_a_missing_library_is_named_with_the_way_out(examined, monkeypatch):
     own = doctor.metadata.version
 
