@@ -49,7 +49,7 @@ OWN = ("MU_CONFIGS", "MU_STORE", "MU_DATA_ROOT", "MU_DEBUG", "MU_TRUST")
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """A worker a core, as far as there are 3 GB of memory for each."""
-    from mu.verbs.hardware import cores
+    from mu.running.machine import cores
 
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return max(1, min(cores(), memory // (3 << 30)))

@@ -88,10 +88,10 @@ def _value(override: str, word: str) -> Any:
 
 
 def check_type(key: str, old: object, new: object) -> None:
-    """A value must be of the type of the one it replaces; nothing and ``???`` take any."""
+    """A value must be of the type of the one it replaces; nothing, ``???``, ``auto`` take any."""
     if isinstance(new, float) and not math.isfinite(new):
         raise UsageError(f"{key}={new} is not a finite number")
-    if old is None or old == "???" or new is None:
+    if old in (None, "???", "auto") or new is None:
         return
     if hasattr(old, "keys"):
         wanted: tuple[type, ...] = (dict,)

@@ -10,7 +10,7 @@ from mu.errors import UsageError
 
 
 def checked_device(device: Any, name: str = "device") -> str:
-    """The device as a word, ``cpu`` or ``cuda``.
+    """The device as a word: ``cpu``, ``cuda`` or ``mps`` (the GPU of an Apple machine).
 
     Args:
         device: A word, or a `torch.device`.
@@ -35,12 +35,13 @@ the GPU by the environment: CUDA_VISIBLE_DEVICES=1
             f"{name}={word!r} names one GPU of several; take 'cuda', and choose the GPU by the "
             f"environment: CUDA_VISIBLE_DEVICES={numbered[1]}"
         )
-    if word != "cuda":
-        raise UsageError(f"{name}={word!r} is neither 'cpu' nor 'cuda'")
+    if word not in ("cuda", "mps"):
+        raise UsageError(f"{name}={word!r} is neither 'cpu' nor 'cuda' nor 'mps'")
     import torch
 
-    if not torch.cuda.is_available():
-        raise UsageError(f"{name}='cuda': torch finds no GPU on this machine; take {name}='cpu'")
+    there = torch.cuda if word == "cuda" else torch.backends.mps
+    if not there.is_available():
+        raise UsageError(f"{name}={word!r}: torch finds no such GPU here; take {name}='cpu'")
     return word
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from mu.errors import MuError, StepFailed, UsageError
 from mu.running.jobs import Job, Progress, execute, one_line, set_threads, transferable
+from mu.running.machine import AUTO
 from mu.storing.store import Store
 
 
@@ -47,7 +48,8 @@ class RayPool:
     def __init__(self, store: Store, compute: dict[str, Any]) -> None:
         self.ray, self.root = _library("ray", "ray"), str(store.root)
         if not self.ray.is_initialized():
-            self.ray.init(address=compute.get("address"), num_cpus=compute["workers"] or None)
+            asked = None if compute["workers"] == AUTO else compute["workers"] or None
+            self.ray.init(address=compute.get("address"), num_cpus=asked)
         self.task = self.ray.remote(num_cpus=1, num_gpus=compute.get("gpus", 0))(run_remotely)
 
     async def run(self, job: Job, progress: Progress) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 from mu.doors.device import checked_device
 from mu.errors import StepFailed, UsageError
 from mu.running.jobs import Job, Progress, execute, set_threads, transferable
+from mu.running.machine import AUTO, cards, check_workers, gpu_of, workers_of
 from mu.storing.store import Store
 
 WORKER = "mu.running.worker"  # the module of a worker process
@@ -75,14 +77,15 @@ class LocalPool:
 
     Args:
         store: Where results go.
-        workers: How many.
+        environments: What the environment of each worker has more than that of this process,
+            such as the card that it computes on.
     """
 
-    def __init__(self, store: Store, workers: int) -> None:
+    def __init__(self, store: Store, environments: Sequence[Mapping[str, str]]) -> None:
         self.store = store
-        self.threads = ThreadPoolExecutor(workers)
+        self.threads = ThreadPoolExecutor(len(environments))
         self.idle: asyncio.Queue[Worker] = asyncio.Queue()
-        self.workers = [Worker(store) for _ in range(workers)]
+        self.workers = [Worker(store, environment) for environment in environments]
         for worker in self.workers:
             self.idle.put_nowait(worker)
 
@@ -105,8 +108,8 @@ class LocalPool:
 class Worker:
     """One worker process, started when it gets its first job."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, environment: Mapping[str, str] | None = None) -> None:
+        self.store, self.environment = store, dict(environment or {})
         self.process: subprocess.Popen[bytes] | None = None
         self.pipe: Connection | None = None
         self.closed = False
@@ -119,6 +122,7 @@ class Worker:
                 "OMP_NUM_THREADS": "1",
                 "MKL_NUM_THREADS": "1",
                 "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path),
+                **self.environment,
             }
             self.process = subprocess.Popen(
                 [sys.executable, "-m", WORKER, str(theirs.fileno()), str(self.store.root)],
@@ -166,11 +170,12 @@ def check_compute(compute: dict[str, Any]) -> None:
     seconds = compute.get("checkpoint_seconds")
     if seconds is not None and seconds < 0:
         raise UsageError(f"compute.checkpoint_seconds={seconds} is negative; null writes none")
-    if compute["workers"] < 0:
-        raise UsageError(f"compute.workers={compute['workers']} is negative")
+    check_workers(compute)
     if compute["launcher"] not in LAUNCHERS:
         known = ", ".join(LAUNCHERS)
         raise UsageError(f"compute.launcher={compute['launcher']!r} is not one of {known}")
+    if compute["launcher"] == "slurm" and compute["workers"] == AUTO:
+        raise UsageError("compute.workers=auto is for this machine; say how many jobs SLURM runs")
     device, here = compute.get("device", "cpu"), compute["launcher"] == "local"
     if here or device != "cuda":  # the machines of a cluster may have a GPU that this one lacks
         checked_device(device, "compute.device")
@@ -183,9 +188,12 @@ def make_pool(store: Store, compute: dict[str, Any]) -> Pool:
         UsageError: See `check_compute`; also where a launcher's library is not installed.
     """
     check_compute(compute)
-    launcher, workers = compute["launcher"], compute["workers"]
+    launcher = compute["launcher"]
     if launcher == "local":
-        return LocalPool(store, workers) if workers else InlinePool(store)
+        number, device = workers_of(compute), compute.get("device")
+        found = cards() if device == "cuda" else []
+        environments = [gpu_of(worker, compute, found) for worker in range(number)]
+        return LocalPool(store, environments) if environments else InlinePool(store)
     from mu.running.cluster import RayPool, SlurmPool
 
     return RayPool(store, compute) if launcher == "ray" else SlurmPool(store, compute)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.doors.device import processor_name
+from mu.running.machine import cores
 
 BF16 = ("amx_bf16", "avx512_bf16", "avx10", "bf16")  # flags of /proc/cpuinfo; the last is Arm's
 SIZE = 384
@@ -30,19 +31,6 @@ def processor() -> dict[str, Any]:
         "bf16_flags": sorted(flags & set(BF16)),
         "avx512": "avx512f" in flags,
     }
-
-
-def cores() -> int:
-    """Cores this process may use: by affinity and, in a container, by its share of time."""
-    if hasattr(os, "sched_getaffinity"):
-        allowed = len(os.sched_getaffinity(0))
-    else:
-        allowed = os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return allowed
-    return allowed if quota == "max" else max(1, min(allowed, int(quota) // int(period)))
 
 
 def accelerators() -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from statistics import median
 from textwrap import wrap
+from typing import Any
 
 from rich.console import Console
 
@@ -23,6 +24,7 @@ from mu.results.panel import describe_panels
 from mu.results.power import power_of
 from mu.results.results import agreed_panel
 from mu.running.jobs import Job
+from mu.running.machine import AUTO, workers_of, workers_said
 from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner, Waiting
 from mu.steps import OWN_FIT
@@ -105,9 +107,8 @@ def show_steps(experiment: Experiment, runner: Runner) -> None:
         marks.add(mark)
         shown = "?" if mark == "?" and not minutes else f"{mark}{minutes:.1f}"
         print(f"{step:<12}{cached:>8}{to_run:>8}{shown:>9}")
-    workers = max(experiment.compute["workers"], 1)
-    least = "at least" if "?" in marks else "about"
-    print(f"{least} {total / workers:.1f} minutes with {workers} workers")
+    least, used = "at least" if "?" in marks else "about", used_here(experiment.compute)
+    print(f"{least} {total / used[0]:.1f} minutes with {used[1]}")
     if "~" in marks:
         print("~ from a few batches timed just now; ", end="")
     if "?" in marks:
@@ -166,6 +167,14 @@ def power_lines(
             "about how many are needed"
         )
     return [part for line in lines for part in wrap(line, WIDTH, subsequent_indent="  ")]
+
+
+def used_here(compute: Mapping[str, Any]) -> tuple[int, str]:
+    """How many processes a run will have, and in words; of a cluster as many as are asked for."""
+    if compute["launcher"] != "local":
+        asked = compute["workers"] if compute["workers"] != AUTO else 0
+        return max(asked, 1), f"{asked or 'all'} workers on {compute['launcher']}"
+    return max(workers_of(compute), 1), workers_said(compute)
 
 
 def expected_minutes(runner: Runner, step: str) -> tuple[float, str]:

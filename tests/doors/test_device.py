@@ -11,7 +11,7 @@ from mu.errors import UsageError
     ("device", "message"),
     [
         ("cpu0", "device='cpu0' is neither 'cpu' nor 'cuda'"),
-        ("mps", "device='mps' is neither"),
+        ("mps", "device='mps': torch finds no such GPU here"),
         (None, "device='None' is neither"),
         (0, "device='0' is neither"),
         ("cuda:1", "CUDA_VISIBLE_DEVICES=1"),
@@ -28,5 +28,5 @@ def test_a_gpu_that_is_there_and_one_that_is_not(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert checked_device(torch.device("cuda")) == "cuda"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UsageError, match="torch finds no GPU on this machine; take here='cpu'"):
+    with pytest.raises(UsageError, match="torch finds no such GPU here; take here='cpu'"):
         checked_device("cuda", "here")

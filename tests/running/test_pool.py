@@ -92,7 +92,7 @@ def store(tmp_path_factory) -> Store:
 @pytest.fixture(scope="module")
 def pool(modules, store):
     """One worker for all tests; some of them end its process."""
-    pool = LocalPool(store, 1)
+    pool = LocalPool(store, [{}])
     yield pool
     pool.close()
 
@@ -177,7 +177,7 @@ def test_a_worker_killed_while_idle_costs_nothing(pool, store):
 
 
 def test_closing_ends_a_busy_worker(modules, store, tmp_path):
-    pool = LocalPool(store, 1)
+    pool = LocalPool(store, [{}])
     path = tmp_path / "pid"
 
     async def busy() -> None:
@@ -204,7 +204,7 @@ from mu.running.pool import LocalPool
 from mu.storing.store import Store
 
 async def main():
-    pool = LocalPool(Store(Path(sys.argv[1])), 2)
+    pool = LocalPool(Store(Path(sys.argv[1])), [{}, {}])
     jobs = [Job("fit", f"s{n}", "ownsteps:sleep", {"pid": sys.argv[2 + n]}) for n in range(2)]
     await asyncio.gather(*(pool.run(job, print) for job in jobs))
 
@@ -265,7 +265,7 @@ def test_a_pool_that_cannot_be_is_refused(store, compute):
 def test_a_device_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     compute = {"launcher": "local", "workers": 0, "device": "cuda"}
-    with pytest.raises(UsageError, match=r"compute.device='cuda': torch finds no GPU"):
+    with pytest.raises(UsageError, match=r"compute.device='cuda': torch finds no such GPU"):
         check_compute(compute)
     check_compute(compute | {"launcher": "slurm"})  # its machines may have one
     with pytest.raises(UsageError, match=r"compute.device='cpu0' is neither 'cpu' nor 'cuda'"):

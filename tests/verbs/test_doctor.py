@@ -130,12 +130,3 @@ def test_the_probe_times_what_it_says():
     found = hardware.bf16_probe()
     assert found["ratio"] > 0
     assert found["verdict"] == hardware.bf16_verdict(found["ratio"])
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"), [("max 100000", 3), ("200000 100000", 2), ("50000 100000", 1), ("?", 3)]
-)
-def test_a_container_limits_the_cores(monkeypatch, text, wanted):
-    monkeypatch.setattr(hardware.os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
-    monkeypatch.setattr(hardware.Path, "read_text", lambda path, *a, **k: text)
-    assert hardware.cores() == wanted
