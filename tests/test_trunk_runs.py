@@ -151,3 +151,23 @@ network:
     assert found.card("acu")["exactness"] == "equal"
     assert np.isfinite(found.card("acu")["values"]["ta"])
     assert json.dumps(found.card("acu")["trunk"]["saw_data"]) == "false"
+
+
+def test_adapters_go_into_the_blocks_of_the_tail(run, written):
+    model = """
+trunk:
+  _target_: mu.models.timm.TimmModel
+  name: vit_tiny_patch16_224
+  in_channels: ???
+  num_classes: ???
+  image_size: ???
+  patch_size: 4
+  options: {{depth: 2, embed_dim: 12, num_heads: 3}}
+cut: blocks.1
+saw_data: {saw}
+"""
+    found = run(written(methods="gs_lora", model=model), "recipe.epochs=1", "method.epochs=1")
+    assert found.code == 0, found.err
+    card = found.card("gs_lora")
+    assert card["error"] is None and np.isfinite(card["values"]["ra"])
+    assert card["trunk"]["cut"] == "blocks.1"
