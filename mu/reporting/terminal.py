@@ -51,7 +51,7 @@ def terminal_table(results: Results, width: int = 80) -> Group:
         lines += _flow(text, width, "dim")
     for note in shared:
         lines += _flow(f"Everywhere: {note}.", width, "dim")
-    weighed = " MB: peak memory." if any(section.weighed for section in visible) else ""
+    weighed = " MB: peak memory." if any(line.plain.endswith(" MB") for line in lines) else ""
     lines += _flow(LEGEND + weighed, width, "dim")
     return Group(*lines)
 
