@@ -222,6 +222,8 @@ class Steps:
             if skip:
                 raise UsageError(f"recipe.checkpoint_skip={skip}: there is no recipe.checkpoint")
             return []
+        if self.cut:
+            raise UsageError(f"recipe.checkpoint={path}: a tail starts from model.weights")
         if self.analytic:
             raise UsageError(f"recipe.checkpoint={path}: an analytic fit starts from its backbone")
         known = {

@@ -124,6 +124,11 @@ def test_a_wrong_cut_is_refused_before_anything_is_trained(run, written, change,
     assert not (found.store / "activations").exists()
 
 
+def test_a_tail_starts_where_its_trunk_does(run, written, tmp_path):
+    found = run(written(), f"recipe.checkpoint={tmp_path / 'start.pt'}")
+    assert found.code == 2 and "a tail starts from model.weights" in found.err
+
+
 def test_an_analytic_head_on_a_trunk_forgets_exactly(run, written, tmp_path):
     model = """
 _target_: mu.models.base.Learner
