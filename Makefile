@@ -83,8 +83,9 @@ report: $(VENV)/installed ## tables and page of DIR=..., or of the latest result
 	fi; \
 	$(MU) report "$$folder" && echo "report: $$folder/report.html"
 
-docs: $(VENV)/installed ## the generated parts of all pages, and the kept tables from their cards
+docs: $(VENV)/installed-docs ## the generated parts of all pages, the kept tables, and the site in build/site
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python docs/website.py
 
 clean: ## build leftovers and caches; .venv, the store .mu and results stay
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -126,4 +127,8 @@ $(VENV)/installed: pyproject.toml | $(VENV)/made
 
 $(VENV)/installed-dev: pyproject.toml | $(VENV)/made
 	$(call INSTALL,'.[dev]')
+	@touch $(VENV)/installed $@
+
+$(VENV)/installed-docs: pyproject.toml | $(VENV)/made
+	$(call INSTALL,'.[docs]')
 	@touch $(VENV)/installed $@

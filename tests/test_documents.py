@@ -1,5 +1,6 @@
 """Pages: their generated parts are what the generator writes, and their links lead somewhere."""
 
+import json
 import re
 import subprocess
 import sys
@@ -69,7 +70,25 @@ def test_links_and_pictures_are_there(name):
         if re.match(r"\w+:", target):
             continue
         path = page.parent / target if target else page
-        assert path.exists(), target
+        assert path.is_file(), f"{target} is no file"
+        assert path.resolve().is_relative_to(TOP), f"{target} leaves the project"
+        assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_are_written_in_the_way_that_is_checked(name):
+    text = CODE.sub("", (TOP / name).read_text(encoding="utf-8"))
+    other = r"<(?:a|img)\b[^>]*>|^\[[^\]\n]+\]:\s.*|\]\([^)\n]*\n"
+    assert not re.findall(other, text, re.MULTILINE)
+    assert len(re.findall(r"\]\(", text)) == len(LINK.findall(text))
+
+
+def test_links_of_the_notebook_are_there():
+    cells = json.loads((TOP / "docs/notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    for target, anchor in LINK.findall(CODE.sub("", text)):
+        path = TOP / "docs" / target
+        assert re.match(r"\w+:", target) or path.is_file(), target
         assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
 
 

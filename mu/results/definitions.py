@@ -132,10 +132,15 @@ def definitions(panel: str = "") -> dict[str, Definition]:
 
 @cache
 def _of_panel(choice: str) -> dict[str, Definition]:
+    return {name: definition(made) for name, made in score_entries(choice).items()}
+
+
+def score_entries(choice: str) -> dict[str, Mapping[str, Any]]:
+    """What the file of a panel says of each of its scores: ``_target_`` and options, by name."""
     config = read_yaml(choices("evaluation")[choice])
     groups = [config.get("scores"), config.get("derived")]
     groups.append((config.get("of_class") or {}).get("scores"))
-    return {name: definition(made) for group in groups if group for name, made in group.items()}
+    return {name: made for group in groups if group for name, made in group.items()}
 
 
 def definition(config: Mapping[str, Any]) -> Definition:
