@@ -35,3 +35,12 @@ def digest(value: object) -> str:
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    """Digest of the content of a file."""
+    value = blake2b(digest_size=16)
+    with path.open("rb") as handle:
+        while chunk := handle.read(1 << 20):
+            value.update(chunk)
+    return value.hexdigest()

@@ -3,10 +3,10 @@
 from asyncio import gather
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from mu.artifact import digest_of_file
 from mu.configuration.experiment import Block
 from mu.configuration.oracle_files import oracle_paths
 from mu.configuration.words import placed, words_of
@@ -118,9 +118,7 @@ class Steps:
         self.data: Ref = ("describe", "")
         self.facts: dict[str, Any] = {}
         self.cut: dict[str, Any] | None = None
-        self.trunk_ref: Ref | None = None
-        self.activations: dict[str, str] = {}  # of a frozen trunk, in place of the data
-        self.warnings: list[str] = []  # on the trunk, for the readers of the original's row
+        self.trunk_ref: Ref | None = None  # what the frozen trunk makes of the data
         # All that is retrained has other seeds than the original, as a method's luck has nothing to
         # do with an oracle's; models that select have seeds that none of these ever have.
         self.null_seed = self._seed(0)
@@ -184,8 +182,18 @@ class Steps:
             label=f"the trunk up to {cut['cut']} on {self.block.names['data']}",
         )
         self.trunk_ref, self.data_key = found, [*self.data_key, found[1]]
-        self.activations = {"activations": str(self.run.store.path(*found))}
-        self.warnings = list(self.run.facts(found, missing={}).get("warnings", []))
+
+    @property
+    def activations(self) -> dict[str, str]:
+        """The option of data whose place a frozen trunk's activations take; none without one."""
+        folder = self.trunk_ref and self.run.store.path(*self.trunk_ref)
+        return {"activations": str(folder)} if folder else {}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be said of the trunk, in the row of the original."""
+        facts = self.run.facts(self.trunk_ref, missing={}) if self.trunk_ref else {}
+        return list(facts.get("warnings", []))
 
     async def original(self) -> Ref:
         """The model before any request: trained here, or read from the user's file."""
@@ -204,7 +212,7 @@ class Steps:
                 "model": self.model,
                 "weights": file_digest(path),
                 "normalisation": known,
-                "trunk": self.data_key[2:],
+                "trunk": self.trunk_ref and self.trunk_ref[1],
             },
             config=self.given(weights=path, normalisation=known, cut=self.cut),
             inputs={"trunk": self.trunk_ref} if self.trunk_ref else {},
@@ -750,6 +758,6 @@ def file_digest(path: str | None) -> str | None:
     if path is None:
         return None
     try:
-        return blake2b(Path(str(path)).read_bytes(), digest_size=16).hexdigest()
+        return digest_of_file(Path(str(path)))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error

@@ -13,8 +13,8 @@ import numpy as np
 from mu.auditing.exact import exact_interval
 from mu.auditing.verdict import Case, answer, asked, how_sure, place_of
 from mu.errors import UsageError
-from mu.results.files import write_text
 from mu.results.format import NOTHING, interval, number, plural
+from mu.storing.whole_files import write_text
 
 WIDTH = 80
 

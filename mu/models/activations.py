@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ def step(config: dict[str, Any], inputs: dict[str, Any], progress: Progress | No
         raise UsageError(f"a trunk is computed once for images; {type(data).__name__} has none")
     network, trunk = frozen_trunk(cut)
     trunk = trunk.to(config["device"])
-    folder, ids = Path(config.get("scratch") or mkdtemp()), data.universe()
+    folder, ids = Path(config["scratch"]), data.universe()
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {PLAIN: False, FLIPPED: True} if config["flips"] else {PLAIN: False}
     files, done, total = {}, 0, len(ids) * len(wanted)

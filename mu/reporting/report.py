@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from mu.reporting.latex import latex_table
 from mu.reporting.table import csv_text, markdown_table, pairs_csv
-from mu.results.files import write_text
 from mu.results.results import Results, json_text
+from mu.storing.whole_files import write_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mu.results.files import write_text
 from mu.results.format import printable
 from mu.results.reproduced import COST, MISSING, OPEN, OUTSIDE, SAME, WORDS, Number
+from mu.storing.whole_files import write_text
 from mu.trust.cells import csv_cell
 
 WORST = 8

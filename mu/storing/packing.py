@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from mu.errors import MuError, UsageError
 from mu.storing.inventory import FILES, Entry
 from mu.storing.store import CorruptArtifact, Store
+from mu.storing.whole_files import whole_file
 
 SCHEMA = 1
 KIND = "mu store"
@@ -69,19 +70,16 @@ def write_archive(store: Store, chosen: Sequence[Entry], path: Path, progress: P
         for item, entry in zip(items, chosen, strict=True)
     ]
     head = json.dumps({"schema": SCHEMA, "kind": KIND, "artifacts": noted}, sort_keys=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    packed = path.suffix != ".tar"
     try:
-        with _writer(partial, compressed=path.suffix != ".tar") as tar:
+        with whole_file(path) as partial, _writer(partial, compressed=packed) as tar:
             tar.addfile(_plain("manifest.json", len(head.encode())), io.BytesIO(head.encode()))
             for item in items:
                 for name, (size, digest) in item.files.items():
                     _add(tar, store.path(item.step, item.key) / name, item, size, digest)
                     progress(size)
-        os.replace(partial, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror or error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path.stat().st_size
 
 

@@ -7,13 +7,12 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mu.artifact import Artifact
+from mu.artifact import Artifact, digest_of_file
 from mu.errors import CellFailed, UsageError
 from mu.storing.inventory import LARGE, SCRATCH, Entry, entries
 from mu.trust.arrays import read_arrays
@@ -36,14 +35,6 @@ class Facts(dict[str, Any]):
 def default_root() -> Path:
     """``MU_STORE``, or ``.mu`` in the working directory."""
     return Path(os.environ.get("MU_STORE") or ".mu").absolute()
-
-
-def _file_digest(path: Path) -> str:
-    value = blake2b(digest_size=16)
-    with path.open("rb") as handle:
-        while chunk := handle.read(1 << 20):
-            value.update(chunk)
-    return value.hexdigest()
 
 
 def _facts(folder: Path) -> Facts:
@@ -111,7 +102,7 @@ class Store:
             return False
         try:
             manifest = json.loads((folder / "manifest.json").read_text())
-            damaged = [n for n, d in manifest["files"].items() if _file_digest(folder / n) != d]
+            damaged = [n for n, d in manifest["files"].items() if digest_of_file(folder / n) != d]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptArtifact(f"{step}/{key[:12]} is not readable") from error
         if damaged:
@@ -190,7 +181,7 @@ class Store:
             save_file(copies, folder / "tensors.safetensors")
         for name, path in artifact.files.items():
             shutil.move(path, folder / name)
-        files = {path.name: _file_digest(path) for path in sorted(folder.iterdir())}
+        files = {path.name: digest_of_file(path) for path in sorted(folder.iterdir())}
         manifest = {"schema": SCHEMA, "files": files, **record}
         (folder / "manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=1))
         for path in folder.iterdir():

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mu.reporting.pictures.canvas import standalone
-from mu.results.files import write_text
+from mu.storing.whole_files import write_text
 
 
 class Pictures:

@@ -13,11 +13,11 @@ from mu.reporting.legend import VERDICTS
 from mu.reporting.section import Section
 from mu.results.card import Card
 from mu.results.comparisons import duels
-from mu.results.files import write_text
 from mu.results.format import percent, plus_minus, printable
 from mu.results.found import card_of
 from mu.results.pairs import PairRow, pair_rows
 from mu.results.results import Results, comparing
+from mu.storing.whole_files import write_text
 from mu.studies.pictures import Pictures
 
 if TYPE_CHECKING:

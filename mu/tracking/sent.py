@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.results.card import Card
-from mu.results.files import write_text
+from mu.storing.whole_files import write_text
 
 IGNORED = ("command",)  # the same cell asked for in other words
 

@@ -6,7 +6,6 @@ import platform
 import random
 import time
 from collections.abc import Mapping
-from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +18,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import CheckpointIO
 from torch import Tensor
 
+from mu.artifact import digest_of_file
 from mu.training.hidden_state import into_modules, into_optimizer, of_modules, of_optimizer
 from mu.trust.arrays import check_arrays
 
@@ -170,7 +170,7 @@ class Files(CheckpointIO):
             file.flush()
             os.fsync(file.fileno())
         before = list(path.parent.glob("*.ckpt"))
-        whole = path.with_name(f"{path.stem}-{digest_of(half)}.ckpt")
+        whole = path.with_name(f"{path.stem}-{digest_of_file(half)}.ckpt")
         half.replace(whole)
         for old in before:
             if old != whole:
@@ -189,22 +189,13 @@ def newest(folder: Path) -> Path:
     return max(folder.glob("*.ckpt"))
 
 
-def digest_of(path: Path) -> str:
-    """Digest of the content of a file."""
-    value = blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            value.update(chunk)
-    return value.hexdigest()
-
-
 def read_payload(path: Path) -> Payload:
     """What a checkpoint holds; nothing in it is run.
 
     Raises:
         ValueError: It is not what its name says, or holds more than numbers, words and tensors.
     """
-    if path.stem.partition("-")[2] != digest_of(path) or not is_zipfile(path):
+    if path.stem.partition("-")[2] != digest_of_file(path) or not is_zipfile(path):
         raise ValueError("it is not whole")
     check_arrays(path)
     try:

@@ -49,7 +49,7 @@ def command(words: list[str]) -> int:
     Raises:
         UsageError: A word is wrong, a file is missing or does not fit, or the data are a graph.
     """
-    from mu.results.files import write_text
+    from mu.storing.whole_files import write_text
     from mu.verbs.run import folder_for
 
     asked = asked_of(words)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from mu.configuration.choices import choices
 from mu.configuration.words import count_of, spelled_out, words_of
 from mu.errors import UsageError
-from mu.results.files import write_text
 from mu.results.results import folder_of, read_results, readable
+from mu.storing.whole_files import write_text
 from mu.verbs.cells import experiment_of
 
 if TYPE_CHECKING:

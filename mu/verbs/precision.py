@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import metadata
@@ -12,6 +11,7 @@ from typing import Any
 from mu.configuration.experiment import Experiment
 from mu.doors.device import processor_name
 from mu.storing.store import HOST, default_root
+from mu.storing.whole_files import write_text
 from mu.verbs.hardware import bf16_probe, bf16_verdict
 
 FILE = "machines.json"  # in the store: what was measured of each machine that uses it
@@ -60,11 +60,9 @@ def remember(root: Path, probe: Mapping[str, Any]) -> None:
     with suppress(OSError, ValueError):
         known = json.loads((root / FILE).read_text())
     known = known if isinstance(known, dict) else {}
-    half = root / f"{FILE}.{os.getpid()}"
     with suppress(OSError):
         root.mkdir(parents=True, exist_ok=True)
-        half.write_text(json.dumps(known | {machine(): {"bf16": probe["ratio"]}}, indent=1))
-        half.replace(root / FILE)
+        write_text(root / FILE, json.dumps(known | {machine(): {"bf16": probe["ratio"]}}, indent=1))
 
 
 def machine() -> str:

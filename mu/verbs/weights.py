@@ -1,11 +1,11 @@
 """``mu weights``: the network of a row as a file of weights."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mu.errors import UsageError
 from mu.results.card import Card
+from mu.storing.whole_files import whole_file
 from mu.verbs.networks import network_of, row_named
 from mu.verbs.parser import Parser
 from mu.verbs.store import human
@@ -96,13 +96,10 @@ def write_network(network: "nn.Module", path: Path, about: dict[str, str]) -> in
         name: tensor.detach().to("cpu", copy=True).contiguous()
         for name, tensor in network.state_dict().items()
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        partial.open("xb").close()
-        save_file(tensors, partial, about)
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            partial.open("xb").close()
+            save_file(tensors, partial, about)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror or error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path.stat().st_size

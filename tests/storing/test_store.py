@@ -45,7 +45,7 @@ def forge(folder: Path) -> None:
     """Make the manifest agree with what the folder holds."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["files"] = {n: mu.storing.store._file_digest(folder / n) for n in manifest["files"]}
+    manifest["files"] = {n: mu.storing.store.digest_of_file(folder / n) for n in manifest["files"]}
     path.write_text(json.dumps(manifest))
 
 
@@ -135,7 +135,7 @@ def test_an_array_of_objects_is_not_written(store):
     assert list((store.root / "tmp").iterdir()) == []
 
 
-@pytest.mark.parametrize("step", ["_sync", "_file_digest"])
+@pytest.mark.parametrize("step", ["_sync", "digest_of_file"])
 def test_a_failure_before_the_rename_leaves_nothing(store, monkeypatch, step):
     def fail(path):
         raise OSError(28, "No space left on device")

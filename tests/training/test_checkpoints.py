@@ -184,7 +184,7 @@ def plain_pickle(path):
     content = pickle.dumps(Trap(path.parents[2] / "mark"))
     half = path.with_name("half")
     half.write_bytes(content)
-    half.rename(path.with_name(f"00000004-{checkpoints.digest_of(half)}.ckpt"))
+    half.rename(path.with_name(f"00000004-{checkpoints.digest_of_file(half)}.ckpt"))
 
 
 SPOILERS = [half, flipped, other_torch, other_network, no_optimizer, other_optimizer]

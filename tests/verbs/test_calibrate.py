@@ -5,8 +5,8 @@ import json
 import pytest
 from calibration_case import cards, results
 
-from mu.results.files import write_text
 from mu.results.results import json_text
+from mu.storing.whole_files import write_text
 
 
 @pytest.fixture

@@ -1,0 +1,30 @@
+"""Files that appear whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write a file, beside its place; it is moved there at the end, or gone.
+
+    A reader never sees half of it.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with (
+        whole_file(path) as partial,
+        partial.open("x", encoding="utf-8", newline="\n") as file,  # through no link
+    ):
+        file.write(text)
