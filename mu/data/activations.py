@@ -54,12 +54,16 @@ class Activations:
         Raises:
             UsageError: An id has none, or mirrored images were not computed.
         """
-        places = self.places(ids)
-        found = torch.from_numpy(self.plain[places])
-        if flipped is None:
-            return found
+        found = torch.from_numpy(self.plain[self.places(ids)])
+        return found if flipped is None else self.mirrored(found, ids, flipped)
+
+    def mirrored(self, rows: Tensor, ids: Ids, flipped: Tensor) -> Tensor:
+        """Rows of ids, changed in place where the image is mirrored first; see `rows`.
+
+        Raises:
+            UsageError: Mirrored images were not computed.
+        """
         if self.flipped is None:
             raise UsageError("the activations are of images as they are, and mirrored ones are due")
-        which = flipped.numpy()
-        found[flipped] = torch.from_numpy(self.flipped[places[which]])
-        return found
+        rows[flipped] = torch.from_numpy(self.flipped[self.places(ids[flipped.numpy()])])
+        return rows

@@ -63,7 +63,7 @@ class ImageData(TensorData):
         if self.activations is None:
             return AUGMENTATIONS[name](x, numbers)
         check_augmentation(name)
-        return self.activations.rows(ids, is_flipped(numbers))
+        return self.activations.mirrored(x, ids, is_flipped(numbers))
 
     def thumbnails(self, ids: Ids) -> NDArray[np.uint8] | None:
         if self.x.shape[1] not in (1, 3):
