@@ -14,7 +14,6 @@ from records import read
 
 from mu.errors import MuError
 from mu.reporting.report import write_report
-from mu.results import files as write
 from mu.results.results import json_text, read_results
 
 Results = dict[str, Any]
@@ -88,22 +87,6 @@ def test_says_why_it_cannot_read(tmp_path: Path, text: str | None, reason: str) 
 def test_names_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(MuError, match=r"no such folder or file: .*missing"):
         read_results(tmp_path / "missing")
-
-
-def test_a_write_that_fails_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "table.md"
-    write.write_text(target, "old")
-
-    def fail(*_: object) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(write.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        write.write_text(target, "new")
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_what_shows_results_computes_none_of_them() -> None:
