@@ -200,14 +200,18 @@ def check_compute(compute: dict[str, Any]) -> None:
     """Refuse a ``compute`` configuration that no pool can follow.
 
     Raises:
-        UsageError: An unknown launcher, a number of workers or seconds below 0, or a device that is
-            none, or is not in this machine where it is to compute.
+        UsageError: An unknown launcher, workers or seconds that are no number or below 0, or a
+            device that is none, or is not in this machine where it is to compute.
     """
-    seconds = compute.get("checkpoint_seconds")
+    seconds, workers = compute.get("checkpoint_seconds"), compute["workers"]
+    if not isinstance(workers, int):
+        raise UsageError(f"compute.workers={workers} is not a whole number")
+    if not isinstance(seconds, int | float | None):
+        raise UsageError(f"compute.checkpoint_seconds={seconds} is no number of seconds")
     if seconds is not None and seconds < 0:
         raise UsageError(f"compute.checkpoint_seconds={seconds} is negative; null writes none")
-    if compute["workers"] < 0:
-        raise UsageError(f"compute.workers={compute['workers']} is negative")
+    if workers < 0:
+        raise UsageError(f"compute.workers={workers} is negative")
     if compute["launcher"] not in LAUNCHERS:
         known = ", ".join(LAUNCHERS)
         raise UsageError(f"compute.launcher={compute['launcher']!r} is not one of {known}")

@@ -266,10 +266,17 @@ def test_inline_steps_get_the_threads_of_the_recipe(store, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "compute", [{"launcher": "local", "workers": -1}, {"launcher": "nosuch", "workers": 1}]
+    "compute",
+    [
+        {"launcher": "local", "workers": -1},
+        {"launcher": "nosuch", "workers": 1},
+        {"launcher": "local", "workers": 1.5},
+        {"launcher": "local", "workers": "two"},
+        {"launcher": "local", "workers": 1, "checkpoint_seconds": "soon"},
+    ],
 )
 def test_a_pool_that_cannot_be_is_refused(store, compute):
-    with pytest.raises(UsageError, match=r"-1|nosuch"):
+    with pytest.raises(UsageError, match=r"-1|nosuch|1\.5 is not|two is not|soon is no"):
         make_pool(store, compute)
 
 
