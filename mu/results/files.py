@@ -11,6 +11,11 @@ def write_text(path: Path, text: str) -> None:
     try:
         with partial.open("x", encoding="utf-8", newline="\n") as file:  # through no link
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(partial, path)
+    except OSError as error:
+        error.filename = str(path)  # a full disk names no file
+        raise
     finally:
         partial.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,24 @@ class RequestLog:
         return entry
 
     def add(self, body: dict[str, Any]) -> bool:
-        """Append an entry; False where the same is there already."""
+        """Append an entry; False where the same is there already.
+
+        Raises:
+            OSError: It cannot be written, and nothing of it is in the file.
+        """
         if digest(body) in self._known:
             return False
         entry = self._append(body)
-        with self.path.open("ab") as file:
-            file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        size = self.path.stat().st_size if self.path.is_file() else 0
+        try:
+            with self.path.open("ab") as file:
+                file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:  # a full disk: the next entry is not to stand behind half a line
+            self.entries.pop()
+            self._known.discard(digest(body))
+            with suppress(OSError):
+                os.truncate(self.path, size)
+            raise
         return True

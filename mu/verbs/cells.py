@@ -18,6 +18,8 @@ from mu.running.runner import Runner
 from mu.running.signatures import check_annotated
 from mu.verbs.foreign import check_words, checked_experiment
 
+LONGEST = 120  # bytes of a name; the file's adds those of the block, and a file system takes 255
+
 
 def experiment_of(
     words: Sequence[str], written: Written | None = None, source: str = ""
@@ -47,12 +49,27 @@ def experiment_of(
     for block in experiment.blocks:  # a wrong score must not come out after the training
         describe_panels(block.names["evaluation"], block.config["evaluation"])
         check_panel(block)
+        check_names(block)
         for group in ("data", "model", "recipe"):
             check_present(block.config[group], f"{group} {block.names[group]}")
         for row, method in block.methods.items():
             check_present([method["config"], method["configs"]], f"method {row}")
     check_method_options(experiment)
     return experiment, Path(given.get("out") or Path("results") / experiment.name)
+
+
+def check_names(block: Block) -> None:
+    """Refuse names of requests that no file can be named for (`mu.verbs.run.write_forget_sets`).
+
+    Raises:
+        UsageError: Naming the request.
+    """
+    for name in block.requests:
+        if len(name.encode()) > LONGEST:
+            raise UsageError(
+                f"request {name[:40]}… has {len(name)} letters; a file is named for it, so it may "
+                f"have {LONGEST}"
+            )
 
 
 def check_panel(block: Block) -> None:

@@ -1,5 +1,6 @@
 """``mu run``: an experiment from its words to its folder of results."""
 
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from mu.results.format import printable
 from mu.results.panel import describe_panels
 from mu.results.results import Results, tabulated
 from mu.results.words import ORIGINAL
+from mu.running.full_disk import FULL
 from mu.running.loop import to_the_end
 from mu.running.pool import make_pool
 from mu.running.runner import Runner
@@ -61,15 +63,12 @@ def command(words: list[str], source: str = "") -> int:
         words: After ``mu run``.
         source: Where they come from if they are somebody else's; see `experiment_of`.
     """
-    from mu.reporting.report import print_report
-
     words = spelled_out(words)
     experiment, out = experiment_of(words, source=source)
     sender, errors = sender_of(experiment), Console(stderr=True)
     for message in slow_precision(experiment):
         errors.print(Text(f"warning: {message}", "yellow"), soft_wrap=True)
-    found = run_experiment(experiment, command_of(words), out, errors)
-    print_report(found.results, Console())
+    found = run_experiment(experiment, command_of(words), out, errors, tables=Console())
     for message in found.warnings:
         text = Text(f"warning: {printable(message)}", "yellow")  # no markup: it may be a stranger's
         errors.print(text, soft_wrap=True)
@@ -80,7 +79,9 @@ def command(words: list[str], source: str = "") -> int:
         f"{found.ran} steps run, {found.cached} found in the store; report: {out / 'report.html'}"
     )
     if found.failed:
-        print(f"mu: {len(found.failed)} of {len(found.results.cards)} rows failed", file=sys.stderr)
+        full = next((f": {e}" for c in found.failed if (e := c.error or "").startswith(FULL)), "")
+        few = f"mu: {len(found.failed)} of {len(found.results.cards)} rows failed"
+        print(few + printable(full), file=sys.stderr)
     return 1 if found.failed else 0
 
 
@@ -90,7 +91,11 @@ def command_of(words: Sequence[str]) -> str:
 
 
 def run_experiment(
-    experiment: Experiment, command: str, out: Path | None, console: Console
+    experiment: Experiment,
+    command: str,
+    out: Path | None,
+    console: Console,
+    tables: Console | None = None,
 ) -> Finished:
     """Run all steps of an experiment that the store does not have, and write what it leaves.
 
@@ -101,12 +106,13 @@ def run_experiment(
         command: How it is run again, for the cards.
         out: Where results go; None writes no file but those of the store.
         console: Where progress is shown.
+        tables: Where the tables are printed, before a file of results is written.
 
     Raises:
         UsageError: A word or value is wrong, or the folder cannot be written.
     """
     from mu.reporting.pictures.tuning import with_tuning
-    from mu.reporting.report import write_report
+    from mu.reporting.report import print_report, write_report
 
     with folder_for(out) if out else nullcontext():
         store = Store(default_root())
@@ -119,6 +125,10 @@ def run_experiment(
     results = collect(experiment, cards, command, store)
     if out:
         results = with_tuning(results, out)
+    if tables:
+        print_report(results, tables)
+        tables.file.flush()
+    if out:
         write_forget_sets(store, cards, out / "forget_sets")
         write_report(results, out)
     warnings = [*warnings_of(experiment), *(w for card in cards for w in card.warnings)]
@@ -199,7 +209,9 @@ def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None
         block = f"{card.block}_" if several else ""
         step = f"_{card.step + 1}" if card.steps > 1 else ""
         path = folder / f"{block}{card.request}_{card.pair}{step}.txt"
-        write_selection(store.load("select", key), card.fingerprint or "", path)
+        partial = path.with_name(f".{path.name}.tmp")
+        write_selection(store.load("select", key), card.fingerprint or "", partial)
+        os.replace(partial, path)
 
 
 @contextmanager
@@ -209,8 +221,9 @@ def folder_for(out: Path) -> Iterator[None]:
     Raises:
         UsageError: It cannot be made or written.
     """
-    new = [folder for folder in (out, *out.parents) if not folder.exists()]
+    new: list[Path] = []
     try:
+        new = [folder for folder in (out, *out.parents) if not folder.exists()]
         out.mkdir(parents=True, exist_ok=True)
         (out / ".probe").touch()
         (out / ".probe").unlink()

@@ -16,6 +16,7 @@ from mu.configuration.experiment import Experiment, load_experiment
 from mu.configuration.words import count_of, parse_words, spelled_out
 from mu.errors import UsageError
 from mu.reporting.progress import Display
+from mu.results.files import write_text
 from mu.running.pool import make_pool
 from mu.running.runner import Runner
 from mu.storing.store import Store, default_root
@@ -54,10 +55,10 @@ def command(words: list[str]) -> int:
     about = {"experiment": experiment.name, "seeds": experiment.blocks[0].seeds}
     record = record_of(searches, about | {"objective": "avg_gap", **commit()})
     path = out / "tuning.json"
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    show_best(searches)
+    write_text(path, json.dumps(record, indent=1) + "\n")
     for search in done if write else []:
         write_best(search, about)
-    show_best(searches)
     print(f"every trial: {path}")
     return 0 if done else 1
 

@@ -72,3 +72,19 @@ def test_a_run_logs_each_request_of_each_method_once(mu, tmp_path):
     text = (found.folder / NAME).read_text()
     mu("run", *words)
     assert (found.folder / NAME).read_text() == text
+
+
+def test_an_entry_that_cannot_be_written_leaves_no_half_line(tmp_path, monkeypatch):
+    log = RequestLog(tmp_path / NAME)
+    log.add({"n": 1})
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mu.storing.request_log.os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            log.add({"n": 2})
+    assert len(RequestLog(tmp_path / NAME).entries) == 1
+    assert log.add({"n": 2})
+    assert len(RequestLog(tmp_path / NAME).entries) == 2
