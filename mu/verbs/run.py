@@ -2,8 +2,8 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import run as run_process
@@ -14,7 +14,6 @@ from rich.text import Text
 
 from mu.configuration.experiment import Experiment
 from mu.configuration.words import spelled_out
-from mu.errors import UsageError
 from mu.forget_sets.files import write_selection
 from mu.pipeline import run_cells
 from mu.reporting.progress import Display
@@ -29,6 +28,7 @@ from mu.running.runner import Runner
 from mu.storing.request_log import NAME, RequestLog
 from mu.storing.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of, warnings_of
+from mu.verbs.folder import folder_for
 from mu.verbs.overlap import overlaps
 from mu.verbs.precision import slow_precision
 
@@ -114,13 +114,13 @@ def run_experiment(
         with closing(pool), Display(console, experiment.compute["progress"]) as display:
             runner = Runner(store, pool, display, RequestLog(out / NAME) if out else None)
             cards = to_the_end(run_cells(cells_of(experiment, runner)))
-    made_by = {"command": command, **commit()}
-    cards = [replace(card, **made_by) for card in cards]
-    results = collect(experiment, cards, command, store)
-    if out:
-        results = with_tuning(results, out)
-        write_forget_sets(store, cards, out / "forget_sets")
-        write_report(results, out)
+        made_by = {"command": command, **commit()}
+        cards = [replace(card, **made_by) for card in cards]
+        results = collect(experiment, cards, command, store)
+        if out:
+            results = with_tuning(results, out)
+            write_forget_sets(store, cards, out / "forget_sets")
+            write_report(results, out)
     warnings = [*warnings_of(experiment), *(w for card in cards for w in card.warnings)]
     ran, cached = (sum(runner.counts[name].values()) for name in ("run", "cached"))
     return Finished(results, list(dict.fromkeys(warnings)), ran, cached)
@@ -200,26 +200,3 @@ def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None
         step = f"_{card.step + 1}" if card.steps > 1 else ""
         path = folder / f"{block}{card.request}_{card.pair}{step}.txt"
         write_selection(store.load("select", key), card.fingerprint or "", path)
-
-
-@contextmanager
-def folder_for(out: Path) -> Iterator[None]:
-    """Make the folder of results before anything is computed; bad usage leaves no new folder.
-
-    Raises:
-        UsageError: It cannot be made or written.
-    """
-    new = [folder for folder in (out, *out.parents) if not folder.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / ".probe").touch()
-        (out / ".probe").unlink()
-    except OSError as error:
-        raise UsageError(f"out={out} cannot be written ({error.strerror})") from error
-    try:
-        yield
-    except UsageError:
-        for folder in new:
-            with suppress(OSError):
-                folder.rmdir()
-        raise

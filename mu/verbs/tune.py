@@ -24,7 +24,8 @@ from mu.tuning.space import check_space
 from mu.tuning.study import Search
 from mu.tuning.trial import run_round
 from mu.verbs.cells import check_method_options
-from mu.verbs.run import commit, folder_for
+from mu.verbs.folder import TUNE, folder_for
+from mu.verbs.run import commit
 
 OWN = ("experiment", "out", "trials", "write")
 
@@ -48,13 +49,13 @@ def command(words: list[str]) -> int:
     if write:
         check_writable(sorted({search.method for search in searches}))
     out = Path(given.get("out") or Path("results") / experiment.name)
-    with folder_for(out):
-        run_trials(experiment, searches, trials)
-    done = [search for search in searches if search.tried]
     about = {"experiment": experiment.name, "seeds": experiment.blocks[0].seeds}
-    record = record_of(searches, about | {"objective": "avg_gap", **commit()})
     path = out / "tuning.json"
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    with folder_for(out, TUNE):
+        run_trials(experiment, searches, trials)
+        record = record_of(searches, about | {"objective": "avg_gap", **commit()})
+        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    done = [search for search in searches if search.tried]
     for search in done if write else []:
         write_best(search, about)
     show_best(searches)
