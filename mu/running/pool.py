@@ -12,6 +12,7 @@ from mu.doors.device import checked_device
 from mu.errors import StepFailed, UsageError
 from mu.running.jobs import Job, Progress, execute, set_threads, transferable
 from mu.storing.store import Store
+from mu.trust.wrong_shapes import in_one_line
 
 WORKER = "mu.running.worker"  # the module of a worker process
 LAUNCHERS = ("local", "ray", "slurm")
@@ -156,6 +157,7 @@ class Worker:
             self.process.terminate()
 
 
+@in_one_line("the choice of compute holds what")
 def check_compute(compute: dict[str, Any]) -> None:
     """Refuse a ``compute`` configuration that no pool can follow.
 

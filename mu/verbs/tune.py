@@ -19,6 +19,7 @@ from mu.reporting.progress import Display
 from mu.running.pool import make_pool
 from mu.running.runner import Runner
 from mu.storing.store import Store, default_root
+from mu.trust.wrong_shapes import in_one_line
 from mu.tuning.record import check_writable, record_of, write_best
 from mu.tuning.space import check_space
 from mu.tuning.study import Search
@@ -43,9 +44,10 @@ def command(words: list[str]) -> int:
     if not isinstance(write, bool):
         raise UsageError(f"write={write} must be true or false")
     others = [word for word in words if word.partition("=")[0] not in OWN]
-    experiment = load_experiment(given["experiment"], others, tuning=True)
-    check_method_options(experiment)
-    searches = searches_of(experiment)
+    with in_one_line(f"experiment {given['experiment']}, or what it chooses, holds what"):
+        experiment = load_experiment(given["experiment"], others, tuning=True)
+        check_method_options(experiment)
+        searches = searches_of(experiment)
     if write:
         check_writable(sorted({search.method for search in searches}))
     out = Path(given.get("out") or Path("results") / experiment.name)
