@@ -1,5 +1,6 @@
 """The steps of one pair: of each, what decides its result (key) and what it is given."""
 
+import os
 from asyncio import gather
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
@@ -746,7 +747,7 @@ def refuse_unvalidated(config: dict[str, Any]) -> None:
 def by_content(options: dict[str, Any]) -> dict[str, Any]:
     """Options in which a file is known by what is in it and not by where it lies."""
     return {
-        k: file_digest(v) if isinstance(v, str) and Path(v).is_file() else v
+        k: file_digest(v) if isinstance(v, str) and os.path.isfile(v) else v
         for k, v in options.items()
     }
 

@@ -17,6 +17,7 @@ from mu.running.full_disk import Room
 from mu.running.jobs import Job, Progress, execute, set_threads, transferable
 from mu.running.machine import AUTO, cards, check_workers, gpu_of, workers_of
 from mu.storing.store import Store
+from mu.trust.wrong_shapes import in_one_line
 
 WORKER = "mu.running.worker"  # the module of a worker process
 TRIES = 2  # of a step whose worker dies: by chance once, by its own doing every time
@@ -200,6 +201,7 @@ class Worker:
                 self.process.kill()
 
 
+@in_one_line("the choice of compute holds what")
 def check_compute(compute: dict[str, Any]) -> None:
     """Refuse a ``compute`` configuration that no pool can follow.
 

@@ -3,8 +3,8 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import run as run_process
@@ -15,7 +15,6 @@ from rich.text import Text
 
 from mu.configuration.experiment import Experiment
 from mu.configuration.words import spelled_out
-from mu.errors import UsageError
 from mu.forget_sets.files import write_selection
 from mu.pipeline import run_cells
 from mu.reporting.progress import Display
@@ -31,6 +30,7 @@ from mu.running.runner import Runner
 from mu.storing.request_log import NAME, RequestLog
 from mu.storing.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of, warnings_of
+from mu.verbs.folder import folder_for
 from mu.verbs.overlap import overlaps
 from mu.verbs.precision import slow_precision
 
@@ -120,17 +120,17 @@ def run_experiment(
         with closing(pool), Display(console, experiment.compute["progress"]) as display:
             runner = Runner(store, pool, display, RequestLog(out / NAME) if out else None)
             cards = to_the_end(run_cells(cells_of(experiment, runner)))
-    made_by = {"command": command, **commit()}
-    cards = [replace(card, **made_by) for card in cards]
-    results = collect(experiment, cards, command, store)
-    if out:
-        results = with_tuning(results, out)
-    if tables:
-        print_report(results, tables)
-        tables.file.flush()
-    if out:
-        write_forget_sets(store, cards, out / "forget_sets")
-        write_report(results, out)
+        made_by = {"command": command, **commit()}
+        cards = [replace(card, **made_by) for card in cards]
+        results = collect(experiment, cards, command, store)
+        if out:
+            results = with_tuning(results, out)
+        if tables:
+            print_report(results, tables)
+            tables.file.flush()
+        if out:
+            write_forget_sets(store, cards, out / "forget_sets")
+            write_report(results, out)
     warnings = [*warnings_of(experiment), *(w for card in cards for w in card.warnings)]
     ran, cached = (sum(runner.counts[name].values()) for name in ("run", "cached"))
     return Finished(results, list(dict.fromkeys(warnings)), ran, cached)
@@ -212,27 +212,3 @@ def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None
         partial = path.with_name(f".{path.name}.tmp")
         write_selection(store.load("select", key), card.fingerprint or "", partial)
         os.replace(partial, path)
-
-
-@contextmanager
-def folder_for(out: Path) -> Iterator[None]:
-    """Make the folder of results before anything is computed; bad usage leaves no new folder.
-
-    Raises:
-        UsageError: It cannot be made or written.
-    """
-    new: list[Path] = []
-    try:
-        new = [folder for folder in (out, *out.parents) if not folder.exists()]
-        out.mkdir(parents=True, exist_ok=True)
-        (out / ".probe").touch()
-        (out / ".probe").unlink()
-    except OSError as error:
-        raise UsageError(f"out={out} cannot be written ({error.strerror})") from error
-    try:
-        yield
-    except UsageError:
-        for folder in new:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
