@@ -276,7 +276,7 @@ def test_inline_steps_get_the_threads_of_the_recipe(store, monkeypatch):
     ],
 )
 def test_a_pool_that_cannot_be_is_refused(store, compute):
-    with pytest.raises(UsageError, match=r"-1|nosuch|1\.5 is not|two is not|soon is no"):
+    with pytest.raises(UsageError, match=r"-1|nosuch|1\.5 is not|'two' is not|soon is no"):
         make_pool(store, compute)
 
 
