@@ -25,7 +25,7 @@ from mu.results.results import Results, tabulated
 from mu.results.words import ORIGINAL
 from mu.running.full_disk import FULL
 from mu.running.loop import to_the_end
-from mu.running.pool import make_pool
+from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner
 from mu.storing.request_log import NAME, RequestLog
 from mu.storing.store import Store, default_root
@@ -114,6 +114,7 @@ def run_experiment(
     from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, write_report
 
+    check_compute(experiment.compute)
     with folder_for(out) if out else nullcontext():
         store = Store(default_root())
         pool = make_pool(store, experiment.compute)
