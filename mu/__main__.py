@@ -1,6 +1,8 @@
 """The command line."""
 
+import os
 import sys
+from contextlib import suppress
 
 from mu.verbs.known import VERBS
 
@@ -38,8 +40,41 @@ MU_TRUST=PACKAGE (whose classes files of others may name; see SECURITY.md).
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; the exit code.
 
-    0 when every cell finished, 1 when one failed, 2 for bad usage, 130 after Ctrl-C.
+    0 when every cell finished, 1 when one failed, 2 for bad usage and for files that cannot be
+    read or written, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    from mu.doors.interrupts import terminable
+
+    with terminable() as came:
+        code = answered(arguments)
+    return 128 + came[0] if came else code
+
+
+def answered(arguments: list[str] | None) -> int:
+    """`main`, but for SIGTERM."""
+    from mu.errors import MuError
+
+    try:
+        code = obeyed(arguments)
+        if sys.stdout:  # None where it is closed
+            sys.stdout.flush()
+    except SystemExit as error:  # argparse has printed the options of a verb
+        return error.code if isinstance(error.code, int) else 0
+    except MuError as error:
+        from mu.results.format import printable
+
+        print(f"mu: {printable(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mu: stopped; what is finished stays in the store", file=sys.stderr)
+        return 130
+    except OSError as error:
+        return unusable(error)
+    return code
+
+
+def obeyed(arguments: list[str] | None) -> int:
+    """Guide, version or help, or what a verb does."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["help"]:  # mu help run
         words = [*words[1:2], "--help"]
@@ -51,26 +86,31 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(__version__)
         return 0
-    from mu.errors import MuError
     from mu.verbs.help import HELP
 
     if words[0] in HELP and ASKED & set(words):
         print(HELP[words[0]], end="")
         return 0
-    try:
-        return dispatch(words[0], words[1:])
-    except SystemExit:  # argparse has printed the options of a verb
-        return 0
-    except MuError as error:
-        from mu.results.format import printable
+    return dispatch(words[0], words[1:])
 
-        print(f"mu: {printable(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("mu: stopped; what is finished stays in the store", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
+
+def unusable(error: OSError) -> int:
+    """Say in one line which file cannot be read or written; nothing where nobody reads on."""
+    from mu.results.format import printable
+
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):  # what is still to be written would be tried again at the end
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
         return 0
+    if os.environ.get("MU_DEBUG"):
+        raise error
+    where = str(error.filename or "a file, or the output")
+    short = where if len(where) <= 100 else f"{where[:60]}…{where[-30:]}"
+    print(f"mu: {printable(short)}: {error.strerror or printable(error)}", file=sys.stderr)
+    return 2
 
 
 def dispatch(verb: str, words: list[str]) -> int:

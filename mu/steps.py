@@ -1,5 +1,6 @@
 """The steps of one pair: of each, what decides its result (key) and what it is given."""
 
+import os
 from asyncio import gather
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from mu.evaluation.panels import panel_name, panel_of
 from mu.evaluation.scoring import build_scores, reading_features
 from mu.forget_sets.wants import wants
 from mu.running.code import targets_in
-from mu.running.jobs import Ref
+from mu.running.jobs import Ref, transferable
 from mu.running.runner import Runner
 from mu.trust.classes import check_plain
 
@@ -525,27 +526,33 @@ class Steps:
         return State(learner, removed, (*state.past, learner))
 
     def log(self, method: str, before: State, selection: Ref, after: State) -> None:
-        """Note a served request, with the models before and after it."""
+        """Note a served request, with the models before and after it.
+
+        Raises:
+            StepFailed: The log cannot be written.
+        """
         log, run = self.run.log, self.run
         if log is None or after.learner[1] in run.missing:
             return
         facts = run.facts(selection)
-        log.add(
-            {
-                "block": self.index,
-                "request": self.request,
-                "step": len(after.removed),
-                "seed": self.seed,
-                "kind": facts["kind"],
-                "elements": facts["n_elements"],
-                "ids": facts["forget_digest"],
-                "data": self.facts["fingerprint"],
-                "method": method,
-                "options": self.method(method),
-                "before": self.model_digest(before),
-                "after": self.model_digest(after),
-            }
-        )
+        entry = {
+            "block": self.index,
+            "request": self.request,
+            "step": len(after.removed),
+            "seed": self.seed,
+            "kind": facts["kind"],
+            "elements": facts["n_elements"],
+            "ids": facts["forget_digest"],
+            "data": self.facts["fingerprint"],
+            "method": method,
+            "options": self.method(method),
+            "before": self.model_digest(before),
+            "after": self.model_digest(after),
+        }
+        try:
+            log.add(entry)
+        except OSError as error:
+            raise transferable(error) from error
 
     def model_digest(self, state: State) -> dict[str, str | None]:
         """Store key of a state, and the digest of the file of its weights."""
@@ -748,7 +755,7 @@ def refuse_unvalidated(config: dict[str, Any]) -> None:
 def by_content(options: dict[str, Any]) -> dict[str, Any]:
     """Options in which a file is known by what is in it and not by where it lies."""
     return {
-        k: file_digest(v) if isinstance(v, str) and Path(v).is_file() else v
+        k: file_digest(v) if isinstance(v, str) and os.path.isfile(v) else v
         for k, v in options.items()
     }
 

@@ -1,12 +1,15 @@
 """What there is to choose from: the YAML files of each group, and errors that name the nearest."""
 
 import difflib
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mu.errors import UsageError
+
+DEEPEST, MOST = 30, 100_000  # levels and values of a YAML file
 
 
 def config_folders() -> list[Path]:
@@ -37,17 +40,48 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Content of a YAML file.
 
     Raises:
-        UsageError: It cannot be read, is not YAML, or holds no mapping.
+        UsageError: It cannot be read, is not YAML, or holds no mapping of plain values.
     """
     import yaml
 
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, OSError, ValueError) as error:
         raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is nested too deep") from error
     if not isinstance(found, dict):
         raise UsageError(f"{path} holds no mapping")
+    check_yaml(found, path)
     return found
+
+
+def check_yaml(content: object, path: Path) -> None:
+    """Refuse what YAML can hold and no configuration does, before somebody stumbles over it.
+
+    Raises:
+        UsageError: A number that is none, a value that is no text, number, list or mapping, a key
+            that is no word, or too many values (an alias may stand for more than a file can hold).
+    """
+    left = [(content, 0)]
+    for _ in range(MOST):
+        if not left:
+            return
+        value, depth = left.pop()
+        if depth > DEEPEST:
+            break
+        if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str | int | None):
+                    raise UsageError(f"{path} has the key {key!r}; keys are words")
+            left += [(one, depth + 1) for one in value.values()]
+        elif isinstance(value, list):
+            left += [(one, depth + 1) for one in value]
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{path} has {value}, which is not a finite number")
+        elif not isinstance(value, str | int | float | None):
+            raise UsageError(f"{path} has {value!r} ({type(value).__name__}); write it in quotes")
+    raise UsageError(f"{path} is nested too deep, or holds too many values")
 
 
 def first_comment(path: Path) -> str:

@@ -129,25 +129,31 @@ def choice(group: str, name: str | Config) -> Config:
     """
     if isinstance(name, dict):
         return {group: filled(OWN, name) if group == "recipe" else name}
+    if not isinstance(name, str):
+        raise UsageError(f"{group}: {name!r} is neither a name nor a mapping")
     known = choices(group)
     if name not in known:
-        raise unknown(SPOKEN.get(group, group), str(name), known)
+        raise unknown(SPOKEN.get(group, group), name, known)
     path = known[name]
     found = _choice(group, name, path, path.stat().st_mtime_ns, tuple(config_folders()))
     if group != "recipe":
         return found
-    return found | {group: filled(str(name), found.get(group) or {})}
+    return found | {group: filled(name, found.get(group) or {})}
 
 
 @lru_cache(maxsize=256)
 def _choice(group: str, name: str, path: Path, written: int, folders: tuple[Path, ...]) -> Config:
     """Content of a file; ``written`` is when it was: a file that changes is read again."""
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     plain = read_yaml(path)
     if "defaults" in plain or "@package" in path.read_text(encoding="utf-8"):
         return _by_hydra(group, name, folders)
-    found: Config = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]
+    try:
+        found: Config = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]
+    except OmegaConfBaseException as error:
+        raise UsageError(f"{path}: {' '.join(str(error).split())}") from error
     # every data set may have groups of the user's own, which its class need not know
     return {group: {"groups": None} | found if group == "data" else found}
 
@@ -158,6 +164,7 @@ def _by_hydra(group: str, name: str, folders: tuple[Path, ...]) -> Config:
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     first, *others = map(str, folders)
     quoted = ",".join("'file://{}'".format(p.replace("'", r"\'")) for p in others)
@@ -165,9 +172,9 @@ def _by_hydra(group: str, name: str, folders: tuple[Path, ...]) -> Config:
     try:
         with initialize_config_dir(first, version_base="1.3"):
             config = compose(overrides=[f"hydra.searchpath=[{quoted}]", f"+{group}={name}"])
-    except HydraException as error:
+        found: Config = OmegaConf.to_container(config)  # type: ignore[assignment]
+    except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(f"{group}={name}: {' '.join(str(error).split())}") from error
-    found: Config = OmegaConf.to_container(config)  # type: ignore[assignment]
     return found
 
 

@@ -224,6 +224,9 @@ def check_oracle_files(blocks: Sequence[Block]) -> None:
 
 def _checked(raw: dict[str, Any], path: Path) -> dict[str, Any]:
     """An experiment whose blocks have the keys they need, each of the right shape."""
+    for key in ("title", "description"):
+        if not isinstance(raw.get(key, ""), str):
+            raise UsageError(f"{path}: {key} must be text, not {raw[key]!r}")
     if not isinstance(raw.get("blocks"), list) or not raw["blocks"]:
         raise UsageError(f"{path} has no list of blocks")
     for block in raw["blocks"]:

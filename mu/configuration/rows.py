@@ -27,6 +27,8 @@ def listed_rows(entries: Sequence[Any]) -> dict[str, Listed]:
     """
     found: dict[str, Listed] = {}
     for entry in entries:
+        if not isinstance(entry, dict | str | None):
+            raise UsageError(f"methods: {entry!r} is neither a name nor 'row: {{method: …}}'")
         for word, options in (entry if isinstance(entry, dict) else {entry: {}}).items():
             name = row_name(word)
             whose = ("method", TARGET)

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mu.doors.interrupts import interruptible
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -61,17 +63,15 @@ def seed_everything(seed: int) -> None:
 def undisturbed() -> Iterator[None]:
     """Gradients on and autocast off inside; all that a call may change is restored afterwards.
 
-    That is: the random state of Python, numpy and torch, the environment, and torch's flags.
+    That is: the random state of Python, numpy and torch, the environment, and torch's flags. Ctrl-C
+    ends it at once (`mu.doors.interrupts`).
     """
     environment = dict(os.environ)
     python, array = random.getstate(), np.random.get_state()
-    flags = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-        torch.backends.cudnn.benchmark,
-    )
+    strict, benchmark = _deterministic(), torch.backends.cudnn.benchmark
     devices = list(range(torch.cuda.device_count()))
     with ExitStack() as stack:
+        stack.enter_context(interruptible())
         stack.enter_context(torch.random.fork_rng(devices=devices))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
@@ -82,11 +82,20 @@ def undisturbed() -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(array)
-            torch.use_deterministic_algorithms(flags[0], warn_only=flags[1])
-            torch.backends.cudnn.benchmark = flags[2]
+            if _deterministic() != strict:  # torch imports its compiler for it: that takes seconds
+                torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
+            torch.backends.cudnn.benchmark = benchmark
             for name in os.environ.keys() - environment.keys():
                 del os.environ[name]
             os.environ.update(environment)
+
+
+def _deterministic() -> tuple[bool, bool]:
+    """Whether torch is to take deterministic algorithms only, and to warn only."""
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
 
 
 @contextmanager

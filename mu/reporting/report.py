@@ -46,4 +46,4 @@ def print_report(results: Results, console: "Console") -> None:
     """Print the tables of the results, never wider than 80 columns nor than the console."""
     from mu.reporting.terminal import terminal_table
 
-    console.print(terminal_table(results, min(console.width, WIDTH)))
+    console.print(terminal_table(results, min(console.width or WIDTH, WIDTH)))

@@ -10,6 +10,7 @@ from mu.evaluation.panels import panels_of
 from mu.evaluation.score import Score
 from mu.evaluation.scoring import build_scores
 from mu.evaluation.signals import PARTS
+from mu.trust.wrong_shapes import in_one_line
 
 COSTS = {
     "weight_distance": "‖Δθ‖",
@@ -33,7 +34,14 @@ def describe_panels(name: str, evaluation: Mapping[str, Any]) -> dict[str, dict[
     Raises:
         UsageError: As `describe_panel`.
     """
-    return {own: describe_panel(panel) for own, panel in panels_of(name, evaluation).items()}
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with in_one_line(f"evaluation {name} holds what"):
+            panels = panels_of(name, evaluation)
+            return {own: describe_panel(panel) for own, panel in panels.items()}
+    except OmegaConfBaseException as error:
+        raise UsageError(f"evaluation {name}: {' '.join(str(error).split())}") from error
 
 
 def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -10,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from mu.errors import MuError, UsageError
+from mu.errors import UsageError
 from mu.results.card import SCHEMA, Card, Facts
 from mu.results.legacy import original, with_facts
 from mu.results.place import Place
 from mu.results.rows import Row, Verdict
 from mu.results.words import ORACLE, RANDOM
+from mu.trust.wrong_shapes import in_one_line
 
 FIELDS: dict[str, type] = {
     "experiment": str,
@@ -33,9 +33,6 @@ class ResultsError(UsageError, ValueError):
 
 class UnreadableRecord(ResultsError):
     """Results have the right fields, and something else in them than mu writes."""
-
-
-BEYOND = (RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,14 +218,5 @@ def readable(path: Path) -> Iterator[None]:
         UnreadableRecord: In place of the error of whoever met the record; with ``MU_DEBUG`` in the
             environment that error goes through.
     """
-    try:
+    with in_one_line(f"{path} holds a record that", UnreadableRecord):
         yield
-    except MuError:
-        raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, *BEYOND) as error:
-        if os.environ.get("MU_DEBUG"):
-            raise
-        raise UnreadableRecord(
-            f"{path} holds a record that mu cannot read ({type(error).__name__}: "
-            f"{str(error)[:200]}); MU_DEBUG=1 shows where"
-        ) from error

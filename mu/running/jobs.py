@@ -15,6 +15,7 @@ from typing import Any
 
 from mu.doors.device import processor_name
 from mu.errors import MuError, NotApplicable, StepFailed, UsageError
+from mu.running.full_disk import FULL, DiskFull, is_full
 from mu.storing.store import Store
 
 Ref = tuple[str, str]  # (step, key)
@@ -111,6 +112,8 @@ def one_line(error: BaseException) -> str:
 
 def transferable(error: Exception) -> MuError:
     """The same error in a form that crosses process borders: its kind and its reason."""
+    if is_full(error):
+        return DiskFull(f"{FULL}: {one_line(error)}")
     for kind in (UsageError, NotApplicable):
         if isinstance(error, kind):
             return kind(one_line(error))
@@ -123,21 +126,24 @@ def serve(pipe: Connection, store: Store) -> None:
     while True:
         try:
             job: Job = pipe.recv()
-        except (EOFError, OSError):
+            pipe.send(outcome(store, job, Reporter(pipe)))
+        except (EOFError, OSError):  # the launcher is gone
             return
-        reporter = Reporter(pipe)
-        try:
-            set_threads(job)
-            execute(store, job, reporter)
-        except Exception as error:
-            if not isinstance(error, MuError) and os.environ.get("MU_DEBUG"):
-                import traceback
-
-                traceback.print_exc()
-            pipe.send(("error", transferable(error)))
-        else:
-            pipe.send(("done", None))
         tidy()
+
+
+def outcome(store: Store, job: Job, progress: Progress) -> tuple[str, MuError | None]:
+    """Run a job in a worker; how it ended, in the words of the pipe."""
+    try:
+        set_threads(job)
+        execute(store, job, progress)
+    except Exception as error:
+        if not isinstance(error, MuError) and os.environ.get("MU_DEBUG"):
+            import traceback
+
+            traceback.print_exc()
+        return "error", transferable(error)
+    return "done", None
 
 
 def tidy() -> None:

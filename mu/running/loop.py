@@ -1,9 +1,12 @@
 """Running what is asynchronous to its end, wherever it is called."""
 
 import asyncio
+import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+
+from mu.doors.interrupts import Interrupted, interrupt, interruptible
 
 Result = TypeVar("Result")
 
@@ -23,17 +26,19 @@ def to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
-    tasks: list[asyncio.Task[Any]] = []
+    begun: list[tuple[asyncio.Task[Any] | None, int]] = []
 
     async def noted() -> Result:
-        tasks.extend(filter(None, [asyncio.current_task()]))
+        begun.append((asyncio.current_task(), threading.get_ident()))
         return await work
 
-    with ThreadPoolExecutor(1) as thread:
+    with interruptible(), ThreadPoolExecutor(1) as thread:
         running = thread.submit(asyncio.run, noted())
         try:
             return running.result()
-        except KeyboardInterrupt:  # reaches the main thread alone
-            for task in tasks:
-                task.get_loop().call_soon_threadsafe(task.cancel)
+        except (KeyboardInterrupt, Interrupted):  # reaches the main thread alone
+            for task, beside in begun:
+                interrupt(beside)  # a step that runs there in this moment
+                if task:
+                    task.get_loop().call_soon_threadsafe(task.cancel)
             raise

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection, Pipe
@@ -11,11 +13,14 @@ from typing import Any, Protocol
 
 from mu.doors.device import checked_device
 from mu.errors import StepFailed, UsageError
+from mu.running.full_disk import Room
 from mu.running.jobs import Job, Progress, execute, set_threads, transferable
 from mu.running.machine import AUTO, cards, check_workers, gpu_of, workers_of
 from mu.storing.store import Store
+from mu.trust.wrong_shapes import in_one_line
 
 WORKER = "mu.running.worker"  # the module of a worker process
+TRIES = 2  # of a step whose worker dies: by chance once, by its own doing every time
 LAUNCHERS = ("local", "ray", "slurm")
 
 
@@ -40,10 +45,23 @@ class InlinePool:
     """Run jobs in this process, one after the other."""
 
     def __init__(self, store: Store) -> None:
-        self.store = store
+        self.store, self.room, self.stopped = store, Room(), False
 
     async def run(self, job: Job, progress: Progress) -> None:
-        """See `Pool.run`."""
+        """See `Pool.run`; Ctrl-C ends the step that runs, and all that wait."""
+        if self.stopped:
+            raise asyncio.CancelledError
+        try:
+            self.work(job, progress)
+        except KeyboardInterrupt:
+            self.stopped = True
+            answer = signal.getsignal(signal.SIGINT)  # the loop's, which ends it in good order
+            if callable(answer) and threading.current_thread() is threading.main_thread():
+                answer(signal.SIGINT, None)
+            raise asyncio.CancelledError from None
+
+    def work(self, job: Job, progress: Progress) -> None:
+        """One step, as a worker would run it."""
         import warnings
 
         import torch
@@ -54,7 +72,7 @@ class InlinePool:
         # As in a worker: the recipe's threads (other ones change bits), and no library's chatter.
         # The process may be a user's session, whose random state is not to change.
         threads = torch.get_num_threads()
-        with warnings.catch_warnings(), undisturbed():
+        with self.room.left(), warnings.catch_warnings(), undisturbed():
             quiet()
             try:
                 set_threads(job)
@@ -73,7 +91,7 @@ class LocalPool:
 
     Importing torch, Lightning and torch_geometric costs seconds, so a worker outlives its job. A
     worker stays in the launcher's process group and leaves when the launcher is gone; one that
-    dies costs the step it was running, and is replaced.
+    dies is started anew, and its step is tried once more.
 
     Args:
         store: Where results go.
@@ -82,7 +100,7 @@ class LocalPool:
     """
 
     def __init__(self, store: Store, environments: Sequence[Mapping[str, str]]) -> None:
-        self.store = store
+        self.store, self.room = store, Room()
         self.threads = ThreadPoolExecutor(len(environments))
         self.idle: asyncio.Queue[Worker] = asyncio.Queue()
         self.workers = [Worker(store, environment) for environment in environments]
@@ -94,7 +112,8 @@ class LocalPool:
         worker = await self.idle.get()
         try:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self.threads, worker.run, job, progress)
+            with self.room.left():
+                await loop.run_in_executor(self.threads, worker.run, job, progress)
         finally:
             self.idle.put_nowait(worker)
 
@@ -113,9 +132,16 @@ class Worker:
         self.process: subprocess.Popen[bytes] | None = None
         self.pipe: Connection | None = None
         self.closed = False
+        self.lock = threading.Lock()  # jobs come in a thread, the end from the launcher's own
 
     def start(self) -> Connection:
-        """Start the process unless it runs."""
+        """Start the process unless it runs.
+
+        Raises:
+            StepFailed: The pool was closed.
+        """
+        if self.closed:
+            raise StepFailed("the run was stopped")
         if self.process is None or self.pipe is None or self.process.poll() is not None:
             self.pipe, theirs = Pipe()
             environment = os.environ | {
@@ -124,50 +150,68 @@ class Worker:
                 "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path),
                 **self.environment,
             }
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", WORKER, str(theirs.fileno()), str(self.store.root)],
-                pass_fds=[theirs.fileno()],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-            )
+            # Ctrl-C goes to the whole group: until a worker ignores it, it must not reach it
+            masked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            try:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", WORKER, str(theirs.fileno()), str(self.store.root)],
+                    pass_fds=[theirs.fileno()],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, masked)
             theirs.close()
         return self.pipe
 
     def run(self, job: Job, progress: Progress) -> None:
-        """Send a job and wait for its end; called in a thread."""
-        if self.closed:
-            raise StepFailed("the run was stopped")
-        pipe = self.start()
-        try:
-            pipe.send(job)
-            while True:
-                kind, value = pipe.recv()
-                if kind == "progress":
-                    progress(*value)
-                elif kind == "error":
-                    raise value
-                else:
-                    return
-        except (EOFError, OSError) as error:
-            code = self.process.wait() if self.process else None
-            self.process = None
-            raise StepFailed(f"its worker process died (exit code {code})") from error
+        """Send a job and wait for its end; called in a thread.
+
+        Raises:
+            MuError: What the step raised.
+            StepFailed: The process died over it as often as it may.
+        """
+        for _ in range(TRIES):
+            with self.lock:
+                pipe = self.start()
+            try:
+                return self.follow(pipe, job, progress)
+            except (EOFError, OSError):
+                code = self.process.wait() if self.process else None
+                self.process = None
+        raise StepFailed(f"its worker process died (exit code {code}), {TRIES} times")
+
+    def follow(self, pipe: Connection, job: Job, progress: Progress) -> None:
+        """Hand over a job and hear of it until it is done."""
+        pipe.send(job)
+        while True:
+            kind, value = pipe.recv()
+            if kind == "progress":
+                progress(*value)
+            elif kind == "error":
+                raise value
+            else:
+                return
 
     def close(self) -> None:
-        """End the process."""
-        self.closed = True
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
+        """End the process, whatever it does: within a training SIGTERM waits for a batch."""
+        with self.lock:
+            self.closed = True
+            if self.process is not None and self.process.poll() is None:
+                self.process.kill()
 
 
+@in_one_line("the choice of compute holds what")
 def check_compute(compute: dict[str, Any]) -> None:
     """Refuse a ``compute`` configuration that no pool can follow.
 
     Raises:
-        UsageError: An unknown launcher, a number of workers or seconds below 0, or a device that is
-            none, or is not in this machine where it is to compute.
+        UsageError: An unknown launcher, workers or seconds that are no number or below 0, or a
+            device that is none, or is not in this machine where it is to compute.
     """
     seconds = compute.get("checkpoint_seconds")
+    if not isinstance(seconds, int | float | None):
+        raise UsageError(f"compute.checkpoint_seconds={seconds} is no number of seconds")
     if seconds is not None and seconds < 0:
         raise UsageError(f"compute.checkpoint_seconds={seconds} is negative; null writes none")
     check_workers(compute)

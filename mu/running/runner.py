@@ -110,7 +110,10 @@ class Runner:
             self.watcher.say(f"corrupt artifact, computed again: {error}")
         self.counts["run"][job.step] += 1
         cheap = job.step in CHEAP and not job.inputs.get("learners")  # nothing is trained for it
-        pool = self.pool or (self.plan if cheap and self._ready(job) else None)
+        if self.pool is not None:
+            self.store.check_writable(f", and does not have {job.label}")
+        plan = self.plan if cheap and self._ready(job) and not self.store.unwritable else None
+        pool = self.pool or plan
         if pool is None:
             self.missing.add(job.key)
             self.families[job.step, job.family] += 1

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mu.storing.inventory import SCRATCH, Entry
+from mu.storing.holding import holding
+from mu.storing.inventory import LOCK, SCRATCH, Entry, lock_of
 from mu.storing.store import Store
 
 DAY = 86_400.0
@@ -43,7 +44,8 @@ def superfluous(
 
 def leftovers(root: Path, before: float | None = None) -> list[Path]:
     """Temporary folders in a store that were last written before a time."""
-    return [path for path in _below(root / "tmp") if before is None or written(path) < before]
+    found = [path for path in _below(root / "tmp") if path.suffix != LOCK]
+    return [path for path in found if before is None or written(path) < before]
 
 
 def unfinished(root: Path, before: float | None = None, done: Collection[str] = ()) -> list[Path]:
@@ -94,7 +96,9 @@ def remove_all(
                 store.discard(entry.step, entry.key)
         done(1)
     for path in stray:
-        shutil.rmtree(path, ignore_errors=True)
+        with holding(lock_of(path)) as abandoned:
+            if abandoned:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def by_reason(going: Mapping[Entry, str]) -> dict[tuple[str, str], list[Entry]]:

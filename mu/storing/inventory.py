@@ -12,6 +12,7 @@ LARGE = ("activations.npy", "activations_flipped.npy")  # written by a step, map
 FILES = ("facts.json", "arrays.npz", "tensors.safetensors", *LARGE, "manifest.json")
 KEY = re.compile(r"[0-9a-f]{32}")
 SCRATCH = "scratch"  # of steps that are not finished: a folder each, named by its key
+LOCK = ".lock"
 APART = ("tmp", "locks", "slurm", SCRATCH)  # folders of a store that hold no artifacts
 
 
@@ -32,6 +33,11 @@ class Entry:
     size: int
     written: float
     manifest: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+def lock_of(folder: Path) -> Path:
+    """The file that is locked as long as somebody works in a temporary folder."""
+    return folder.with_name(f"{folder.name}{LOCK}")
 
 
 def entries(root: Path) -> Iterator[Entry]:

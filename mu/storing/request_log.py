@@ -1,9 +1,12 @@
 """What was asked and what was left of it: one line a served request, appended and never changed."""
 
+import errno
+import fcntl
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mu.artifact import digest
 from mu.errors import UsageError
@@ -39,27 +42,34 @@ class RequestLog:
         self.path = path
         self.entries: list[dict[str, Any]] = []
         self._known: set[str] = set()
-        self._read()
+        self._end = 0  # bytes of the file that are read
+        if path.is_file():
+            with path.open("rb") as file:
+                self._read(file)
 
-    def _read(self) -> None:
-        text = self.path.read_bytes() if self.path.is_file() else b""
-        whole, _, rest = text.rpartition(b"\n")
-        if rest:  # a crash cut the last line off
-            with self.path.open("r+b") as file:
-                file.truncate(len(text) - len(rest))
-        for number, line in enumerate(whole.splitlines(), start=1):
+    def _read(self, file: BinaryIO) -> None:
+        """Take in what the file has beyond what is known of it."""
+        file.seek(self._end)
+        whole, newline, rest = file.read().rpartition(b"\n")
+        for line in whole.splitlines():
             try:
                 entry = json.loads(line)
                 body = {k: v for k, v in entry.items() if k not in ("previous", "digest")}
                 sound = entry["previous"] == self._last and entry["digest"] == self._sealed(body)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 sound = False
             if not sound:
-                raise UsageError(
-                    f"{self.path}, line {number}, is not what was written there; move the file "
-                    "away to begin a new log"
-                )
+                raise self._changed()
             self._append(body)
+        if not b'{"'.startswith(rest[:2]):  # no line of this kind that a crash cut off
+            raise self._changed()
+        self._end += len(whole + newline)
+
+    def _changed(self) -> UsageError:
+        return UsageError(
+            f"{self.path}, line {len(self.entries) + 1}, is not what was written there; move the "
+            "file away to begin a new log"
+        )
 
     @property
     def _last(self) -> str | None:
@@ -75,12 +85,34 @@ class RequestLog:
         return entry
 
     def add(self, body: dict[str, Any]) -> bool:
-        """Append an entry; False where the same is there already."""
+        """Append an entry; False where the same is there already.
+
+        The file is locked meanwhile: what others appended since it was read is taken in first.
+
+        Raises:
+            OSError: It cannot be written, and nothing of it is in the file.
+            UsageError: What others did to the file is no appending.
+        """
         if digest(body) in self._known:
             return False
-        entry = self._append(body)
-        with self.path.open("ab") as file:
-            file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with self.path.open("a+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if file.seek(0, os.SEEK_END) < self._end:
+                raise UsageError(f"{self.path} was cut or moved away while it was in use")
+            self._read(file)
+            if digest(body) in self._known:
+                return False
+            file.truncate(self._end)  # a crash cut the last line off
+            line = json.dumps(self._append(body), sort_keys=True).encode() + b"\n"
+            try:
+                if file.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except OSError:  # a full disk: the next entry is not to stand behind half a line
+                self.entries.pop()
+                self._known.discard(digest(body))
+                with suppress(OSError):
+                    os.truncate(self.path, self._end)
+                raise
+            self._end += len(line)
         return True

@@ -6,7 +6,7 @@ import platform
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ import numpy as np
 
 from mu.artifact import Artifact, digest_of_file
 from mu.errors import CellFailed, UsageError
-from mu.storing.inventory import LARGE, SCRATCH, Entry, entries
+from mu.storing.holding import holding
+from mu.storing.inventory import LARGE, LOCK, SCRATCH, Entry, entries, lock_of
 from mu.trust.arrays import read_arrays
 
 SCHEMA = 1
-HOST = platform.node()  # a store may be shared by machines, which know nothing of others' processes
+HOST = platform.node()  # a store may be shared by machines
 
 
 class CorruptArtifact(CellFailed):
@@ -57,15 +58,22 @@ class Store:
 
     Large files of a step (`mu.storing.inventory.LARGE`) lie beside them.
 
+    A folder that is there and cannot be written is a store all the same: it is read, and what
+    would change it is refused.
+
     Args:
         root: Folder of the store; made when missing.
 
     Raises:
-        UsageError: The folder cannot be written.
+        UsageError: The folder is not there and cannot be made.
+
+    Attributes:
+        unwritable: Why nothing can be written; empty where everything can.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root).absolute()
+        self.unwritable = ""
         try:
             for name in ("tmp", "locks"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
@@ -73,11 +81,26 @@ class Store:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise UsageError(
-                f"store {self.root} cannot be written ({error.strerror}); "
-                "set MU_STORE to a folder you may write"
-            ) from error
+            self.unwritable = str(error.strerror)
+            if not self.root.is_dir():
+                self.check_writable()
+            return
         self._remove_abandoned()
+
+    def check_writable(self, wanted: str = "") -> None:
+        """Refuse what would change a store that can only be read.
+
+        Args:
+            wanted: What for, in the words of the message.
+
+        Raises:
+            UsageError: Nothing can be written.
+        """
+        if self.unwritable:
+            raise UsageError(
+                f"store {self.root} cannot be written ({self.unwritable}){wanted}; "
+                "set MU_STORE to a folder you may write"
+            )
 
     def path(self, step: str, key: str) -> Path:
         """Folder of one artifact, present or not."""
@@ -205,6 +228,7 @@ class Store:
 
     def discard(self, step: str, key: str) -> None:
         """Remove an artifact in one rename, so that no reader sees half of it."""
+        self.check_writable()
         aside = self._temporary()
         self.path(step, key).rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
@@ -216,12 +240,14 @@ class Store:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder to prepare artifacts in, on the store's disk; gone afterwards."""
+        self.check_writable()
         folder = self._temporary()
-        folder.mkdir()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with holding(lock_of(folder), wait=True):
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def adopt(self, step: str, key: str, folder: Path) -> bool:
         """Move a folder of verified files into place; False where a whole artifact stands."""
@@ -246,17 +272,21 @@ class Store:
         """Hold the file lock of one key; the operating system frees it when a process dies."""
         from filelock import FileLock
 
+        self.check_writable()
         with FileLock(self.root / "locks" / f"{key[:2]}-{key}.lock"):
             yield
 
     def _temporary(self) -> Path:
-        return self.root / "tmp" / f"{os.getpid()}@{HOST}@{uuid.uuid4().hex}"
+        return self.root / "tmp" / f"{HOST}@{uuid.uuid4().hex}"
 
     def _remove_abandoned(self) -> None:
-        """Delete temporary folders whose process on this machine is gone (a run was killed)."""
-        if not Path("/proc/self").exists():
-            return
-        for folder in (self.root / "tmp").iterdir():
-            owner, _, rest = folder.name.partition("@")
-            if rest.rpartition("@")[0] == HOST and not Path(f"/proc/{owner}").exists():
-                shutil.rmtree(folder, ignore_errors=True)
+        """Delete temporary folders of this machine that nobody holds (a run was killed).
+
+        What other machines made stays: a lock need not reach them.
+        """
+        for path in (self.root / "tmp").iterdir():
+            folder = path.with_name(path.name.removesuffix(LOCK))
+            if folder.name.rpartition("@")[0] == HOST:
+                with suppress(OSError), holding(lock_of(folder)) as abandoned:
+                    if abandoned:
+                        shutil.rmtree(folder, ignore_errors=True)

@@ -22,9 +22,19 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with (
-        whole_file(path) as partial,
-        partial.open("x", encoding="utf-8", newline="\n") as file,  # through no link
-    ):
-        file.write(text)
+    """Write a text file, whole or not at all.
+
+    Raises:
+        OSError: It cannot be written; the error names the file, also where the disk is full.
+    """
+    try:
+        with (
+            whole_file(path) as partial,
+            partial.open("x", encoding="utf-8", newline="\n") as file,  # through no link
+        ):
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = str(path)
+        raise

@@ -50,12 +50,12 @@ def command(words: list[str]) -> int:
         UsageError: A word is wrong, a file is missing or does not fit, or the data are a graph.
     """
     from mu.storing.whole_files import write_text
-    from mu.verbs.run import folder_for
+    from mu.verbs.folder import AUDIT, folder_for
 
     asked = asked_of(words)
     out = Path(asked.own.get("out") or Path("results") / "audit")
     line = "mu audit " + shlex.join(word for word in words if not word.startswith("out="))
-    with folder_for(out):
+    with folder_for(out, AUDIT):
         found = audited(asked, line)
         write_text(out / "audit.json", found.json())
         found.page(out / "audit.html")

@@ -10,6 +10,7 @@ from mu.errors import UsageError
 from mu.results.results import folder_of, read_results, readable
 from mu.storing.whole_files import write_text
 from mu.verbs.cells import experiment_of
+from mu.verbs.folder import RATES, folder_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +44,9 @@ def command(words: list[str]) -> int:
     aims = results.experiment.partition("_")[0] == EXPERIMENT
     print(rates_text(found, aims))
     out = folder_of(folder)
-    write_text(out / "rates.json", rates_json(results.experiment, found))
-    write_text(out / "rates.md", rates_markdown(found, results.title, aims))
+    with folder_for(out, RATES, named=""):
+        write_text(out / "rates.json", rates_json(results.experiment, found))
+        write_text(out / "rates.md", rates_markdown(found, results.title, aims))
     print(f"rates: {out / 'rates.md'}")
     return code
 

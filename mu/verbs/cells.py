@@ -16,7 +16,10 @@ from mu.results.panel import describe_panels
 from mu.running.presence import check_present
 from mu.running.runner import Runner
 from mu.running.signatures import check_annotated
+from mu.trust.wrong_shapes import in_one_line
 from mu.verbs.foreign import check_words, checked_experiment
+
+LONGEST = 120  # bytes of a name; the file's adds those of the block, and a file system takes 255
 
 
 def experiment_of(
@@ -41,18 +44,47 @@ def experiment_of(
         names = ", ".join(choices("experiment"))
         raise UsageError(f"name an experiment, as in mu run quickstart; there are: {names}")
     others = [w for w in words if w.partition("=")[0] not in ("experiment", "out")]
-    experiment = load_experiment(written or given["experiment"], others)
-    if source:
-        experiment = checked_experiment(experiment, source, others)
+    name = "a study" if written is not None else f"experiment {given['experiment']}"
+    with in_one_line(f"{name}, or what it chooses, holds what"):
+        experiment = load_experiment(written or given["experiment"], others)
+        if source:
+            experiment = checked_experiment(experiment, source, others)
+        check_blocks(experiment)
+    return experiment, Path(given.get("out") or Path("results") / experiment.name)
+
+
+def check_blocks(experiment: Experiment) -> None:
+    """Refuse scores, files, classes and options of methods that are wrong, before any step.
+
+    Raises:
+        UsageError: Naming the first.
+    """
     for block in experiment.blocks:  # a wrong score must not come out after the training
         describe_panels(block.names["evaluation"], block.config["evaluation"])
         check_panel(block)
+        check_names(block)
+        files = block.config["data"].get("files") or []
+        if not isinstance(files, list) or not all(isinstance(one, str) for one in files):
+            raise UsageError(f"data {block.names['data']}: files must be words, not {files!r}")
         for group in ("data", "model", "recipe"):
             check_present(block.config[group], f"{group} {block.names[group]}")
         for row, method in block.methods.items():
             check_present([method["config"], method["configs"]], f"method {row}")
     check_method_options(experiment)
-    return experiment, Path(given.get("out") or Path("results") / experiment.name)
+
+
+def check_names(block: Block) -> None:
+    """Refuse names of requests that no file can be named for (`mu.verbs.run.write_forget_sets`).
+
+    Raises:
+        UsageError: Naming the request.
+    """
+    for name in block.requests:
+        if len(name.encode()) > LONGEST:
+            raise UsageError(
+                f"request {name[:40]}… has {len(name)} letters; a file is named for it, so it may "
+                f"have {LONGEST}"
+            )
 
 
 def check_panel(block: Block) -> None:

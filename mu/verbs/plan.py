@@ -23,7 +23,7 @@ from mu.results.card import Card
 from mu.results.panel import describe_panels
 from mu.results.power import power_of
 from mu.results.results import agreed_panel
-from mu.running.jobs import Job
+from mu.running.jobs import Job, transferable
 from mu.running.machine import AUTO, workers_of, workers_said
 from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner, Waiting
@@ -224,7 +224,14 @@ def fit_seconds(job: Job) -> float:
 
 @contextmanager
 def timing(what: str) -> Iterator[None]:
-    """Says what is timed, and nothing of what libraries warn of."""
+    """Says what is timed, and nothing of what libraries warn of.
+
+    Raises:
+        MuError: It fails, as it would in a run, with the reason in one line.
+    """
     with Console(stderr=True).status(what), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        try:
+            yield
+        except Exception as error:
+            raise transferable(error) from error

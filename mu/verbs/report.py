@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mu.errors import UsageError
+from mu.verbs.folder import folder_for
 from mu.verbs.parser import Parser
 
 
@@ -37,6 +38,7 @@ def command(words: list[str]) -> int:
     with readable(folder):
         results = with_tuning(tabulated(read_results(path)), folder)
         results = comparing(results, given.compare or results.compare)
-        write_report(results, folder)
+        with folder_for(folder, named=""):
+            write_report(results, folder)
         print_report(results, Console())
     return 0

@@ -1,9 +1,10 @@
 """``mu run``: an experiment from its words to its folder of results."""
 
+import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import run as run_process
@@ -14,7 +15,6 @@ from rich.text import Text
 
 from mu.configuration.experiment import Experiment
 from mu.configuration.words import spelled_out
-from mu.errors import UsageError
 from mu.forget_sets.files import write_selection
 from mu.pipeline import run_cells
 from mu.reporting.progress import Display
@@ -23,12 +23,14 @@ from mu.results.format import printable
 from mu.results.panel import describe_panels
 from mu.results.results import Results, tabulated
 from mu.results.words import ORIGINAL
+from mu.running.full_disk import FULL
 from mu.running.loop import to_the_end
-from mu.running.pool import make_pool
+from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner
 from mu.storing.request_log import NAME, RequestLog
 from mu.storing.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of, warnings_of
+from mu.verbs.folder import folder_for
 from mu.verbs.overlap import overlaps
 from mu.verbs.precision import slow_precision
 
@@ -61,15 +63,12 @@ def command(words: list[str], source: str = "") -> int:
         words: After ``mu run``.
         source: Where they come from if they are somebody else's; see `experiment_of`.
     """
-    from mu.reporting.report import print_report
-
     words = spelled_out(words)
     experiment, out = experiment_of(words, source=source)
     sender, errors = sender_of(experiment), Console(stderr=True)
     for message in slow_precision(experiment):
         errors.print(Text(f"warning: {message}", "yellow"), soft_wrap=True)
-    found = run_experiment(experiment, command_of(words), out, errors)
-    print_report(found.results, Console())
+    found = run_experiment(experiment, command_of(words), out, errors, tables=Console())
     for message in found.warnings:
         text = Text(f"warning: {printable(message)}", "yellow")  # no markup: it may be a stranger's
         errors.print(text, soft_wrap=True)
@@ -80,7 +79,9 @@ def command(words: list[str], source: str = "") -> int:
         f"{found.ran} steps run, {found.cached} found in the store; report: {out / 'report.html'}"
     )
     if found.failed:
-        print(f"mu: {len(found.failed)} of {len(found.results.cards)} rows failed", file=sys.stderr)
+        full = next((f": {e}" for c in found.failed if (e := c.error or "").startswith(FULL)), "")
+        few = f"mu: {len(found.failed)} of {len(found.results.cards)} rows failed"
+        print(few + printable(full), file=sys.stderr)
     return 1 if found.failed else 0
 
 
@@ -90,7 +91,11 @@ def command_of(words: Sequence[str]) -> str:
 
 
 def run_experiment(
-    experiment: Experiment, command: str, out: Path | None, console: Console
+    experiment: Experiment,
+    command: str,
+    out: Path | None,
+    console: Console,
+    tables: Console | None = None,
 ) -> Finished:
     """Run all steps of an experiment that the store does not have, and write what it leaves.
 
@@ -101,26 +106,32 @@ def run_experiment(
         command: How it is run again, for the cards.
         out: Where results go; None writes no file but those of the store.
         console: Where progress is shown.
+        tables: Where the tables are printed, before a file of results is written.
 
     Raises:
         UsageError: A word or value is wrong, or the folder cannot be written.
     """
     from mu.reporting.pictures.tuning import with_tuning
-    from mu.reporting.report import write_report
+    from mu.reporting.report import print_report, write_report
 
+    check_compute(experiment.compute)
     with folder_for(out) if out else nullcontext():
         store = Store(default_root())
         pool = make_pool(store, experiment.compute)
         with closing(pool), Display(console, experiment.compute["progress"]) as display:
             runner = Runner(store, pool, display, RequestLog(out / NAME) if out else None)
             cards = to_the_end(run_cells(cells_of(experiment, runner)))
-    made_by = {"command": command, **commit()}
-    cards = [replace(card, **made_by) for card in cards]
-    results = collect(experiment, cards, command, store)
-    if out:
-        results = with_tuning(results, out)
-        write_forget_sets(store, cards, out / "forget_sets")
-        write_report(results, out)
+        made_by = {"command": command, **commit()}
+        cards = [replace(card, **made_by) for card in cards]
+        results = collect(experiment, cards, command, store)
+        if out:
+            results = with_tuning(results, out)
+        if tables:
+            print_report(results, tables)
+            tables.file.flush()
+        if out:
+            write_forget_sets(store, cards, out / "forget_sets")
+            write_report(results, out)
     warnings = [*warnings_of(experiment), *(w for card in cards for w in card.warnings)]
     ran, cached = (sum(runner.counts[name].values()) for name in ("run", "cached"))
     return Finished(results, list(dict.fromkeys(warnings)), ran, cached)
@@ -199,27 +210,6 @@ def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None
         block = f"{card.block}_" if several else ""
         step = f"_{card.step + 1}" if card.steps > 1 else ""
         path = folder / f"{block}{card.request}_{card.pair}{step}.txt"
-        write_selection(store.load("select", key), card.fingerprint or "", path)
-
-
-@contextmanager
-def folder_for(out: Path) -> Iterator[None]:
-    """Make the folder of results before anything is computed; bad usage leaves no new folder.
-
-    Raises:
-        UsageError: It cannot be made or written.
-    """
-    new = [folder for folder in (out, *out.parents) if not folder.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / ".probe").touch()
-        (out / ".probe").unlink()
-    except OSError as error:
-        raise UsageError(f"out={out} cannot be written ({error.strerror})") from error
-    try:
-        yield
-    except UsageError:
-        for folder in new:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
+        partial = path.with_name(f".{path.name}.tmp")
+        write_selection(store.load("select", key), card.fingerprint or "", partial)
+        os.replace(partial, path)

@@ -198,6 +198,7 @@ def gc(options: argparse.Namespace) -> int:
     if not options.yes:
         print(f"can go: {total}; nothing was removed" + ("; add --yes" if going or aside else ""))
         return 0
+    store.check_writable()
     if busy(store):
         raise UsageError("a run is computing with this store just now; nothing was removed")
     with bar("removing", len(going)) as advance:

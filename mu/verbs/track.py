@@ -33,7 +33,8 @@ def command(words: list[str]) -> int:
     with readable(path):
         results = tabulated(read_results(path))
     to = checked(given, results.experiment, folder)
-    sent = send(results, given, folder, again)
+    with readable(path):
+        sent = send(results, given, folder, again)
     print(f"{len(sent)} runs sent to project {to['project']} ({to['mode']})")
     if to["mode"] == "offline":
         print(f"upload: wandb sync {to['directory'] / 'wandb'}/offline-run-*")

@@ -19,12 +19,15 @@ from mu.reporting.progress import Display
 from mu.running.pool import make_pool
 from mu.running.runner import Runner
 from mu.storing.store import Store, default_root
+from mu.storing.whole_files import write_text
+from mu.trust.wrong_shapes import in_one_line
 from mu.tuning.record import check_writable, record_of, write_best
 from mu.tuning.space import check_space
 from mu.tuning.study import Search
 from mu.tuning.trial import run_round
 from mu.verbs.cells import check_method_options
-from mu.verbs.run import commit, folder_for
+from mu.verbs.folder import TUNE, folder_for
+from mu.verbs.run import commit
 
 OWN = ("experiment", "out", "trials", "write")
 
@@ -42,22 +45,23 @@ def command(words: list[str]) -> int:
     if not isinstance(write, bool):
         raise UsageError(f"write={write} must be true or false")
     others = [word for word in words if word.partition("=")[0] not in OWN]
-    experiment = load_experiment(given["experiment"], others, tuning=True)
-    check_method_options(experiment)
-    searches = searches_of(experiment)
+    with in_one_line(f"experiment {given['experiment']}, or what it chooses, holds what"):
+        experiment = load_experiment(given["experiment"], others, tuning=True)
+        check_method_options(experiment)
+        searches = searches_of(experiment)
     if write:
         check_writable(sorted({search.method for search in searches}))
     out = Path(given.get("out") or Path("results") / experiment.name)
-    with folder_for(out):
-        run_trials(experiment, searches, trials)
-    done = [search for search in searches if search.tried]
     about = {"experiment": experiment.name, "seeds": experiment.blocks[0].seeds}
-    record = record_of(searches, about | {"objective": "avg_gap", **commit()})
     path = out / "tuning.json"
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    with folder_for(out, TUNE):
+        run_trials(experiment, searches, trials)
+        record = record_of(searches, about | {"objective": "avg_gap", **commit()})
+        show_best(searches)
+        write_text(path, json.dumps(record, indent=1) + "\n")
+    done = [search for search in searches if search.tried]
     for search in done if write else []:
         write_best(search, about)
-    show_best(searches)
     print(f"every trial: {path}")
     return 0 if done else 1
 

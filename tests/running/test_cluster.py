@@ -32,7 +32,11 @@ class Ray(ModuleType):
         super().__init__("ray")
         self.started: dict = {}
         self.asked: dict = {}
-        self.broken = False
+        self.broken = self.endless = False
+        self.cancelled = 0
+
+    def cancel(self, task, force):
+        self.cancelled += int(force)
 
     def is_initialized(self):
         return bool(self.started)
@@ -48,6 +52,8 @@ class Ray(ModuleType):
 
         def task(function):
             async def call(*arguments):
+                if self.endless:
+                    await asyncio.sleep(600)
                 if self.broken:
                     raise ConnectionError("the node is\ngone")
                 return function(*arguments)
@@ -65,7 +71,8 @@ class Submitit(ModuleType):
         self.parameters: dict = {}
         self.running = self.most = 0
         self.threads = ThreadPoolExecutor(8)
-        self.broken = False
+        self.broken = self.endless = self.partition = False
+        self.cancelled = 0
 
     def AutoExecutor(self, **options):
         return SimpleNamespace(update_parameters=self.update, submit=self.submit)
@@ -84,7 +91,12 @@ class Submitit(ModuleType):
                 raise TimeoutError("preempted")
             return self.threads.submit(function, *arguments).result()
 
-        return SimpleNamespace(result=result)
+        def cancel():
+            self.cancelled += 1
+
+        if self.partition:
+            raise RuntimeError("sbatch: error: invalid partition\nspecified")
+        return SimpleNamespace(result=result, done=lambda: not self.endless, cancel=cancel)
 
 
 def job(name: str, n: int = 0) -> Job:
@@ -147,3 +159,40 @@ def test_a_library_that_is_not_there_is_named(launcher, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(UsageError, match=rf"pip install 'mu\[{launcher}\]'"):
         make_pool(Store(tmp_path), {"launcher": launcher, "workers": 1})
+
+
+def test_jobs_that_run_are_cancelled_when_the_run_is_stopped(cluster):
+    pool, library, _ = cluster
+    library.endless = True
+
+    async def stopped() -> None:
+        work = asyncio.gather(*(pool.run(job("fine", n), print) for n in range(3)))
+        await asyncio.sleep(0.2)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    begin = time.monotonic()
+    asyncio.run(stopped())
+    assert time.monotonic() - begin < 5
+    assert library.cancelled == (3 if isinstance(library, Ray) else 2)  # two at a time
+
+
+def test_a_refused_job_is_bad_usage_at_the_start_alone(tmp_path, monkeypatch):
+    library = Submitit()
+    monkeypatch.setitem(sys.modules, "submitit", library)
+    pool = make_pool(Store(tmp_path), {"launcher": "slurm", "workers": 2})
+    library.partition = True
+    (refused,) = run(pool, job("fine"))
+    assert type(refused) is UsageError
+    assert "compute.parameters (RuntimeError: sbatch: error: invalid partition" in str(refused)
+    pool.accepted = True
+    (failed,) = run(pool, job("fine"))
+    assert type(failed) is StepFailed
+
+
+def test_an_address_where_no_ray_is_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", Ray())
+    compute = {"launcher": "ray", "workers": 0, "address": "127.0.0.1:9"}
+    with pytest.raises(UsageError, match=r"compute.address=127.0.0.1:9: no Ray cluster \(Conn"):
+        make_pool(Store(tmp_path), compute)

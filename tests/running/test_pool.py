@@ -56,7 +56,11 @@ def bug(config, inputs, progress):
     return {}["nothing\\nthere"]
 
 def die(config, inputs, progress):
-    os.kill(os.getpid(), signal.SIGKILL)
+    with open(config["tries"], "a") as file:
+        file.write("x")
+    if os.path.getsize(config["tries"]) <= config["deaths"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Artifact({"pid": os.getpid()})
 
 def sleep(config, inputs, progress):
     with open(config["pid"], "w") as file:
@@ -161,9 +165,16 @@ def test_an_error_crosses_with_its_reason(pool, store, name, kind, message):
     assert not store.has("fit", name)
 
 
-def test_a_killed_worker_costs_one_step(pool, store):
-    with pytest.raises(StepFailed, match=r"worker process died \(exit code -9\)"):
-        run(pool, job("die"))
+def test_the_step_of_a_worker_that_dies_is_tried_again(pool, store, tmp_path):
+    run(pool, job("die", "once", tries=str(tmp_path / "once"), deaths=1))
+    assert store.facts("fit", "once")["pid"] == pool.workers[0].process.pid
+    assert (tmp_path / "once").read_text() == "xx"
+
+
+def test_a_step_that_kills_its_worker_fails_and_costs_no_other(pool, store, tmp_path):
+    with pytest.raises(StepFailed, match=r"worker process died \(exit code -9\), 2 times"):
+        run(pool, job("die", tries=str(tmp_path / "tries"), deaths=9))
+    assert (tmp_path / "tries").read_text() == "xx"
     run(pool, job("fine", "after"))
     assert store.has("fit", "after")
 
@@ -255,10 +266,17 @@ def test_inline_steps_get_the_threads_of_the_recipe(store, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "compute", [{"launcher": "local", "workers": -1}, {"launcher": "nosuch", "workers": 1}]
+    "compute",
+    [
+        {"launcher": "local", "workers": -1},
+        {"launcher": "nosuch", "workers": 1},
+        {"launcher": "local", "workers": 1.5},
+        {"launcher": "local", "workers": "two"},
+        {"launcher": "local", "workers": 1, "checkpoint_seconds": "soon"},
+    ],
 )
 def test_a_pool_that_cannot_be_is_refused(store, compute):
-    with pytest.raises(UsageError, match=r"-1|nosuch"):
+    with pytest.raises(UsageError, match=r"-1|nosuch|1\.5 is not|'two' is not|soon is no"):
         make_pool(store, compute)
 
 
@@ -270,3 +288,50 @@ def test_a_device_that_is_not_there_is_named(monkeypatch):
     check_compute(compute | {"launcher": "slurm"})  # its machines may have one
     with pytest.raises(UsageError, match=r"compute.device='cpu0' is neither 'cpu' nor 'cuda'"):
         check_compute(compute | {"launcher": "slurm", "device": "cpu0"})
+
+
+ENDLESS = """
+import sys, time
+from mu.artifact import Artifact
+
+def step(config, inputs, progress):
+    print("begun", flush=True)
+    while True:  # as a training does, it reports and goes on
+        progress(1, 2)
+        time.sleep(0.01)
+"""
+INLINE = """
+import asyncio, sys
+from pathlib import Path
+from mu.running.jobs import Job
+from mu.running.loop import to_the_end
+from mu.running.pool import make_pool
+from mu.storing.store import Store
+
+async def main():
+    pool = make_pool(Store(Path(sys.argv[1])), {"launcher": "local", "workers": 0})
+    jobs = [Job("fit", f"s{n}", "endless:step", {}) for n in range(2)]
+    await asyncio.gather(*(pool.run(job, lambda done, total: None) for job in jobs))
+
+async def cell():
+    to_the_end(main())
+
+if sys.argv[2] == "notebook":
+    asyncio.run(cell())
+to_the_end(main())
+"""
+
+
+@pytest.mark.parametrize("where", ["script", "notebook"])
+def test_ctrl_c_ends_the_step_that_runs_in_this_process(start, tmp_path, where):
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    process = start("-c", INLINE, str(tmp_path / "store"), where)
+    assert process.stdout.readline() == "begun\n"
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert time.monotonic() - begin < 5
+    assert out == "", "the next step was begun"
+    assert process.returncode == -signal.SIGINT
+    assert err.splitlines()[-1] == "KeyboardInterrupt"
+    assert "never retrieved" not in err

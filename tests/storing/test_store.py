@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import mu.storing.store
 from mu.artifact import Artifact, digest
 from mu.errors import UsageError
 from mu.running.jobs import Job, execute
+from mu.storing.cleaning import leftovers, remove_all
 from mu.storing.store import CorruptArtifact, Store
 
 
@@ -159,26 +161,52 @@ def test_a_crash_before_the_rename_leaves_nothing(store):
     ended = subprocess.run([sys.executable, "-c", code, str(store.root)], check=False)
     assert ended.returncode == 9
     assert not store.has("fit", "k1")
-    assert len(list((store.root / "tmp").iterdir())) == 1
+    assert len(leftovers(store.root)) == 1
     Store(store.root)
     assert list((store.root / "tmp").iterdir()) == []
 
 
-def test_temporary_folders_of_the_living_and_of_other_machines_stay(store):
-    import platform
-
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
+def test_temporary_folders_that_are_held_and_those_of_other_machines_stay(store):
+    """No process number says who is alive: the folder of process 1 of another container is held."""
     here = platform.node()
-    mine = store.root / "tmp" / f"{os.getpid()}@{here}@abc"
-    elsewhere = store.root / "tmp" / f"{dead.pid}@not-{here}@abc"
-    abandoned = store.root / "tmp" / f"{dead.pid}@{here}@abc"
-    for folder in (mine, elsewhere, abandoned):
-        folder.mkdir()
+    with store.staging() as mine:
+        elsewhere = store.root / "tmp" / f"not-{here}@abc"
+        abandoned = store.root / "tmp" / f"{here}@abc"
+        lock = store.root / "tmp" / f"{here}@def.lock"  # killed between lock and folder
+        for folder in (elsewhere, abandoned):
+            folder.mkdir()
+        lock.touch()
+        Store(store.root)
+        assert mine.exists()
+        assert elsewhere.exists()
+        assert not abandoned.exists()
+        assert not lock.exists()
+    elsewhere.rmdir()
+    assert list((store.root / "tmp").iterdir()) == []
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from mu.storing.store import Store
+
+with Store(Path(sys.argv[1])).staging() as folder:
+    (folder / "half").write_text("half")
+    print(folder, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_the_folder_of_another_process_stays_until_it_is_killed(store, start):
+    holder = start("-c", HOLDER, str(store.root))
+    folder = Path(holder.stdout.readline().strip())
     Store(store.root)
-    assert mine.exists()
-    assert elsewhere.exists()
-    assert not abandoned.exists()
+    remove_all(store, [], leftovers(store.root), lambda _: None)
+    assert (folder / "half").exists()
+    holder.kill()
+    holder.wait()
+    Store(store.root)
+    assert list((store.root / "tmp").iterdir()) == []
 
 
 def test_writing_again_replaces(store, written):

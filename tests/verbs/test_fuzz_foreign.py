@@ -1,4 +1,4 @@
-"""Archives and results of others with something changed: refused in a line, or read; nothing else.
+"""Archives and results of others, and YAML, with something changed: refused in a line, or read.
 
 `make fuzz` draws ten times as many.
 """
@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mu
 from mu.__main__ import main
 from mu.artifact import Artifact
 from mu.storing.packing import write_archive
@@ -57,15 +59,19 @@ def place(tmp_path_factory):
 
 def called(words, place, **environment):
     """The exit code and what was said: never a traceback, nothing imported, run or written."""
-    said = io.StringIO()
+    said, complained = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MU_CONFIGS", "MU_STORE", "MU_DEBUG", "MU_TRUST"):
             patch.delenv(name, raising=False)
         for name, value in environment.items():
             patch.setenv(name, str(value))
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
             code = main([str(word) for word in words])
     assert code in (0, 1, 2)
+    if code == 2:
+        *_, last = lines = complained.getvalue().splitlines()
+        assert last.startswith("mu: ") and sum(line.startswith("mu: ") for line in lines) == 1
+    said.write(complained.getvalue())
     assert "Traceback" not in said.getvalue()
     assert "\x1b" not in said.getvalue() and "\x00" not in said.getvalue()
     assert "trap" not in sys.modules
@@ -264,3 +270,124 @@ def test_commands_of_results(results, place, words, hostile):
     assert code == 2, said
     assert [p.name for p in folder.iterdir()] == ["theirs"]
     shutil.rmtree(folder.parent / "none", ignore_errors=True)
+
+
+@settings(max_examples=settings.default.max_examples // 4)
+@given(st.data())
+def test_results_of_any_shape_are_read_or_refused_by_every_verb(results, place, data):
+    folder = results
+    theirs = written(folder, None)
+    plain = reshaped(json.loads((folder.parent / "whole.json").read_text()), data.draw)
+    text = json.dumps(plain).encode()
+    (theirs / "results.json").write_bytes(data.draw(st.just(text) | odd(text)))
+    row = data.draw(st.sampled_from(["ssd", "original", "oracle"]))
+    verbs = [
+        ["store", "gc", "--keep-results", theirs],
+        ["store", "export", folder / "theirs" / "x.tar", "--results", theirs],
+        ["weights", theirs, row, folder / "theirs" / "net.safetensors"],
+        ["calibrate", theirs],
+        ["report", theirs],
+        ["reproduce", theirs, "--against", theirs],
+    ]
+    store = folder.parent / "a store"
+    Store(store).write("fit", KEY, Artifact({"n": 1}))
+    called(data.draw(st.sampled_from(verbs)), place, MU_STORE=store)
+    assert [p.name for p in folder.iterdir()] == ["theirs"]
+
+
+# --- YAML ------------------------------------------------------------------------------------
+
+CONFIGS = Path(mu.__file__).parents[1] / "configs"
+SHIPPED = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.glob("*/*.yaml"))
+DEEP: list = []
+for _ in range(60):
+    DEEP = [DEEP]
+SHAPES = (DEEP, 10**400, "${nowhere}", "${", "???", {None: 1}, {1: {"a": 2}}, ["x"], [None], 2.5)
+KEYS = ("extra", 1, None, "_target_", "defaults", "set", "search", "tuned", "fit", "files")
+DOUBLED = [(n + 1, n + 1, n, n) for n in range(24)]  # aliases: 2²⁴ values in a few lines
+NO_CONFIGURATION = (
+    *(b"", b"3", b"- 1", b"a: 2024-01-01", b"a: 2024-99-99", b"a: .nan", b"? [1]\n: 2", b"\x00"),
+    *(b"a: &x [*x]", b"a: !!binary aGFsbG8=", b"a: !!python/object:os.system {}", b"a: !!set {b}"),
+    b"a0: &a0 [1]\n" + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % one for one in DOUBLED),
+    *(b"[" * 3000, b"{" * 3000, b"a: " + b"{b: " * 2000, b"a: " + b"9" * 5000),
+)  # fmt: skip
+
+
+def reshaped(plain, draw):
+    """A copy as of `changed`, and with a key more, or a value in a list or of another shape."""
+    plain = changed(plain, draw, 2)
+    inside = [at for at in paths(plain) if at]
+    if not inside or draw(st.booleans()):
+        return plain
+    at = draw(st.sampled_from(inside[:200]))
+    holder = plain
+    for step in at[:-1]:
+        holder = holder[step]
+    match draw(st.sampled_from(["list", "shape", "more"])):
+        case "list":
+            holder[at[-1]] = [holder[at[-1]]]
+        case "shape":
+            holder[at[-1]] = copy.deepcopy(draw(st.sampled_from(SHAPES)))
+        case "more" if isinstance(holder, dict):
+            holder[draw(st.sampled_from(KEYS))] = draw(leaves)
+    return plain
+
+
+def odd(text):
+    """The same text cut, or no longer UTF-8; or something else altogether."""
+    cut = st.integers(0, len(text)).map(lambda n: text[:n])
+    return cut | st.just(text + b"\xff\xfe") | st.sampled_from(NO_CONFIGURATION)
+
+
+@pytest.fixture(scope="module")
+def planning(tmp_path_factory):
+    """A folder for configurations; a plan runs and times nothing, so that no data set is built."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mu.running.runner.CHEAP", ())
+        patch.setattr("mu.verbs.plan.fit_seconds", lambda job: 1.0)
+        patch.setattr("mu.verbs.plan.seconds_of_trunk", lambda job: 1.0)
+        yield tmp_path_factory.mktemp("planning")
+
+
+def words_for(group, name, own):
+    """What plans with a configuration: its own experiment, or a small one that takes it."""
+    few = ("seeds=1", "oracles=2")
+    if group in ("experiment", "request"):
+        return [str(own / "experiment" / f"{name}.yaml"), *few]
+    if group == "method":
+        return ["quickstart", f"methods={name}", *few]
+    return ["quickstart", "methods=ssd", f"{group}={name}", *few]
+
+
+@given(st.data())
+def test_yaml_of_any_shape_is_planned_or_refused(planning, tiny, place, data):
+    file = data.draw(st.sampled_from(SHIPPED))
+    group, name = Path(file).parent.name, Path(file).stem
+    text = yaml.safe_dump(
+        reshaped(yaml.safe_load((CONFIGS / file).read_text()), data.draw), sort_keys=False
+    ).encode()
+    own = planning / "own"
+    shutil.rmtree(own, ignore_errors=True)
+    (own / group).mkdir(parents=True)
+    (own / file).write_bytes(data.draw(st.just(text) | st.just(text) | odd(text)))
+    if group == "request":
+        block = {"data": "digits", "model": "small_cnn", "recipe": "digits", "methods": ["ssd"]}
+        block |= {"requests": {"some": {"request": name}}, "seeds": 1, "oracles": 2}
+        (own / "experiment").mkdir()
+        (own / "experiment" / f"{name}.yaml").write_text(yaml.safe_dump({"blocks": [block]}))
+    words = words_for(group, name, own)
+    called(["plan", *words], place, MU_STORE=tiny.store, MU_CONFIGS=own)
+    assert [p.name for p in planning.iterdir()] == ["own"]
+
+
+@pytest.mark.parametrize("text", NO_CONFIGURATION)
+@pytest.mark.parametrize("group", ["experiment", "model", "recipe", "method", "evaluation"])
+def test_what_is_no_configuration_is_refused(planning, tiny, place, text, group):
+    own = planning / "own"
+    shutil.rmtree(own, ignore_errors=True)
+    (own / group).mkdir(parents=True)
+    (own / group / "mine.yaml").write_bytes(text)
+    words = words_for(group, "mine", own)
+    code, said = called(["plan", *words], place, MU_STORE=tiny.store, MU_CONFIGS=own)
+    assert code == 2
+    assert "mine" in said

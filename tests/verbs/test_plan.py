@@ -38,3 +38,15 @@ def test_a_plan_after_a_run_that_stopped_between_scores(mu, tiny_store):
         found = mu(*WORDS, "seeds=1", "oracles=2", store=tiny_store)
         assert found.code == 0, found.err
         shutil.move(aside, step)
+
+
+def test_batches_that_cannot_be_timed_are_one_line(mu, tmp_path, monkeypatch):
+    """A network that its own options forbid was a traceback, as it was made in this process."""
+
+    def fail(config):
+        raise RuntimeError("mat1 and mat2\nshapes cannot be multiplied")
+
+    monkeypatch.setattr("mu.training.timing.expected_seconds", fail)
+    found = mu(*WORDS, "seeds=1", store=tmp_path / "store")
+    assert found.code == 2
+    assert found.err == "mu: RuntimeError: mat1 and mat2 shapes cannot be multiplied\n"

@@ -1,5 +1,6 @@
 """The command line: exit codes, one line for each mistake, and what a failure leaves behind."""
 
+import errno
 import gc
 import re
 import shlex
@@ -42,6 +43,8 @@ class Failing(Unlearner):
         self.how = how
 
     def solve(self):
+        if self.how == "full":
+            raise OSError(28, "No space left on device")
         if self.how == "raise":
             raise ZeroDivisionError("nothing to\\ndivide by")
         for parameter in self.learner.parameters():
@@ -260,7 +263,7 @@ def failing(tmp_path, monkeypatch):
     """Methods that fail, in a folder of one's own."""
     (tmp_path / "failing.py").write_text(FAILING)
     (tmp_path / "configs" / "method").mkdir(parents=True)
-    for how in ("raise", "diverge"):
+    for how in ("raise", "diverge", "full"):
         (tmp_path / "configs" / "method" / f"{how}.yaml").write_text(
             f"# {how}\n_target_: failing.Failing\nhow: {how}\n"
         )
@@ -280,6 +283,32 @@ def test_a_failing_method_is_a_row_with_its_reason(mu, failing):
     assert "nothing to divide by" in (found.folder / "table.md").read_text()
     assert "nothing to divide by" in (found.folder / "report.html").read_text()
     assert "Traceback" not in found.err
+
+
+def test_a_full_disk_ends_the_grid_and_the_table_is_shown(mu, failing):
+    found = mu("run", QUICK, "requests=class", "methods=full,finetune", *TWO, **failing)
+    assert found.code == 1
+    assert [line for line in found.err.splitlines() if line.startswith("mu: ")] == [
+        "mu: 2 of 6 rows failed: the disk is full: OSError: [Errno 28] No space left on device"
+    ]
+    assert found.card("oracle")["values"]["ra"] is not None
+    assert "finetune" in found.out
+    assert "the disk is full" in found.out
+
+
+def test_tables_are_printed_where_results_cannot_be_written(mu, tiny_words, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mu.storing.whole_files.os.fsync", full)
+    found = mu("run", *tiny_words)
+    assert found.code == 2
+    assert found.err.splitlines()[-1] == (
+        f"mu: {found.folder / 'results.json'}: No space left on device"
+    )
+    assert "oracle" in found.out
+    assert not list(found.folder.glob("*.json"))
+    assert not list(found.folder.glob(".*.tmp"))
 
 
 def test_a_method_that_cannot_serve_a_request_is_a_row_with_its_reason(mu):
@@ -504,11 +533,15 @@ def test_the_command_on_a_card_gives_the_card_again(mu, tiny, tmp_path):
 # Signals.
 
 
-def test_ctrl_c_stops_with_130_and_the_workers_are_gone(start, tmp_path):
-    words = [*CLASS, "recipe.epochs=100000", "seeds=1", "oracles=1", "compute.workers=1"]
-    process = start("-m", "mu", "run", *words, MU_STORE=tmp_path / "store")
+@pytest.mark.parametrize(
+    ("number", "workers"), [(signal.SIGINT, 1), (signal.SIGINT, 0), (signal.SIGTERM, 0)]
+)
+def test_a_signal_stops_at_once_and_the_workers_are_gone(start, tmp_path, number, workers):
+    words = [*CLASS, "recipe.epochs=100000", "seeds=1", "oracles=1", f"compute.workers={workers}"]
+    store = tmp_path / "store"
+    process = start("-m", "mu", "run", *words, MU_STORE=store, TTY_COMPATIBLE=1)
     deadline = time.monotonic() + PATIENCE
-    while not list((tmp_path / "store").glob("describe/*")):
+    while not list(store.glob("describe/*")):
         assert time.monotonic() < deadline, "nothing was started"
         time.sleep(0.05)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -517,11 +550,15 @@ def test_ctrl_c_stops_with_130_and_the_workers_are_gone(start, tmp_path):
         for task in Path(f"/proc/{process.pid}/task").iterdir()
         for child in (task / "children").read_text().split()
     ]
-    assert children
-    process.send_signal(signal.SIGINT)
+    assert bool(children) is bool(workers)
+    time.sleep(0 if workers else 3)  # in this process, until Lightning trains: it has own handlers
+    process.send_signal(number)
+    begin = time.monotonic()
     _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
-    assert err.splitlines()[-1].startswith("mu: stopped")
+    assert time.monotonic() - begin < 5
+    assert process.returncode == 128 + number
+    assert "mu: stopped" in err.splitlines()[-1]
+    assert err.count("\x1b[?25l") == err.count("\x1b[?25h") == 1, "the cursor is hidden"
     assert "Traceback" not in err
     deadline = time.monotonic() + PATIENCE
     while any(Path(f"/proc/{child}").exists() for child in children):
