@@ -8,6 +8,7 @@ stands there (where there is nothing to show yet, the part stays as it is):
 - ``scores``: every score of every panel; ``meanings:NAME …``: a short table of these.
 - ``options``, on the page of a method: its options, their defaults and what they mean.
 - ``results:NAME``, ``results:NAME REQUEST``: tables and pictures of ``experiments/NAME``.
+- ``near:NAME REQUEST``: methods by what they leave of the original's gap, and what they cost.
 - ``findings:NAME NAME …``: the titles and findings of these studies.
 - ``passes``: what the experiments of full size take.
 
@@ -23,7 +24,7 @@ from writers import catalogue, options, passes, scores, studies, tree
 
 TOP = Path(__file__).parents[1]
 PART = re.compile(
-    r"(<!-- (list|counts|layout|steps|scores|meanings|options|results|findings|passes)"
+    r"(<!-- (list|counts|layout|steps|scores|meanings|options|results|near|findings|passes)"
     r"(?::([\w ]+))? -->\n)"
     r"(.*?)(<!-- /\2 -->)",
     re.DOTALL,
@@ -49,6 +50,8 @@ def content(kind: str, words: list[str], page: Path, top: Path) -> str | None:
             return options.table(page.stem, top)
         case "results", [name, *request]:
             return studies.tables(name, " ".join(request), page, top)
+        case "near", [name, request]:
+            return studies.near(name, request, top)
         case "passes", []:
             return passes.table()
         case "findings", names:

@@ -12,8 +12,9 @@ from mu.reporting.layout import sections, sequences, shown
 from mu.reporting.scores import nearer
 from mu.reporting.section import Section
 from mu.reporting.table import comparisons, markdown_table
-from mu.results.format import mean_interval, percent
+from mu.results.format import mean_interval, number, percent
 from mu.results.results import read_results, tabulated
+from mu.results.words import REFERENCES
 
 READING = """\
 Mean [95 % interval over the pairs]; the row to compare with is `oracle`
@@ -88,6 +89,37 @@ def headline(section: Section, folder: Path, page: Path) -> str:
     if picture.is_file():
         text += f"\n![Gaps to the oracle: {section.name}]({relative(picture, page)})\n"
     return text
+
+
+def near(name: str, request: str, top: Path) -> str | None:
+    """Methods on one request, the nearest to the oracle first, by where each is farthest from it.
+
+    Of a score of forgetting the share of the original's gap that is left, of a utility the
+    difference from the oracle.
+    """
+    found = study(top / "experiments" / name)
+    if found is None:
+        return None
+    section = next(one for one in found.sections if one.request == request)
+    judged = [m for m in section.headline if section.family(m) != "cost"]
+    forgets = [m for m in judged if section.kind(m) == "forgetting"]
+
+    def farthest(method: str) -> float:
+        return max(abs(section.number(method, m, "left") or 0.0) for m in forgets)
+
+    titles = [section.title(m) + (" left" if m in forgets else "") for m in judged]
+    rows = [["", *titles, "passes", "MB", "verdict"]]
+    tried = [m for m in section.methods if m not in REFERENCES and not section.error(m)]
+    for method in sorted(tried, key=farthest):
+        values = [
+            f"{number(100 * (section.number(method, m, 'left') or 0.0), 0)} %"
+            if m in forgets
+            else number(section.number(method, m, "gap"), 3, sign=True)
+            for m in judged
+        ]
+        passes = percent(section.number(method, "cost/passes"))
+        rows.append([method, *values, passes, section.memory(method), section.outcome(method).word])
+    return f"{section.subject}; {section.size}.\n\n{grid(rows)}\n"
 
 
 def nearer_table(section: Section) -> str:

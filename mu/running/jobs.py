@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.doors.device import processor_name
+from mu.doors.free_memory import return_free_memory
 from mu.errors import MuError, NotApplicable, StepFailed, UsageError
 from mu.running.full_disk import FULL, DiskFull, is_full
 from mu.storing.store import Store
@@ -150,9 +151,11 @@ def tidy() -> None:
     """Free what a job left in reference cycles, a trainer and its batches for instance.
 
     Python looks for old cycles once the objects grow by a quarter. Beside the half million objects
-    of torch those of a job are few, but hold large tensors: workers would grow for hours.
+    of torch those of a job are few, but hold large tensors: workers would grow for hours. Tensors
+    below 32 MB would stay with the process, gigabytes after a method that held a gradient a sample.
     """
     gc.collect()
+    return_free_memory()
     if not gc.get_freeze_count():  # what the libraries made stays, and need not be looked at again
         gc.freeze()
 

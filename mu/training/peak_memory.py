@@ -1,6 +1,5 @@
 """The most memory that a piece of work holds, over what was held when it began."""
 
-import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,14 +7,16 @@ from typing import ClassVar
 
 import torch
 
+from mu.doors.free_memory import return_free_memory
+
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class PeakMemory:
     """Peak of memory inside a ``with``; what one inside another takes is the inner one's alone.
 
-    On a GPU what torch has allocated there; on the CPU the resident memory of the process, which
-    Linux alone tells.
+    On a GPU what torch has allocated there; on the CPU the resident memory of the process, files
+    mapped into it among it, which Linux alone tells.
 
     Args:
         device: "cpu" or "cuda".
@@ -63,9 +64,7 @@ class PeakMemory:
             return True
         if not RESET.exists():
             return False
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
-        if trim is not None:
-            trim(0)
+        return_free_memory()
         try:
             RESET.write_text("5")
         except OSError:
