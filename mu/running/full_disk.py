@@ -22,7 +22,9 @@ def is_full(error: BaseException | None) -> bool:
         >>> is_full(OSError(errno.ENOSPC, "")), is_full(OSError(errno.ENOENT, ""))
         (True, False)
     """
-    while error is not None:
+    seen: set[int] = set()  # causes and contexts may lead around in a circle
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         if getattr(error, "errno", None) in NUMBERS or any(word in str(error) for word in WORDS):
             return True
         error = error.__cause__ or error.__context__

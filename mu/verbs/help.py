@@ -45,8 +45,8 @@ writes them, the cards and a page (report.html) into DIR: results/NAME.
 Example:
   mu run quickstart methods=ssd,finetune seeds=2 method.lr=0.01
 
-Exit code: 0, 1 when a row failed, 2 for a wrong word, 130 after Ctrl-C, 143 after
-SIGTERM.
+Exit code: 0, 1 when a row failed, 2 for a wrong word, 130 after Ctrl-C, 143
+after SIGTERM.
 """
 PLAN = f"""\
 usage: mu plan NAME [pilot=true] [key=value ...]

@@ -33,6 +33,12 @@ def test_a_full_disk_is_told_from_other_failures():
     assert type(transferable(OSError(errno.EACCES, "x"))) is StepFailed
 
 
+def test_errors_that_are_each_others_cause_are_looked_at_once():
+    one, other = RuntimeError("one"), RuntimeError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert not is_full(one)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_nothing_begins_once_the_disk_is_full(tmp_path, monkeypatch, workers):
     (tmp_path / "fullsteps.py").write_text(STEPS)

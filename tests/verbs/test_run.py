@@ -73,7 +73,7 @@ def refused(mu, tmp_path):
     def call(*words, named: str, **options):
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)
-        (out / "results.json").write_text("{}")
+        (out / "results.json").write_text('{"schema": 1}')
         (out / "table.md").write_text("old")
         before = snapshot(out)
         found = mu(*words, **options)
