@@ -10,7 +10,7 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.parts.disjoint import known_ids
-from mu.parts.part import by_rows, heeds_options
+from mu.parts.part import by_rows, has_seam, heeds_options
 from mu.unlearning import options
 from mu.unlearning.base import Unlearner
 from mu.unlearning.dampening import (
@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 Rule = Literal["share", "assd"]
+SEAM = " of D_r, then D_f"  # how loaders of different data sets are read
 OWN = "importance/"  # what SSD hands to its own next request
 
 
@@ -55,6 +56,11 @@ class SSD(Unlearner):
     """Dampen the parameters that are disproportionately important to D_f.
 
     The model is in evaluation mode throughout, so no running statistic changes.
+
+    Of a user's loaders too D is read as a data set would be read: in batches of ``batch_size``, in
+    ``order``. Loaders over one data set, or subsets of it, give the batches that ``data=`` gives,
+    and so the same weights. Where it is not known how the samples of both stand in one data set, D
+    is D_r, then D_f, before the order is made; the batch form then has other values, and says so.
 
     Args:
         alpha: Selection threshold α, or None to choose it by ``rule``. No single α works from class
@@ -115,14 +121,14 @@ class SSD(Unlearner):
         alpha = self.threshold(full, forget)
         selected = dampen(self.learner, full, forget, alpha, self.lam)
         largest = float(pooled(found).max())
-        own = heeds_options(self.parts["full"])
+        own, seam = heeds_options(self.parts["full"]), has_seam(self.parts["full"])
         self.facts = {
             "alpha": alpha,
             "lambda": self.lam,
             "fisher": self.full.fisher,
             "loss": self.full.loss,
             "batch_size": self.full.batch_size if own else "of the loader",
-            "order": self.full.order if own else "of the loader",
+            "order": (self.full.order + SEAM * seam) if own else "of the loader",
             "selected": selected,
             "selected_share": selected / sum(ratio.numel() for ratio in found.values()),
             "largest_ratio": largest,
@@ -203,6 +209,14 @@ class SSD(Unlearner):
 
     def caution(self, alpha: float, selected: int, largest: float, reused: bool) -> None:
         """Say what a reader of the result must know."""
+        read = self.full.fisher == "batch" and "importance" not in self.stored
+        if read and has_seam(self.parts["full"]):
+            self.warn(
+                "SSD read D as D_r, then D_f, since loaders of different data sets do not tell its "
+                "order, and importances of batches depend on it: DataLoaders over "
+                "torch.utils.data.Subset of one data set are read as with data=, and "
+                "fisher='per_sample' depends on no order"
+            )
         if reused:
             self.warn(
                 "SSD reused the importances of the original, an approximation: the weights have "
