@@ -54,11 +54,11 @@ def in_data_order(rows: Rows) -> Rows:
         >>> in_data_order(joined(Held(kept), Held(gone))).read(torch.arange(3)).x
         tensor([0, 1, 2])
     """
-    places = places_of(rows)
+    places = places_in_data(rows)
     return rows if places is None else InDataOrder(rows, places)
 
 
-def places_of(rows: Rows) -> Tensor | None:
+def places_in_data(rows: Rows) -> Tensor | None:
     """(n,) where each sample stands in the one data set they all come from, or None.
 
     Ids tell, and the indices of DataLoaders over one data set or `torch.utils.data.Subset` of it.
@@ -69,7 +69,7 @@ def places_of(rows: Rows) -> Tensor | None:
         first, second = rows.first, rows.second
         if isinstance(first, Indexed) or isinstance(second, Indexed):
             return None  # one has ids, the other indices, or two functions collate them
-        both = [places_of(first), places_of(second)]
+        both = [places_in_data(first), places_in_data(second)]
         return None if any(one is None for one in both) else torch.cat(both)  # type: ignore[arg-type]
     return _of_indices(rows) if isinstance(rows, Indexed) else None
 

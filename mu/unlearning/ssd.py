@@ -18,7 +18,7 @@ from mu.unlearning.dampening import (
     adaptive_alpha,
     alpha_of_share,
     check_constants,
-    check_importance,
+    check_importances,
     dampen,
     pooled,
     ratios,
@@ -85,6 +85,7 @@ class SSD(Unlearner):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "full"})
+    shares: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -115,11 +116,10 @@ class SSD(Unlearner):
         kept = {n.removeprefix(OWN): t for n, t in self.memory.items() if n.startswith(OWN)}
         reused = kept if self.stale else {}
         full, forget = self.both(reused)
-        check_importance("I_D", full)
-        check_importance("I_Df", forget, full)
+        check_importances(self.learner, full, forget)
         found = ratios(full, forget)
-        alpha = self.threshold(full, forget)
-        selected = dampen(self.learner, full, forget, alpha, self.lam)
+        alpha = self.threshold(full, forget, found)
+        selected = dampen(self.learner, full, forget, alpha, self.lam, found)
         largest = float(pooled(found).max())
         own, seam = heeds_options(self.parts["full"]), has_seam(self.parts["full"])
         self.facts = {
@@ -199,12 +199,12 @@ class SSD(Unlearner):
             self.upfront[name] -= round(share * (self.upfront[name] - passes))
         return found
 
-    def threshold(self, full: Importance, forget: Importance) -> float:
+    def threshold(self, full: Importance, forget: Importance, found: Importance) -> float:
         """α: given, by share, or by the rule of ASSD."""
         if self.alpha is not None:
             return self.alpha
         if self.rule == "share":
-            return alpha_of_share(full, forget, self.share)
+            return alpha_of_share(full, forget, self.share, found)
         return adaptive_alpha(full, forget, self.size("forget") / self.size("full"))
 
     def caution(self, alpha: float, selected: int, largest: float, reused: bool) -> None:
