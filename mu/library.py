@@ -79,8 +79,9 @@ def unlearn(
         forget: Yields batches ``(x, y)`` of D_f: tensors or arrays, ``x`` also a tuple or a
             dictionary of them, as the network takes it; ``y`` class numbers, or with ``loss`` what
             that takes.
-        retain: Yields batches ``(x, y)`` of D_r. Methods that ask for all of D get the retained
-            samples, then the forgotten ones, in batches of their own size.
+        retain: Yields batches ``(x, y)`` of D_r. Methods that ask for all of D get both in
+            batches of their own size: in the order of the data set where both are parts of one,
+            else the retained samples first.
         validation: Yields batches never trained on, for methods that stop or report by them.
         fields: Which fields of a batch are input and target, where it is a dictionary or has more
             than two: ``("image", "label")``, ``(0, 2)``; several inputs go to the network by name:

@@ -113,7 +113,9 @@ class LoaderPart:
 
     What one loader yields is taken as it is: the user's batch size and order are kept, and options
     of `batches` are without effect. Several loaders, or one with ``as_rows``, are read by single
-    samples instead, in batches of the method's own, as a data set would be; see `rows`.
+    samples instead, in batches of the method's own, as a data set would be; see `rows`. Where all
+    come from one data set (`mu.parts.data_order.places_in_data`) they stand in its order, so that
+    batches are those that ``data=`` gives.
 
     Attributes:
         loaders: Each yields ``(x, y)`` or `Batch`.
