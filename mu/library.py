@@ -1,6 +1,7 @@
 """Calls on the user's own model and loaders: no store, no Hydra, no file written."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -27,6 +28,7 @@ from mu.evaluation.scoring import build_scores, known_values, reading_features
 from mu.evaluation.signals import Signals, Split
 from mu.forget_sets.files import Request
 from mu.forget_sets.request import selections_of, takes_whole_classes
+from mu.gradients.processes import sharing
 from mu.models.base import Learner, Progress
 from mu.models.own_loss import Criterion, learner_of
 from mu.models.predict import predict as listened
@@ -61,6 +63,7 @@ def unlearn(
     precision: str = "32-true",
     progress: Progress | None = None,
     stored: Mapping[str, Mapping[str, Tensor]] | None = None,
+    parallel: bool = False,
     **options: Any,
 ) -> nn.Module:
     """Forget the samples of a loader; the model handed in is not touched.
@@ -76,8 +79,9 @@ def unlearn(
         forget: Yields batches ``(x, y)`` of D_f: tensors or arrays, ``x`` also a tuple or a
             dictionary of them, as the network takes it; ``y`` class numbers, or with ``loss`` what
             that takes.
-        retain: Yields batches ``(x, y)`` of D_r. Methods that ask for all of D get the retained
-            samples, then the forgotten ones, in batches of their own size.
+        retain: Yields batches ``(x, y)`` of D_r. Methods that ask for all of D get both in
+            batches of their own size: in the order of the data set where both are parts of one,
+            else the retained samples first.
         validation: Yields batches never trained on, for methods that stop or report by them.
         fields: Which fields of a batch are input and target, where it is a dictionary or has more
             than two: ``("image", "label")``, ``(0, 2)``; several inputs go to the network by name:
@@ -99,6 +103,9 @@ def unlearn(
         progress: Called with (batches done, batches in all).
         stored: What `mu.unlearning.stored.prepare` made of this model, by name, for methods that
             read such things; a request then costs D_f only.
+        parallel: Whether the processes of `torch.distributed` share the gradients and features
+            that SSD, IAU and ACU sum. All make this call, each with the whole loaders, and all get
+            the result of a single process up to the order of addition.
         options: Options of the method; what is not given is as in its YAML file.
 
     Returns:
@@ -109,7 +116,8 @@ def unlearn(
     Raises:
         UsageError: Unknown method or option, a loader that the method needs is missing or empty, a
             request that names what is not there, network, batches and targets that do not belong
-            together, or what the method does not serve.
+            together, or what the method does not serve; with ``parallel`` another method, or no
+            process group.
         StepFailed: The method left weights that are not finite.
 
     Example:
@@ -131,7 +139,12 @@ def unlearn(
         )
     where: dict[str, Any] = {"device": device, "precision": precision, "progress": progress}
     context = Context(seed=seed, secret=process_key, **where)
-    with undisturbed():
+    if parallel and not unlearner.shares:
+        raise UsageError(
+            f"{type(unlearner).__name__} does not share its batches between processes; leave "
+            "parallel= out, and each process computes the same"
+        )
+    with undisturbed(), sharing() if parallel else nullcontext():
         try:
             if data is not None or request is not None or before:
                 given = [forget, retain, validation]

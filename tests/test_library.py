@@ -91,7 +91,7 @@ def test_evaluate_with_and_without_oracles(digits, net):
 def test_an_iterable_that_can_be_read_only_once(digits, net):
     _, loaders, _ = digits
     once = mu.unlearn(net, "ssd", forget=iter(loaders["forget"]), retain=iter(loaders["retain"]))
-    again = mu.unlearn(net, "ssd", **loaders)
+    again = mu.unlearn(net, "ssd", **{name: list(loader) for name, loader in loaders.items()})
     for x, y in zip(once.parameters(), again.parameters(), strict=True):
         assert torch.equal(x, y)
 
@@ -537,7 +537,8 @@ def test_ssd_on_a_tail_that_is_merged_is_ssd_on_the_network_with_a_frozen_trunk(
     merged = mu.merge(net, "2", mu.unlearn(tail, "ssd", **seen, share=0.05))
     frozen = nn.Sequential(*net)
     frozen[:2].requires_grad_(False)
-    whole = mu.unlearn(frozen, "ssd", **loaders, share=0.05)
+    lists = {name: list(loader) for name, loader in loaders.items()}  # as those of the tail are
+    whole = mu.unlearn(frozen, "ssd", **lists, share=0.05)
     assert type(merged) is nn.Sequential and not merged.training
     for name, tensor in whole.state_dict().items():
         found = merged.state_dict()[name]

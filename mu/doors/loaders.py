@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
 
 from mu.data.base import Batch
 from mu.doors.batches import Fields, as_batch
@@ -85,7 +85,7 @@ def rereadable(loader: Loader, name: str) -> Any:
     """The loader, or a list of its batches where it can be read only once or has no length.
 
     Raises:
-        UsageError: It is no loader.
+        UsageError: It is no loader, or reads the share of one of several processes.
     """
     kind = type(loader).__name__
     if isinstance(loader, Tensor | np.ndarray | str | Mapping) or _two_tensors(loader):
@@ -97,6 +97,13 @@ def rereadable(loader: Loader, name: str) -> Any:
         raise UsageError(
             f"{name} is a {kind}, which holds single samples: hand over "
             "torch.utils.data.DataLoader(dataset, batch_size=64)"
+        )
+    sampler = getattr(loader, "sampler", None)
+    if isinstance(sampler, DistributedSampler) and sampler.num_replicas > 1:
+        raise UsageError(
+            f"{name} reads one of {sampler.num_replicas} shares of its data set "
+            "(DistributedSampler), so each process would get another result: hand over loaders of "
+            "all samples to every process"
         )
     try:
         once = iter(loader) is loader

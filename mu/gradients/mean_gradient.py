@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mu.errors import UsageError
+from mu.gradients.processes import own, summed
 from mu.gradients.vectors import trained
 from mu.models.base import Learner, as_batch, evaluation_mode
 
@@ -49,7 +50,7 @@ def gradient_sum(learner: nn.Module, batches: Iterable[Any]) -> tuple[dict[str, 
     count = 0
     with evaluation_mode(learner), torch.enable_grad():
         refuse_batch_statistics(learner)
-        for batch in map(as_batch, batches):
+        for batch in own(map(as_batch, batches)):
             if not len(batch):
                 continue
             loss = len(batch) * model.loss(*model.outputs(batch))
@@ -58,6 +59,7 @@ def gradient_sum(learner: nn.Module, batches: Iterable[Any]) -> tuple[dict[str, 
                 if gradient is not None:
                     sum_ += gradient
             count += len(batch)
+    total, (count,) = summed(total, count)
     return total, count
 
 

@@ -13,6 +13,7 @@ from mu.errors import UsageError
 from mu.gradients.folding import Fold
 from mu.gradients.mean_gradient import refuse_batch_statistics
 from mu.gradients.probe import check_losses, probe
+from mu.gradients.processes import own, summed
 from mu.gradients.recorder import Recorder, Unplanned
 from mu.gradients.single import Loss, add_singles, single_losses
 from mu.gradients.sink import REST, SELECTED, Power, Sink
@@ -96,17 +97,17 @@ def per_sample_sums(
     sums = _Pass(learner, loss, Sink(trained(learner), power, memory_mb))
     count = count_selected = 0
     with evaluation_mode(learner), torch.enable_grad():
-        for item in batches:
+        for item in own(batches):
             batch = as_batch(item)
             if count == 0 and not isinstance(batch.x, GraphInput):
                 refuse_batch_statistics(learner)
             marks = _marks(select, batch)
             sums.add(batch, marks)
             count, count_selected = count + len(batch), count_selected + int(marks.sum())
-    total = sums.sink.result(REST)
+    total, (count, count_selected) = summed(sums.sink.result(REST), count, count_selected)
     if select is None:
         return Sums(total, None, count, 0)
-    chosen = sums.sink.result(SELECTED)
+    chosen, _ = summed(sums.sink.result(SELECTED))
     for name, value in chosen.items():
         total[name] += value
     return Sums(total, chosen, count, count_selected)

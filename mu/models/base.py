@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mu.data.base import Batch
 from mu.data.build import build
@@ -119,6 +120,23 @@ class Learner(pl.LightningModule):
         if batch.weight is None:
             return self.loss(logits, targets)
         return (batch.weight * self.loss(logits, targets, "none")).sum() / batch.weight.sum()
+
+    def on_train_start(self) -> None:
+        """Refuse to train in several processes what would become another model than in one.
+
+        Raises:
+            UsageError: A batch normalisation sees the batch of one process only; it is named.
+        """
+        if self.trainer.world_size == 1:
+            return
+        for name, module in self.network.named_modules():
+            alone = isinstance(module, _BatchNorm) and not isinstance(module, nn.SyncBatchNorm)
+            if alone and module.training:
+                raise UsageError(
+                    f"layer {name or type(module).__name__} normalises the batch of each process "
+                    "by itself, so the model is not that of a single process: train with "
+                    "Trainer(sync_batchnorm=True), which needs GPUs, or in one process"
+                )
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         return self.batch_loss(as_batch(batch))

@@ -17,6 +17,8 @@ def resting(network: nn.Module) -> list[nn.Module]:
         >>> [type(module).__name__ for module in resting(network)]
         ['BatchNorm2d']
     """
+    if all(p.requires_grad for p in network.parameters()):
+        return []  # as mostly: a look at each module takes long, and modes are set often
     return list(_resting(network, around=False))
 
 

@@ -61,6 +61,18 @@ def _plain(index: Any) -> Any:
     return index.item() if hasattr(index, "item") else index
 
 
+def beneath(data: Any, index: Any) -> tuple[Any, Any]:
+    """The data set below all subsets, and the index there of a sample.
+
+    Example:
+        >>> beneath(torch.utils.data.Subset([7, 8, 9], [2, 0]), 0)
+        ([7, 8, 9], 2)
+    """
+    while hasattr(data, "indices") and hasattr(data, "dataset"):  # torch.utils.data.Subset
+        data, index = data.dataset, int(data.indices[index])
+    return data, index
+
+
 def source_of(loader: Any) -> Source | None:
     """The loader as a `Source`, or None where its samples have no index.
 

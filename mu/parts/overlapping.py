@@ -8,7 +8,7 @@ from mu.data.base import Batch
 from mu.doors.loaders import Read
 from mu.doors.twins import Twins, refuse_retained, row_digests
 from mu.models.base import as_batch
-from mu.parts.indexed import Source, source_of
+from mu.parts.indexed import Source, beneath, source_of
 
 MOST = 65_536  # retained samples that are looked at: more would take long where images are decoded
 PIECE = 256
@@ -48,10 +48,8 @@ def _indices(loader: Read) -> tuple[Any, set[Any]] | None:
     source = source_of(loader)
     if source is None:
         return None
-    data, found = source.loader.dataset, _keys(source)
-    while hasattr(data, "indices") and hasattr(data, "dataset"):  # torch.utils.data.Subset
-        data, found = data.dataset, [int(data.indices[i]) for i in found]
-    return data, set(found)
+    found = [beneath(source.loader.dataset, index) for index in _keys(source)]
+    return found[0][0] if found else source.loader.dataset, {index for _, index in found}
 
 
 def _keys(source: Source) -> list[Any]:

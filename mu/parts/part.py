@@ -14,6 +14,7 @@ from mu.data.base import Batch, Data, Ids, View
 from mu.data.graphs import GraphInput
 from mu.doors.nested import moved
 from mu.models.base import as_batch
+from mu.parts.data_order import InDataOrder, in_data_order
 from mu.parts.indexed import Indexed, source_of
 from mu.parts.joined import joined
 from mu.parts.rows import OfData, Rows, as_data, gathered
@@ -112,7 +113,9 @@ class LoaderPart:
 
     What one loader yields is taken as it is: the user's batch size and order are kept, and options
     of `batches` are without effect. Several loaders, or one with ``as_rows``, are read by single
-    samples instead, in batches of the method's own, as a data set would be; see `rows`.
+    samples instead, in batches of the method's own, as a data set would be; see `rows`. Where all
+    come from one data set (`mu.parts.data_order.places_in_data`) they stand in its order, so that
+    batches are those that ``data=`` gives.
 
     Attributes:
         loaders: Each yields ``(x, y)`` or `Batch`.
@@ -144,7 +147,7 @@ class LoaderPart:
         return first is not None and isinstance(as_batch(first).x, GraphInput)
 
     def rows(self) -> Rows:
-        """Every sample, loader after loader.
+        """Every sample, loader after loader, or in the order of the data set they all come from.
 
         Samples of a DataLoader over a data set with an index are read from it when they are asked
         for, so that memory does not grow with the set; their order is that of the sampler, or of
@@ -158,7 +161,8 @@ class LoaderPart:
     @cached_property
     def _rows(self) -> Rows:
         found = [self._rows_of(loader) for loader in self.loaders]
-        return reduce(lambda first, second: joined(first, second, self.learner), found)
+        whole = reduce(lambda first, second: joined(first, second, self.learner), found)
+        return in_data_order(whole) if self.as_rows or len(self.loaders) > 1 else whole
 
     def _rows_of(self, loader: Iterable[Any]) -> Rows:
         source = source_of(loader)
@@ -175,6 +179,12 @@ def heeds_options(part: Part) -> bool:
     if isinstance(part, LoaderPart):
         return (part.as_rows or len(part.loaders) > 1) and not part.is_graph
     return True
+
+
+def has_seam(part: Part) -> bool:
+    """Whether it is several loaders of which it is not known how they are parts of one data set."""
+    several = isinstance(part, LoaderPart) and len(part.loaders) > 1
+    return several and heeds_options(part) and not isinstance(part.rows(), InDataOrder)
 
 
 def by_rows(part: Part) -> Part:

@@ -10,6 +10,7 @@ from mu.analytic.head import AnalyticHead
 from mu.analytic.memory import ABOUT, SOLVED, recalled, remembered
 from mu.errors import NotApplicable
 from mu.gradients.mean_gradient import refuse_batch_statistics
+from mu.gradients.processes import made
 from mu.models.analytic import AnalyticNetwork, expanded, representation
 from mu.models.graph import GraphNetwork
 from mu.models.output_layer import check_free, name_of
@@ -54,6 +55,7 @@ class ACU(Unlearner):
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "full"})
     requests: ClassVar[frozenset[str]] = frozenset({"samples", "nodes"})
     changes: ClassVar[frozenset[str]] = frozenset({"weights", "architecture"})
+    shares: ClassVar[bool] = True
     gradient_view: ClassVar[str] = "original"
 
     def __init__(
@@ -128,8 +130,8 @@ class ACU(Unlearner):
 
     def rows(self, part: str, network: AnalyticNetwork) -> Iterator[tuple[Tensor, Tensor]]:
         """Expanded features and labels of the batches of a part."""
-        for batch in self.forward_batches(part, batch_size=self.batch_size):
-            yield expanded(network, batch)
+        batches = self.forward_batches(part, batch_size=self.batch_size)
+        return made(lambda batch: expanded(network, batch), batches)
 
     def model_of(self, model: dict[str, Any]) -> dict[str, Any]:
         if not self.made:

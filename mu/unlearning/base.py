@@ -61,6 +61,7 @@ class Unlearner(pl.LightningModule):
         architectures: What a network must be, as ``transformer``; empty means anything. Tells the
             tests on which tiny problem a method is run.
         weighted: Whether it honours ``Batch.weight``.
+        shares: Whether processes can share the work on its batches (`mu.gradients.processes`).
         reads_labels: Whether it needs class numbers as targets, or the logits of classes. Other
             targets, which only a loss of the user's own reads, are refused then.
         gradient_view: The graph its gradients see: ``trained`` (with what is forgotten),
@@ -74,6 +75,7 @@ class Unlearner(pl.LightningModule):
     changes: ClassVar[frozenset[str]] = frozenset({"weights"})
     architectures: ClassVar[frozenset[str]] = frozenset()
     weighted: ClassVar[bool] = False
+    shares: ClassVar[bool] = False
     reads_labels: ClassVar[bool] = False
     gradient_view: ClassVar[str] = "trained"
     epochs: int = 0

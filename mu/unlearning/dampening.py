@@ -77,17 +77,21 @@ def pooled(found: Importance) -> Tensor:
 
 
 def alpha_of_share(
-    importance_full: Importance, importance_forget: Importance, share: float
+    importance_full: Importance,
+    importance_forget: Importance,
+    share: float,
+    found: Importance | None = None,
 ) -> float:
     """The α that selects the share of parameters with the largest ratio I_Df / I_D.
 
     Selection is strict, so parameters whose ratio ties with the first one left out stay out too.
+    ``found`` are their `ratios`, where they are at hand.
 
     Raises:
         UsageError: ``share`` is not in (0, 1].
     """
     options.share(share=share)
-    pool = pooled(ratios(importance_full, importance_forget))
+    pool = pooled(ratios(importance_full, importance_forget) if found is None else found)
     wanted = round(share * len(pool))
     if wanted >= len(pool):
         return 0.0
@@ -139,10 +143,8 @@ def check_constants(alpha: float, lam: float) -> None:
     options.not_negative(lam=lam)
 
 
-def parameters_of(
-    model: nn.Module, full: Importance, forget: Importance
-) -> dict[str, nn.Parameter]:
-    """The parameters that two importances are of, after a look at both.
+def check_importances(model: nn.Module, full: Importance, forget: Importance) -> None:
+    """Refuse two importances that a model cannot be dampened by.
 
     Raises:
         UsageError: The importances cannot be dampened by, or are not of this model.
@@ -153,7 +155,6 @@ def parameters_of(
         raise UsageError(f"I_D belongs to another model: this one has no parameter {absent[0]}")
     check_importance("I_D", full, {name: parameters[name] for name in full})
     check_importance("I_Df", forget, full)
-    return {name: parameters[name] for name in full}
 
 
 @torch.no_grad()
@@ -163,6 +164,7 @@ def dampen(
     importance_forget: Importance,
     alpha: float,
     lam: float,
+    found: Importance | None = None,
 ) -> int:
     r"""Shrink the parameters that matter more to D_f than to D, in place.
 
@@ -176,6 +178,7 @@ def dampen(
         importance_forget: From `importance` on D_f.
         alpha: Selection threshold α ≥ 0.
         lam: Dampening constant λ ≥ 0.
+        found: `ratios` of both, where they are at hand; then the importances were checked before.
 
     Returns:
         Number of selected parameters (single numbers, not tensors).
@@ -194,8 +197,11 @@ def dampen(
     """
     check_constants(alpha, lam)
     selected = 0
-    parameters = parameters_of(model, importance_full, importance_forget)
-    for name, ratio in ratios(importance_full, importance_forget).items():
+    if found is None:
+        check_importances(model, importance_full, importance_forget)
+        found = ratios(importance_full, importance_forget)
+    parameters = dict(model.named_parameters())
+    for name, ratio in found.items():
         chosen, full, forget = ratio > alpha, importance_full[name], importance_forget[name]
         count = int(chosen.count_nonzero())
         if count:

@@ -178,6 +178,7 @@ class IAU(Unlearner):
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "full"})
     requests: ClassVar[frozenset[str]] = frozenset({"samples", "nodes", "edges"})
+    shares: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.gradients.per_sample import Loss, Power, per_sample_sums
+from mu.gradients.processes import own, summed
 from mu.models.base import Learner, as_batch, evaluation_mode
 from mu.unlearning.dampening import Importance, check_fit
 from mu.unlearning.options import at_least, one_of, positive
@@ -45,7 +46,7 @@ def mean_over_batches(
     total = {name: torch.zeros_like(p) for name, p in trained.items()}
     count = 0
     with evaluation_mode(model), torch.enable_grad():
-        for item in batches:
+        for item in own(batches):
             count += 1
             value = loss(*learner.outputs(as_batch(item))).mean()
             if not value.requires_grad:
@@ -54,6 +55,7 @@ def mean_over_batches(
             for sum_, gradient in zip(total.values(), gradients, strict=True):
                 if gradient is not None:
                     sum_ += transform(gradient)
+    total, (count,) = summed(total, count)
     if count == 0:
         raise UsageError("there are no batches to take gradients of")
     return {name: value / count for name, value in total.items()}

@@ -10,7 +10,7 @@ from mu.data.base import Batch
 from mu.errors import UsageError
 from mu.models.base import Learner, as_batch
 from mu.parts.disjoint import known_ids
-from mu.parts.part import by_rows, heeds_options
+from mu.parts.part import by_rows, has_seam, heeds_options
 from mu.unlearning import options
 from mu.unlearning.base import Unlearner
 from mu.unlearning.dampening import (
@@ -18,7 +18,7 @@ from mu.unlearning.dampening import (
     adaptive_alpha,
     alpha_of_share,
     check_constants,
-    check_importance,
+    check_importances,
     dampen,
     pooled,
     ratios,
@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 Rule = Literal["share", "assd"]
+SEAM = " of D_r, then D_f"  # how loaders of different data sets are read
 OWN = "importance/"  # what SSD hands to its own next request
 
 
@@ -55,6 +56,11 @@ class SSD(Unlearner):
     """Dampen the parameters that are disproportionately important to D_f.
 
     The model is in evaluation mode throughout, so no running statistic changes.
+
+    Of a user's loaders too D is read as a data set would be read: in batches of ``batch_size``, in
+    ``order``. Loaders over one data set, or subsets of it, give the batches that ``data=`` gives,
+    and so the same weights. Where it is not known how the samples of both stand in one data set, D
+    is D_r, then D_f, before the order is made; the batch form then has other values, and says so.
 
     Args:
         alpha: Selection threshold α, or None to choose it by ``rule``. No single α works from class
@@ -79,6 +85,7 @@ class SSD(Unlearner):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "full"})
+    shares: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -109,20 +116,19 @@ class SSD(Unlearner):
         kept = {n.removeprefix(OWN): t for n, t in self.memory.items() if n.startswith(OWN)}
         reused = kept if self.stale else {}
         full, forget = self.both(reused)
-        check_importance("I_D", full)
-        check_importance("I_Df", forget, full)
+        check_importances(self.learner, full, forget)
         found = ratios(full, forget)
-        alpha = self.threshold(full, forget)
-        selected = dampen(self.learner, full, forget, alpha, self.lam)
+        alpha = self.threshold(full, forget, found)
+        selected = dampen(self.learner, full, forget, alpha, self.lam, found)
         largest = float(pooled(found).max())
-        own = heeds_options(self.parts["full"])
+        own, seam = heeds_options(self.parts["full"]), has_seam(self.parts["full"])
         self.facts = {
             "alpha": alpha,
             "lambda": self.lam,
             "fisher": self.full.fisher,
             "loss": self.full.loss,
             "batch_size": self.full.batch_size if own else "of the loader",
-            "order": self.full.order if own else "of the loader",
+            "order": (self.full.order + SEAM * seam) if own else "of the loader",
             "selected": selected,
             "selected_share": selected / sum(ratio.numel() for ratio in found.values()),
             "largest_ratio": largest,
@@ -193,16 +199,24 @@ class SSD(Unlearner):
             self.upfront[name] -= round(share * (self.upfront[name] - passes))
         return found
 
-    def threshold(self, full: Importance, forget: Importance) -> float:
+    def threshold(self, full: Importance, forget: Importance, found: Importance) -> float:
         """α: given, by share, or by the rule of ASSD."""
         if self.alpha is not None:
             return self.alpha
         if self.rule == "share":
-            return alpha_of_share(full, forget, self.share)
+            return alpha_of_share(full, forget, self.share, found)
         return adaptive_alpha(full, forget, self.size("forget") / self.size("full"))
 
     def caution(self, alpha: float, selected: int, largest: float, reused: bool) -> None:
         """Say what a reader of the result must know."""
+        read = self.full.fisher == "batch" and "importance" not in self.stored
+        if read and has_seam(self.parts["full"]):
+            self.warn(
+                "SSD read D as D_r, then D_f, since loaders of different data sets do not tell its "
+                "order, and importances of batches depend on it: DataLoaders over "
+                "torch.utils.data.Subset of one data set are read as with data=, and "
+                "fisher='per_sample' depends on no order"
+            )
         if reused:
             self.warn(
                 "SSD reused the importances of the original, an approximation: the weights have "

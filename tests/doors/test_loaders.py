@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset, TensorDataset
 
 from mu.doors.checked import Task
 from mu.doors.loaders import Read, rereadable
@@ -60,6 +60,15 @@ def test_no_loader():
     for one, kind in [(X, "Tensor"), ((X, Y), "pair of tensors"), ("faces/", "str"), ({}, "dict")]:
         with pytest.raises(UsageError, match=f"retain= is a {kind}, no loader: hand over"):
             rereadable(one, "retain=")
+
+
+def test_the_share_of_one_process_is_refused():
+    data = TensorDataset(X, Y)
+    alone = DataLoader(data, 2, sampler=DistributedSampler(data, num_replicas=1, rank=0))
+    assert rereadable(alone, "forget=") is alone
+    share = DataLoader(data, 2, sampler=DistributedSampler(data, num_replicas=2, rank=0))
+    with pytest.raises(UsageError, match="forget= reads one of 2 shares of its data set"):
+        rereadable(share, "forget=")
 
 
 def test_every_batch_is_checked_and_put_into_form():
