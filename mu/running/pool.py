@@ -175,23 +175,11 @@ class Worker:
             with self.lock:
                 pipe = self.start()
             try:
-                return self.follow(pipe, job, progress)
+                return follow(pipe, job, progress)
             except (EOFError, OSError):
                 code = self.process.wait() if self.process else None
                 self.process = None
         raise StepFailed(f"its worker process died (exit code {code}), {TRIES} times")
-
-    def follow(self, pipe: Connection, job: Job, progress: Progress) -> None:
-        """Hand over a job and hear of it until it is done."""
-        pipe.send(job)
-        while True:
-            kind, value = pipe.recv()
-            if kind == "progress":
-                progress(*value)
-            elif kind == "error":
-                raise value
-            else:
-                return
 
     def close(self) -> None:
         """End the process, whatever it does: within a training SIGTERM waits for a batch."""
@@ -199,6 +187,24 @@ class Worker:
             self.closed = True
             if self.process is not None and self.process.poll() is None:
                 self.process.kill()
+
+
+def follow(pipe: Connection, job: Job, progress: Progress) -> None:
+    """Hand a job to a worker and hear of it until it is done.
+
+    Raises:
+        MuError: What the step raised.
+        EOFError: The worker is gone; an OSError says the same.
+    """
+    pipe.send(job)
+    while True:
+        kind, value = pipe.recv()
+        if kind == "progress":
+            progress(*value)
+        elif kind == "error":
+            raise value
+        else:
+            return
 
 
 @in_one_line("the choice of compute holds what")
@@ -238,6 +244,12 @@ def make_pool(store: Store, compute: dict[str, Any]) -> Pool:
         found = cards() if device == "cuda" else []
         environments = [gpu_of(worker, compute, found) for worker in range(number)]
         return LocalPool(store, environments) if environments else InlinePool(store)
-    from mu.running.cluster import RayPool, SlurmPool
+    from mu.running.cluster import ClusterPool
 
-    return RayPool(store, compute) if launcher == "ray" else SlurmPool(store, compute)
+    if launcher == "ray":
+        from mu.running.on_ray import Ray
+
+        return ClusterPool(store, Ray(store, compute), compute)
+    from mu.running.on_slurm import Slurm
+
+    return ClusterPool(store, Slurm(store, compute), compute)
