@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from compared import begun, finished, refused, same, stopped, until
-from one_node import one_node, there
+from one_node import one_node, requeue, there
 
 CPUS = 2
 LONG = ("recipe.epochs=8", "compute.checkpoint_seconds=0")  # a checkpoint an epoch
@@ -25,16 +25,12 @@ def queue(*words: str) -> list[str]:
     return subprocess.check_output(command, text=True).split()
 
 
-def requeue(store: Path) -> None:
-    """Once a training has a checkpoint, take the first worker that computes away."""
+def take_away(store: Path) -> None:
+    """Once a training has a checkpoint, requeue every worker: one of them was within it."""
     until(lambda: begun(store), "a checkpoint")
-    running = queue("--states=running", "--format=%i")
-    for number in running:  # all of them: one of them was within the training
-        subprocess.run(["scontrol", "requeue", number], check=True)
-    print(f"requeued within a training: {', '.join(running)}", flush=True)
-    # SLURM lets a requeued job wait for two minutes, which shows nothing
-    for number in running:
-        subprocess.run(["scontrol", "update", f"JobId={number}", "StartTime=now"], check=True)
+    for number in queue("--states=running", "--format=%i"):
+        requeue(number)
+        print(f"requeued within a training: job {number}", flush=True)
 
 
 def main() -> None:
@@ -51,7 +47,7 @@ def main() -> None:
             if real:
                 long = finished(top, "long", [*LONG, f"compute.workers={CPUS}"])
                 store = top / "requeued.store"
-                found = finished(top, "requeued", [*LONG, *cluster], lambda: requeue(store))
+                found = finished(top, "requeued", [*LONG, *cluster], lambda: take_away(store))
                 same(long, found, "requeued")
             stopped(top, "stopped", [*LONG, *cluster])
             if real:
