@@ -213,7 +213,8 @@ def check_compute(compute: dict[str, Any]) -> None:
 
     Raises:
         UsageError: An unknown launcher, workers or seconds that are no number or below 0, or a
-            device that is none, or is not in this machine where it is to compute.
+            device that is none, is not in this machine where it is to compute, or is not asked
+            of the cluster.
     """
     seconds = compute.get("checkpoint_seconds")
     if not isinstance(seconds, int | float | None):
@@ -227,6 +228,12 @@ def check_compute(compute: dict[str, Any]) -> None:
     if compute["launcher"] == "slurm" and compute["workers"] == AUTO:
         raise UsageError("compute.workers=auto is for this machine; say how many jobs SLURM runs")
     device, here = compute.get("device", "cpu"), compute["launcher"] == "local"
+    asked = [name for name in compute.get("parameters") or () if "gpu" in name or "gres" in name]
+    if not here and device == "cuda" and not compute.get("gpus") and not asked:
+        raise UsageError(
+            "compute.device=cuda with compute.gpus=0: say how many GPUs a worker has, as in "
+            "compute.gpus=1"
+        )
     if here or device != "cuda":  # the machines of a cluster may have a GPU that this one lacks
         checked_device(device, "compute.device")
 

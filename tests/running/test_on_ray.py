@@ -35,7 +35,7 @@ def nodes(modules):
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args=NODE | {"include_dashboard": False})
-    cluster.add_node(**NODE)
+    cluster.other = cluster.add_node(**NODE)
     yield cluster
     cluster.shutdown()
 
@@ -92,7 +92,7 @@ def test_the_step_of_a_lost_node_is_done_elsewhere(pool, nodes, tmp_path):
         while not all(path.exists() and path.read_text() for path in paths):
             await asyncio.sleep(0.05)
         before = {path.read_text() for path in paths}
-        await asyncio.to_thread(nodes.remove_node, nodes.list_all_nodes[-1], False)
+        await asyncio.to_thread(nodes.remove_node, nodes.other, False)
         deadline = time.monotonic() + PATIENCE
         while all(os.path.exists(f"/proc/{pid}") for pid in before):
             assert time.monotonic() < deadline
