@@ -77,6 +77,14 @@ def until(true, what: str) -> None:
         time.sleep(0.1)
 
 
+async def begun(work, pid: Path) -> None:
+    """Until a step has written its process number."""
+    await asyncio.to_thread(
+        until, lambda: work.done() or (pid.exists() and pid.read_text()), "no step"
+    )
+    assert not work.done(), work.exception()
+
+
 def test_steps_go_through_submitit_where_there_is_no_slurm(modules, store):
     found = run(make_pool(store, COMPUTE | {"cluster": "local"}), *(job("fine", n) for n in (1, 2)))
     assert found == [None, None]
@@ -98,7 +106,7 @@ def test_the_step_of_a_requeued_job_is_tried_again(modules, real, store, tmp_pat
 
     async def requeued() -> None:
         work = asyncio.ensure_future(pool.run(job("endless", 1, pid=str(pid)), print))
-        await asyncio.to_thread(until, lambda: pid.exists() and pid.read_text(), "no step")
+        await begun(work, pid)
         first = pid.read_text()
         (number,) = queue("--states=running")
         await asyncio.to_thread(one_node.requeue, number)
@@ -119,7 +127,7 @@ def test_stopping_empties_the_queue(modules, real, store, tmp_path):
 
     async def stopped() -> None:
         work = asyncio.ensure_future(pool.run(job("endless", 1, pid=str(pid)), print))
-        await asyncio.to_thread(until, lambda: pid.exists() and pid.read_text(), "no step")
+        await begun(work, pid)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
