@@ -8,6 +8,7 @@ there is nothing for them, when the run is stopped, and when this process is gon
 
 import asyncio
 import os
+import shutil
 import socket
 import threading
 import time
@@ -324,6 +325,8 @@ class ClusterPool:
             for link in self.members:
                 hang_up(link)
         self.threads.shutdown(wait=False, cancel_futures=True)
+        if not self.number:  # nobody was asked for: there is nothing to read in it
+            shutil.rmtree(self.cluster.folder, ignore_errors=True)
 
 
 def hang_up(link: Connection) -> None:

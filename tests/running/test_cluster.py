@@ -217,6 +217,13 @@ def test_the_key_is_for_its_owner_alone(pool, cluster):
     assert cluster.folder.stat().st_mode & 0o077 == 0
 
 
+def test_a_run_that_finds_all_in_the_store_leaves_no_folder(cluster):
+    pool = ClusterPool(Store(cluster.folder.parents[1]), cluster, {})
+    assert cluster.folder.is_dir()
+    pool.close()
+    assert not cluster.folder.exists()
+
+
 def test_a_store_that_is_not_shared_is_named(pool):
     with pytest.raises(StepFailed, match="must lie on a file system that all machines share"):
         connect(replace(pool.invitation, folder="/nowhere"))
