@@ -4,7 +4,6 @@ import gc
 import os
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -121,11 +120,18 @@ def transferable(error: Exception) -> MuError:
     return StepFailed(one_line(error))
 
 
-def serve(pipe: Connection, store: Store) -> None:
-    """A worker's life: jobs in, progress and the end of each out."""
-    threading.Thread(target=leave_with_parent, daemon=True).start()
+def serve(pipe: Connection, store: Store, idle: float | None = None) -> None:
+    """A worker's life: jobs in, progress and the end of each out.
+
+    Args:
+        pipe: To the launcher.
+        store: Where results go.
+        idle: Seconds without a job after which the worker leaves; None waits for ever.
+    """
     while True:
         try:
+            if not pipe.poll(idle):
+                return
             job: Job = pipe.recv()
             pipe.send(outcome(store, job, Reporter(pipe)))
         except (EOFError, OSError):  # the launcher is gone

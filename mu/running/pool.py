@@ -175,23 +175,11 @@ class Worker:
             with self.lock:
                 pipe = self.start()
             try:
-                return self.follow(pipe, job, progress)
+                return follow(pipe, job, progress)
             except (EOFError, OSError):
                 code = self.process.wait() if self.process else None
                 self.process = None
         raise StepFailed(f"its worker process died (exit code {code}), {TRIES} times")
-
-    def follow(self, pipe: Connection, job: Job, progress: Progress) -> None:
-        """Hand over a job and hear of it until it is done."""
-        pipe.send(job)
-        while True:
-            kind, value = pipe.recv()
-            if kind == "progress":
-                progress(*value)
-            elif kind == "error":
-                raise value
-            else:
-                return
 
     def close(self) -> None:
         """End the process, whatever it does: within a training SIGTERM waits for a batch."""
@@ -201,13 +189,32 @@ class Worker:
                 self.process.kill()
 
 
+def follow(pipe: Connection, job: Job, progress: Progress) -> None:
+    """Hand a job to a worker and hear of it until it is done.
+
+    Raises:
+        MuError: What the step raised.
+        EOFError: The worker is gone; an OSError says the same.
+    """
+    pipe.send(job)
+    while True:
+        kind, value = pipe.recv()
+        if kind == "progress":
+            progress(*value)
+        elif kind == "error":
+            raise value
+        else:
+            return
+
+
 @in_one_line("the choice of compute holds what")
 def check_compute(compute: dict[str, Any]) -> None:
     """Refuse a ``compute`` configuration that no pool can follow.
 
     Raises:
         UsageError: An unknown launcher, workers or seconds that are no number or below 0, or a
-            device that is none, or is not in this machine where it is to compute.
+            device that is none, is not in this machine where it is to compute, or is not asked
+            of the cluster.
     """
     seconds = compute.get("checkpoint_seconds")
     if not isinstance(seconds, int | float | None):
@@ -221,6 +228,12 @@ def check_compute(compute: dict[str, Any]) -> None:
     if compute["launcher"] == "slurm" and compute["workers"] == AUTO:
         raise UsageError("compute.workers=auto is for this machine; say how many jobs SLURM runs")
     device, here = compute.get("device", "cpu"), compute["launcher"] == "local"
+    asked = [name for name in compute.get("parameters") or () if "gpu" in name or "gres" in name]
+    if not here and device == "cuda" and not compute.get("gpus") and not asked:
+        raise UsageError(
+            "compute.device=cuda with compute.gpus=0: say how many GPUs a worker has, as in "
+            "compute.gpus=1"
+        )
     if here or device != "cuda":  # the machines of a cluster may have a GPU that this one lacks
         checked_device(device, "compute.device")
 
@@ -238,6 +251,12 @@ def make_pool(store: Store, compute: dict[str, Any]) -> Pool:
         found = cards() if device == "cuda" else []
         environments = [gpu_of(worker, compute, found) for worker in range(number)]
         return LocalPool(store, environments) if environments else InlinePool(store)
-    from mu.running.cluster import RayPool, SlurmPool
+    from mu.running.cluster import ClusterPool
 
-    return RayPool(store, compute) if launcher == "ray" else SlurmPool(store, compute)
+    if launcher == "ray":
+        from mu.running.on_ray import Ray
+
+        return ClusterPool(store, Ray(store, compute), compute)
+    from mu.running.on_slurm import Slurm
+
+    return ClusterPool(store, Slurm(store, compute), compute)

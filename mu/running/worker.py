@@ -10,13 +10,15 @@ from pathlib import Path
 def main() -> None:
     """Serve jobs from the launcher until it goes away."""
     import signal
+    import threading
 
     # The launcher alone answers Ctrl-C; it then closes the pipes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     quiet()
-    from mu.running.jobs import serve
+    from mu.running.jobs import leave_with_parent, serve
     from mu.storing.store import Store
 
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     serve(Connection(int(sys.argv[1])), Store(Path(sys.argv[2])))
 
 

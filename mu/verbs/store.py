@@ -19,6 +19,7 @@ from mu.storing.cleaning import (
     unfinished,
 )
 from mu.storing.inventory import Entry
+from mu.storing.object_store import downloaded, uploaded
 from mu.storing.packing import BadArchive, write_archive
 from mu.storing.store import CorruptArtifact, Store, default_root
 from mu.verbs.bar import bar
@@ -74,14 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--yes", action="store_true", help="remove it")
     verb("verify", "compute every digest anew")
     leaving = verb("export", "artifacts as one .tar or .tar.gz")
-    leaving.add_argument("file", type=Path, metavar="FILE")
+    leaving.add_argument("file", metavar="FILE", help="a file, or a URL as s3://bucket/name.tar.gz")
     leaving.add_argument("keys", nargs="*", metavar="KEY", help="beginning of a key")
     leaving.add_argument("--step", nargs="+", action="extend", help="only these steps")
     leaving.add_argument(
         "--results", nargs="+", action="extend", type=Path, metavar="DIR",
         help="what these results rest on",
     )  # fmt: skip
-    verb("import", "take in what export wrote").add_argument("file", type=Path, metavar="FILE")
+    verb("import", "take in what export wrote").add_argument("file", metavar="FILE")
     return parser
 
 
@@ -262,8 +263,8 @@ def export(options: argparse.Namespace) -> int:
         found = [e for e in found if e.key in wanted or e.key.startswith(begun)]
     if not found:
         raise UsageError("the store holds nothing of that; no file was written")
-    with bar("writing", _size(found)) as advance:
-        size = write_archive(store, found, options.file, advance)
+    with uploaded(store, options.file) as path, bar("writing", _size(found)) as advance:
+        size = write_archive(store, found, path, advance)
     print(f"{len(found)} artifacts in {options.file} ({human(size)})")
     return 0
 
@@ -272,9 +273,11 @@ def import_(options: argparse.Namespace) -> int:
     """Take in the artifacts of a file."""
     from mu.storing.unpacking import read_archive
 
-    plain = options.file.suffix == ".tar" and options.file.is_file()
-    with bar("reading", options.file.stat().st_size if plain else 0) as advance:
-        found = read_archive(Store(default_root()), options.file, advance)
+    store = Store(default_root())
+    with downloaded(store, options.file) as path:
+        plain = path.suffix == ".tar" and path.is_file()
+        with bar("reading", path.stat().st_size if plain else 0) as advance:
+            found = read_archive(store, path, advance)
     said = f"{found.entered} artifacts entered the store, {found.present} were there already"
     different = f" ({found.different} of them with other numbers: yours stay)"
     print(said + (different if found.different else ""))

@@ -1,198 +1,250 @@
-"""Pools on a cluster, with stand-ins for the libraries that reach one."""
+"""Workers on other machines: how steps come to them, what is lost with them, how they end."""
 
 import asyncio
+import os
+import socket
+import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType, SimpleNamespace
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from cluster_case import STEPS, TORCH, Processes, job
 
 from mu.errors import StepFailed, UsageError
-from mu.running.jobs import Job
-from mu.running.pool import make_pool
+from mu.running import cluster as cluster_module
+from mu.running.cluster import EVICTIONS, ClusterPool, Loss, names_of_this_machine
+from mu.running.full_disk import FULL, DiskFull
+from mu.running.joining import KEY, connect, installed
 from mu.storing.store import Store
 
-STEPS = """
-from mu.artifact import Artifact
-from mu.errors import UsageError
-
-def fine(config, inputs, progress):
-    return Artifact({"n": config["n"]})
-
-def wrong(config, inputs, progress):
-    raise UsageError("no such word")
-"""
+TESTS = Path(__file__).parents[1]
+PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
 
 
-class Ray(ModuleType):
-    """Runs a task at once, in this process."""
-
-    def __init__(self):
-        super().__init__("ray")
-        self.started: dict = {}
-        self.asked: dict = {}
-        self.broken = self.endless = False
-        self.cancelled = 0
-
-    def cancel(self, task, force):
-        self.cancelled += int(force)
-
-    def is_initialized(self):
-        return bool(self.started)
-
-    def init(self, **options):
-        self.started = options | {"on": True}
-
-    def shutdown(self):
-        self.started = {}
-
-    def remote(self, **options):
-        self.asked = options
-
-        def task(function):
-            async def call(*arguments):
-                if self.endless:
-                    await asyncio.sleep(600)
-                if self.broken:
-                    raise ConnectionError("the node is\ngone")
-                return function(*arguments)
-
-            return SimpleNamespace(remote=call)
-
-        return task
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory):
+    """A folder of steps, first on the path of this process and of its workers."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "clustersteps.py").write_text(STEPS)
+    (folder / "torch.py").write_text(TORCH)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        patch.setattr(cluster_module, "LOOK", 0.5)
+        yield folder
 
 
-class Submitit(ModuleType):
-    """Runs submitted jobs in threads and counts how many at a time."""
-
-    def __init__(self):
-        super().__init__("submitit")
-        self.parameters: dict = {}
-        self.running = self.most = 0
-        self.threads = ThreadPoolExecutor(8)
-        self.broken = self.endless = self.partition = False
-        self.cancelled = 0
-
-    def AutoExecutor(self, **options):
-        return SimpleNamespace(update_parameters=self.update, submit=self.submit)
-
-    def update(self, **parameters):
-        self.parameters = parameters
-
-    def submit(self, function, *arguments):
-        self.running += 1
-        self.most = max(self.most, self.running)
-
-        def result():
-            time.sleep(0.05)
-            self.running -= 1
-            if self.broken:
-                raise TimeoutError("preempted")
-            return self.threads.submit(function, *arguments).result()
-
-        def cancel():
-            self.cancelled += 1
-
-        if self.partition:
-            raise RuntimeError("sbatch: error: invalid partition\nspecified")
-        return SimpleNamespace(result=result, done=lambda: not self.endless, cancel=cancel)
+@pytest.fixture
+def cluster(modules, tmp_path):
+    return Processes(Store(tmp_path / "store"))
 
 
-def job(name: str, n: int = 0) -> Job:
-    return Job("fit", f"{name}{n}", f"clustersteps:{name}", {"n": n})
+@pytest.fixture
+def pool(cluster):
+    """Two workers at most, that are found under one name."""
+    pool = ClusterPool(Store(cluster.folder.parents[1]), cluster, {"host": "127.0.0.1"})
+    yield pool
+    pool.close()
+    for process in cluster.started.values():
+        process.wait(timeout=PATIENCE)  # it leaves when the run does
 
 
-@pytest.fixture(params=["ray", "slurm"])
-def cluster(request, tmp_path, monkeypatch):
-    """(pool, stand-in, store) of each launcher."""
-    (tmp_path / "clustersteps.py").write_text(STEPS)
-    monkeypatch.syspath_prepend(tmp_path)
-    library = Ray() if request.param == "ray" else Submitit()
-    monkeypatch.setitem(sys.modules, library.__name__, library)
-    store = Store(tmp_path / "store")
-    compute = {"launcher": request.param, "workers": 2, "gpus": 0.5, "parameters": {"mem": 4}}
-    return make_pool(store, compute), library, store
-
-
-def run(pool, *jobs):
+def run(pool, *jobs, progress=lambda done, total: None):
     async def every():
-        return await asyncio.gather(*(pool.run(j, print) for j in jobs), return_exceptions=True)
+        return await asyncio.gather(*(pool.run(j, progress) for j in jobs), return_exceptions=True)
 
     return asyncio.run(every())
 
 
-def test_jobs_run_and_their_results_are_in_the_store(cluster):
-    pool, _, store = cluster
-    assert run(pool, *(job("fine", n) for n in range(4))) == [None] * 4
-    assert [store.facts("fit", f"fine{n}")["n"] for n in range(4)] == [0, 1, 2, 3]
-    pool.close()
+def test_many_steps_are_few_workers_asked_for_together(pool, cluster):
+    seen = []
+    found = run(pool, *(job("fine", n) for n in range(20)), progress=lambda *p: seen.append(p))
+    assert found == [None] * 20
+    assert cluster.asked == [[0, 1]]
+    facts = [pool.store.facts("fit", f"fine{n}") for n in range(20)]
+    assert [one["n"] for one in facts] == list(range(20))
+    assert len({one["pid"] for one in facts} | {os.getpid()}) <= 3
+    assert (1, 2) in seen
 
 
-def test_errors_come_back_as_what_they_are(cluster):
-    pool, library, _ = cluster
+def test_a_step_that_is_ready_alone_asks_for_one_worker(pool, cluster):
+    run(pool, job("fine", 1))
+    run(pool, job("fine", 2))
+    assert cluster.asked == [[0]]
+
+
+def test_errors_come_back_as_what_they_are_and_the_worker_stays(pool, cluster):
     (wrong,) = run(pool, job("wrong"))
     assert (type(wrong), str(wrong)) == (UsageError, "no such word")
-    library.broken = True
-    (lost,) = run(pool, job("fine", 9))
-    assert type(lost) is StepFailed
-    assert "\n" not in str(lost)
-    assert str(lost).startswith(("ConnectionError: the node is gone", "TimeoutError: preempted"))
+    assert run(pool, job("fine", 3)) == [None]
+    assert cluster.asked == [[0]]
 
 
-def test_a_cluster_is_asked_for_what_the_configuration_says(cluster):
-    pool, library, _ = cluster
-    if isinstance(library, Ray):
-        assert library.started["num_cpus"] == 2
-        assert library.asked == {"num_cpus": 1, "num_gpus": 0.5}
-        pool.close()
-        assert library.started == {}
-    else:
-        assert library.parameters == {"mem": 4}
-        run(pool, *(job("fine", n) for n in range(6)))
-        assert library.most == 2
+def test_the_step_of_a_worker_that_dies_is_tried_again_once(pool, tmp_path):
+    assert run(pool, job("die", 1, tries=str(tmp_path / "once"), deaths=1)) == [None]
+    assert (tmp_path / "once").read_text() == "xx"
+    (failed,) = run(pool, job("die", 2, tries=str(tmp_path / "tries"), deaths=9))
+    assert type(failed) is StepFailed
+    assert "its worker died, 2 times; log: " in str(failed)
+    assert (tmp_path / "tries").read_text() == "xx"
+    assert run(pool, job("fine", 4)) == [None]
 
 
-@pytest.mark.parametrize("launcher", ["ray", "slurm"])
-def test_a_library_that_is_not_there_is_named(launcher, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(UsageError, match=rf"pip install 'mu\[{launcher}\]'"):
-        make_pool(Store(tmp_path), {"launcher": launcher, "workers": 1})
+def test_a_worker_that_was_taken_away_is_no_fault_of_the_step(pool, cluster, tmp_path):
+    cluster.loss = Loss("ended (TIMEOUT)", evicted=True)
+    assert EVICTIONS > 5
+    assert run(pool, job("die", 5, tries=str(tmp_path / "tries"), deaths=5)) == [None]
 
 
-def test_jobs_that_run_are_cancelled_when_the_run_is_stopped(cluster):
-    pool, library, _ = cluster
-    library.endless = True
+def test_a_step_whose_worker_was_cancelled_is_not_tried_again(pool, cluster, tmp_path):
+    cluster.loss = Loss("ended (CANCELLED)", cancelled=True)
+    (failed,) = run(pool, job("die", 6, tries=str(tmp_path / "tries"), deaths=9))
+    assert str(failed).startswith("its worker ended (CANCELLED); log: ")
+    assert (tmp_path / "tries").read_text() == "x"
 
-    async def stopped() -> None:
-        work = asyncio.gather(*(pool.run(job("fine", n), print) for n in range(3)))
-        await asyncio.sleep(0.2)
+
+def test_workers_that_have_nothing_to_do_leave_and_come_when_needed(pool, cluster):
+    pool.invitation = replace(pool.invitation, idle=0.2)
+    run(pool, job("fine", 7))
+    cluster.started[0].wait(timeout=PATIENCE)
+    assert run(pool, job("fine", 8)) == [None]
+    assert cluster.asked == [[0], [1]]
+
+
+def test_a_refused_worker_is_bad_usage(pool, cluster):
+    cluster.refusal = "invalid partition"
+    refused = run(pool, job("fine", 9), job("fine", 10))
+    assert [(type(r), str(r)) for r in refused] == [(UsageError, "invalid partition")] * 2
+
+
+def test_a_cluster_that_gives_no_more_is_worked_with_as_it_is(pool, cluster):
+    assert run(pool, job("fine", 11)) == [None]
+    cluster.refusal = "too many jobs"
+    assert run(pool, *(job("fine", n) for n in range(12, 16))) == [None] * 4
+
+
+def test_a_worker_that_never_comes_is_named_with_its_log(pool, cluster):
+    cluster.command = "raise SystemExit(3)"
+    (failed,) = run(pool, job("fine", 17))
+    assert type(failed) is UsageError
+    assert str(failed) == f"a worker ended before it connected; log: {cluster.log(0)}"
+
+
+def test_another_version_of_mu_is_refused(pool, cluster, monkeypatch):
+    monkeypatch.setattr(cluster_module, "installed", lambda: "other")
+    (failed,) = run(pool, job("fine", 18))
+    assert type(failed) is UsageError
+    assert "has another version of mu than" in str(failed)
+
+
+def test_no_step_begins_on_a_full_disk(pool):
+    pool.room.gone = f"{FULL}: no space"
+    (failed,) = run(pool, job("fine", 19))
+    assert type(failed) is DiskFull
+
+
+def test_a_result_that_is_not_seen_here_is_named(pool, monkeypatch):
+    monkeypatch.setattr(cluster_module, "SEEN", 0.3)
+    elsewhere = pool.store.root.with_name("elsewhere")
+    pool.store = Store(elsewhere)
+    (failed,) = run(pool, job("fine", 20))
+    assert "which is not here: the store must lie on a file system that all" in str(failed)
+
+
+def test_stopping_ends_busy_workers_at_once(pool, cluster, tmp_path):
+    path = tmp_path / "pid"
+
+    async def busy() -> float:
+        work = asyncio.ensure_future(pool.run(job("endless", 21, pid=str(path)), print))
+        while not path.exists() or not path.read_text():
+            await asyncio.sleep(0.05)
         work.cancel()
+        begin = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
             await work
+        pool.close()
+        return time.monotonic() - begin
 
-    begin = time.monotonic()
-    asyncio.run(stopped())
-    assert time.monotonic() - begin < 5
-    assert library.cancelled == (3 if isinstance(library, Ray) else 2)  # two at a time
-
-
-def test_a_refused_job_is_bad_usage_at_the_start_alone(tmp_path, monkeypatch):
-    library = Submitit()
-    monkeypatch.setitem(sys.modules, "submitit", library)
-    pool = make_pool(Store(tmp_path), {"launcher": "slurm", "workers": 2})
-    library.partition = True
-    (refused,) = run(pool, job("fine"))
-    assert type(refused) is UsageError
-    assert "compute.parameters (RuntimeError: sbatch: error: invalid partition" in str(refused)
-    pool.accepted = True
-    (failed,) = run(pool, job("fine"))
-    assert type(failed) is StepFailed
+    assert asyncio.run(busy()) < 5
+    assert cluster.stopped
+    assert cluster.started[0].wait(timeout=PATIENCE) == 0
 
 
-def test_an_address_where_no_ray_is_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", Ray())
-    compute = {"launcher": "ray", "workers": 0, "address": "127.0.0.1:9"}
-    with pytest.raises(UsageError, match=r"compute.address=127.0.0.1:9: no Ray cluster \(Conn"):
-        make_pool(Store(tmp_path), compute)
+LAUNCHER = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from cluster_case import Processes, job
+from mu.running.cluster import ClusterPool
+from mu.storing.store import Store
+
+store = Store(Path(sys.argv[1]))
+pool = ClusterPool(store, Processes(store), {"host": "127.0.0.1"})
+asyncio.run(pool.run(job("endless", 0, pid=sys.argv[2]), print))
+"""
+
+
+def test_workers_leave_when_their_launcher_is_killed(start, tmp_path):
+    (tmp_path / "clustersteps.py").write_text(STEPS)
+    (tmp_path / "torch.py").write_text(TORCH)
+    path = tmp_path / "pid"
+    launcher = start("-c", LAUNCHER, str(tmp_path / "store"), str(path), str(TESTS))
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists() or not path.read_text():
+        assert launcher.poll() is None and time.monotonic() < deadline, "the step did not start"
+        time.sleep(0.05)
+    launcher.kill()
+    worker = Path(f"/proc/{path.read_text()}/stat")
+    while worker.exists() and worker.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline, "the worker stays"
+        time.sleep(0.05)
+
+
+def test_nobody_comes_in_without_the_key_and_a_silent_stranger_keeps_nobody_out(pool, tmp_path):
+    address = ("127.0.0.1", pool.invitation.port)
+    silent = socket.create_connection(address)
+    (tmp_path / KEY).write_bytes(b"another")
+    with pytest.raises(StepFailed, match=r"does not reach the launcher .*compute\.host=NAME"):
+        connect(replace(pool.invitation, folder=str(tmp_path)))
+    assert not pool.members
+    assert run(pool, job("fine", 22)) == [None]
+    silent.close()
+
+
+def test_the_key_is_for_its_owner_alone(pool, cluster):
+    assert (cluster.folder / KEY).stat().st_mode & 0o077 == 0
+    assert cluster.folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_run_that_finds_all_in_the_store_leaves_no_folder(cluster):
+    pool = ClusterPool(Store(cluster.folder.parents[1]), cluster, {})
+    assert cluster.folder.is_dir()
+    pool.close()
+    assert not cluster.folder.exists()
+
+
+def test_a_store_that_is_not_shared_is_named(pool):
+    with pytest.raises(StepFailed, match="must lie on a file system that all machines share"):
+        connect(replace(pool.invitation, folder="/nowhere"))
+
+
+def test_a_store_that_can_only_be_read_is_refused(tmp_path):
+    store = Store(tmp_path)
+    store.unwritable = "read-only"
+    with pytest.raises(UsageError, match="cannot be written"):
+        Processes(store)
+
+
+def test_this_machine_goes_by_the_name_that_is_given():
+    assert names_of_this_machine("login1") == ("login1",)
+    assert names_of_this_machine(None)[0] == socket.gethostname()
+
+
+def test_the_digest_of_what_is_installed_follows_the_files():
+    assert installed() == installed()
+    code = "from mu.running.joining import installed; print(installed())"
+    other = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    assert other.strip() == installed()

@@ -285,7 +285,11 @@ def test_a_device_that_is_not_there_is_named(monkeypatch):
     compute = {"launcher": "local", "workers": 0, "device": "cuda"}
     with pytest.raises(UsageError, match=r"compute.device='cuda': torch finds no such GPU"):
         check_compute(compute)
-    check_compute(compute | {"launcher": "slurm"})  # its machines may have one
+    slurm = compute | {"launcher": "slurm"}
+    check_compute(slurm | {"gpus": 1})  # its machines may have one
+    check_compute(slurm | {"parameters": {"slurm_gres": "gpu:1"}})
+    with pytest.raises(UsageError, match=r"compute.device=cuda with compute.gpus=0: say how many"):
+        check_compute(slurm | {"gpus": 0})
     with pytest.raises(UsageError, match=r"compute.device='cpu0' is neither 'cpu' nor 'cuda'"):
         check_compute(compute | {"launcher": "slurm", "device": "cpu0"})
 
