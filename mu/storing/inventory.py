@@ -13,7 +13,8 @@ FILES = ("facts.json", "arrays.npz", "tensors.safetensors", *LARGE, "manifest.js
 KEY = re.compile(r"[0-9a-f]{32}")
 SCRATCH = "scratch"  # of steps that are not finished: a folder each, named by its key
 LOCK = ".lock"
-APART = ("tmp", "locks", "slurm", SCRATCH)  # folders of a store that hold no artifacts
+PAGES = "pages"  # the last page of every experiment
+APART = ("tmp", "locks", "slurm", SCRATCH, PAGES)  # folders of a store that hold no artifacts
 
 
 @dataclass(frozen=True)
