@@ -4,6 +4,7 @@ import os
 from asyncio import gather
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -711,12 +712,17 @@ class Steps:
         """What of the recipe says how a model is run."""
         return {k: v for k, v in self.config["recipe"].items() if k in RUNTIME}
 
+    @cached_property
+    def named(self) -> list[str]:
+        """Every class and function that the block names."""
+        return targets_in([self.config, self.block.methods])
+
     def given(self, **more: Any) -> dict[str, Any]:
         """Configuration that every step on a model gets."""
         threads = self.config["recipe"].get("threads", 1)
         data = self.config["data"] | self.activations
         shared = {"data": data, "model": self.model, "threads": threads}
-        shared["named"] = targets_in([self.config, self.block.methods])
+        shared["named"] = self.named
         return shared | {"device": self.config["device"]} | more
 
 

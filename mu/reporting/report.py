@@ -1,5 +1,6 @@
 """What an experiment leaves in its folder, and how it is shown."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 WIDTH = 80
 
 
-def write_report(results: Results, out: Path) -> list[Path]:
+def write_report(
+    results: Results, out: Path, page: Callable[[Results], str] | None = None
+) -> list[Path]:
     """Write results.json, the CSV files, table.md, table.tex and report.html.
 
     Each is written all or nothing.
@@ -22,6 +25,7 @@ def write_report(results: Results, out: Path) -> list[Path]:
     Args:
         results: With rows and verdicts; numbers may be nan.
         out: The folder, made where it is missing.
+        page: Gives the text of report.html, as `mu.reporting.page.html_page`, which is the default.
 
     Returns:
         The files written.
@@ -35,7 +39,7 @@ def write_report(results: Results, out: Path) -> list[Path]:
         "results_pairs.csv": pairs_csv,
         "table.md": markdown_table,
         "table.tex": latex_table,
-        "report.html": html_page,
+        "report.html": page or html_page,
     }
     for name, maker in makers.items():
         write_text(out / name, maker(results))

@@ -47,9 +47,21 @@ def _read(path: Path) -> ast.Module:
         raise UsageError(f"{path}, line {error.lineno}, is no Python: {error.msg}") from error
 
 
+# What was seen in source files, by their content: names of the mu modules that a file imports,
+# wherever the import stands, and the digest of its syntax tree without docstrings.
+Seen = tuple[str, tuple[str, ...]]
+seen: dict[str, Seen] = {}
+
+
 @cache
-def _imported(path: Path, module: str) -> frozenset[str]:
-    """Names of the `mu` modules a source file imports, wherever the import stands."""
+def _seen(path: Path, module: str) -> Seen:
+    content = blake2b(module.encode() + b"\n" + path.read_bytes(), digest_size=16).hexdigest()
+    if content not in seen:
+        seen[content] = (_tree_digest(path), tuple(sorted(_imported(path, module))))
+    return seen[content]
+
+
+def _imported(path: Path, module: str) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(syntax_tree(path)):
         if isinstance(node, ast.Import):
@@ -59,7 +71,7 @@ def _imported(path: Path, module: str) -> frozenset[str]:
             if node.level:
                 base = ".".join([*module.split(".")[: -node.level], *filter(None, [node.module])])
             found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return frozenset(name for name in found if name.split(".")[0] == PACKAGE)
+    return {name for name in found if name.split(".")[0] == PACKAGE}
 
 
 class _Strip(ast.NodeTransformer):
@@ -73,9 +85,7 @@ class _Strip(ast.NodeTransformer):
         return node
 
 
-@cache
-def _file_digest(path: Path) -> str:
-    """Digest of the syntax tree without docstrings."""
+def _tree_digest(path: Path) -> str:
     bare = _Strip().visit(_read(path))  # reading again is faster than a copy of the tree
     return blake2b(ast.dump(bare).encode(), digest_size=16).hexdigest()
 
@@ -85,17 +95,17 @@ def reachable(module: str) -> set[str]:
 
     A module or package outside `mu` (a user's class) stands for its own file only.
     """
-    seen: set[str] = set()
+    found: set[str] = set()
     queue = [module]
     while queue:
         name = queue.pop()
         path, ours = module_file(name), name.split(".")[0] == PACKAGE
-        if name in seen or path is None or (ours and path.name == "__init__.py"):
+        if name in found or path is None or (ours and path.name == "__init__.py"):
             continue
-        seen.add(name)
+        found.add(name)
         if ours:
-            queue += _imported(path, name)
-    return seen
+            queue += _seen(path, name)[1]
+    return found
 
 
 def code_digest(*targets: str) -> str:
@@ -135,7 +145,7 @@ def thing_named(target: str) -> Any:
 
 def forget_files() -> None:
     """Read all source files anew: a session may outlive what its user's files hold."""
-    for cached in (module_file, syntax_tree, _imported, _file_digest, _filed):
+    for cached in (module_file, syntax_tree, _seen, _filed):
         cached.cache_clear()
 
 
@@ -153,7 +163,7 @@ def _filed(*targets: str) -> str:
         for name in reachable(module):
             path = module_file(name)
             assert path is not None
-            files[name] = _file_digest(path)
+            files[name] = _seen(path, name)[0]
     text = "\n".join(f"{name} {digest}" for name, digest in sorted(files.items()))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -14,7 +14,8 @@ KEY = re.compile(r"[0-9a-f]{32}")
 SCRATCH = "scratch"  # of steps that are not finished: a folder each, named by its key
 LOCK = ".lock"
 CLUSTER = "cluster"  # a folder for each run on a cluster: the logs of its workers
-APART = ("tmp", "locks", "slurm", CLUSTER, SCRATCH)  # folders of a store that hold no artifacts
+PAGES = "pages"  # the last page of every experiment
+APART = ("tmp", "locks", "slurm", CLUSTER, SCRATCH, PAGES)  # folders of a store that hold no artifacts
 
 
 @dataclass(frozen=True)

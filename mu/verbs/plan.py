@@ -27,6 +27,7 @@ from mu.running.jobs import Job, transferable
 from mu.running.machine import AUTO, workers_of, workers_said
 from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner, Waiting
+from mu.running.seen_code import seen_code
 from mu.steps import OWN_FIT
 from mu.storing.store import Store, default_root
 from mu.verbs.cells import cells_of, experiment_of
@@ -81,7 +82,8 @@ def command(words: list[str]) -> int:
                 notes.update(dict.fromkeys(cell.notes))
             done.setdefault((cell.steps.index, cell.request), []).extend(cards)
 
-    asyncio.run(look())
+    with seen_code(store):
+        asyncio.run(look())
     show_steps(experiment, runner)
     for note in [*slow_precision(experiment), *notes]:
         print(note)

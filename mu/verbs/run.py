@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from subprocess import run as run_process
 from typing import Any
@@ -26,6 +27,7 @@ from mu.running.full_disk import FULL
 from mu.running.loop import to_the_end
 from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner
+from mu.running.seen_code import seen_code
 from mu.storing.request_log import NAME, RequestLog
 from mu.storing.store import Store, default_root
 from mu.storing.whole_files import whole_file
@@ -111,6 +113,7 @@ def run_experiment(
     Raises:
         UsageError: A word or value is wrong, or the folder cannot be written.
     """
+    from mu.reporting.drawn import drawn_page
     from mu.reporting.pictures.tuning import with_tuning
     from mu.reporting.report import print_report, write_report
 
@@ -120,7 +123,8 @@ def run_experiment(
         pool = make_pool(store, experiment.compute)
         with closing(pool), Display(console, experiment.compute["progress"]) as display:
             runner = Runner(store, pool, display, RequestLog(out / NAME) if out else None)
-            cards = to_the_end(run_cells(cells_of(experiment, runner)))
+            with seen_code(store):
+                cards = to_the_end(run_cells(cells_of(experiment, runner)))
         made_by = {"command": command, **commit()}
         cards = [replace(card, **made_by) for card in cards]
         results = collect(experiment, cards, command, store)
@@ -131,7 +135,7 @@ def run_experiment(
             tables.file.flush()
         if out:
             write_forget_sets(store, cards, out / "forget_sets")
-            write_report(results, out)
+            write_report(results, out, partial(drawn_page, store=store))
     warnings = [*warnings_of(experiment), *(w for card in cards for w in card.warnings)]
     ran, cached = (sum(runner.counts[name].values()) for name in ("run", "cached"))
     return Finished(results, list(dict.fromkeys(warnings)), ran, cached)

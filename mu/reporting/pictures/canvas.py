@@ -104,9 +104,7 @@ def svg(drawn: "Figure", slug: str, label: str) -> str:
     Returns:
         One element; text stays text.
     """
-    sink = io.StringIO()
-    drawn.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
-    text = sink.getvalue()
+    text = saved_svg(drawn)
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
     text = re.sub(r"<style .*?</style>", "", text, count=1, flags=re.DOTALL)
@@ -120,6 +118,23 @@ def svg(drawn: "Figure", slug: str, label: str) -> str:
         f'<svg {found[0] if found else ""} role="img" aria-label="{escape(printable(label))}" '
         f'style="width:{width:.0f}px">{rest.strip()}'
     )
+
+
+def saved_svg(drawn: "Figure") -> str:
+    """The figure as an SVG file.
+
+    What `savefig` writes, which draws everything twice: once for the layout alone.
+    """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    sink = io.StringIO()
+    canvas: Any = FigureCanvasSVG(drawn)
+    engine = drawn.get_layout_engine()
+    if engine is not None:
+        engine.execute(drawn)
+        drawn.set_layout_engine("none")
+    canvas.print_svg(sink, metadata={"Date": None, "Creator": None})
+    return sink.getvalue()
 
 
 def place_labels(
