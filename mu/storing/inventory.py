@@ -15,7 +15,7 @@ SCRATCH = "scratch"  # of steps that are not finished: a folder each, named by i
 LOCK = ".lock"
 CLUSTER = "cluster"  # a folder for each run on a cluster: the logs of its workers
 PAGES = "pages"  # the last page of every experiment
-APART = ("tmp", "locks", "slurm", CLUSTER, SCRATCH, PAGES)  # folders of a store that hold no artifacts
+APART = ("tmp", "locks", "slurm", CLUSTER, SCRATCH, PAGES)  # folders that hold no artifacts
 
 
 @dataclass(frozen=True)
