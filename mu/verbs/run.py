@@ -1,6 +1,5 @@
 """``mu run``: an experiment from its words to its folder of results."""
 
-import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +28,7 @@ from mu.running.pool import check_compute, make_pool
 from mu.running.runner import Runner
 from mu.storing.request_log import NAME, RequestLog
 from mu.storing.store import Store, default_root
+from mu.storing.whole_files import whole_file
 from mu.verbs.cells import cells_of, experiment_of, warnings_of
 from mu.verbs.folder import folder_for
 from mu.verbs.overlap import overlaps
@@ -210,6 +210,6 @@ def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None
         block = f"{card.block}_" if several else ""
         step = f"_{card.step + 1}" if card.steps > 1 else ""
         path = folder / f"{block}{card.request}_{card.pair}{step}.txt"
-        partial = path.with_name(f".{path.name}.tmp")
-        write_selection(store.load("select", key), card.fingerprint or "", partial)
-        os.replace(partial, path)
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as partial:
+            write_selection(store.load("select", key), card.fingerprint or "", partial)
