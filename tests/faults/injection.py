@@ -1,4 +1,4 @@
-"""The calls to the file system below a folder, of which one fails, or is the last of the process."""
+"""The calls to the file system below a folder: one fails, or is the last of the process."""
 
 import builtins
 import errno

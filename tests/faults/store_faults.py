@@ -204,10 +204,12 @@ def one(operation: Operation, given: Path, place: Path, faults: Faults, due: Any
         path.name for path in given.parent.iterdir()
     }
     signal.alarm(SECONDS)
-    befallen(operation, place, faults)
-    check_kept(place)
-    operation.act(place)
-    signal.alarm(0)
+    try:
+        befallen(operation, place, faults)
+        check_kept(place)
+        operation.act(place)
+    finally:
+        signal.alarm(0)
     check_kept(place)
     after = state(place / "store")
     if after != due:

@@ -35,7 +35,7 @@ def test_a_write_that_fails_leaves_the_old_file(
         raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(whole_files.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full.*table"):
+    with pytest.raises(OSError, match=r"disk full.*table"):
         whole_files.write_text(target, "new")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
