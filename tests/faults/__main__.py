@@ -30,7 +30,7 @@ def main() -> int:
     room = ROOM if os.access(ROOM, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="faults", dir=room) as folder:
         os.environ["TMPDIR"] = folder
-        chosen = [part for part in parts() if words.only in part[0]]
+        chosen = [part for part in parts() if words.only in " ".join(part)]
         with ProcessPoolExecutor(words.jobs, get_context("spawn")) as pool:
             due = [pool.submit(work, part, folder, words.seed, words.share) for part in chosen]
             for number, one in enumerate(as_completed(due), 1):

@@ -56,9 +56,10 @@ def runs(name: str, place: Path, seed: int, share: float) -> list[Tally]:
     found, seconds, calls = calm(place)
     if name == "killed":
         kills = chains.killed(place, found, seconds, seed, max(1, int(share * 33)))
-        return [kills, chains.at_once(place, found), chains.one_folder(place, found)]
-    names = ["killed", "ENOSPC", "EIO", "killed", "EACCES"] * max(1, int(share * 8))
-    return [chains.failing(place, found, calls, names)]
+        together = chains.at_once(place, found, max(2, int(share * 8)))
+        return [kills, together, chains.one_folder(place, found)]
+    names = ["killed", "ENOSPC", "EIO", "killed", "EACCES"] * 8
+    return [chains.failing(place, found, calls, names[: max(1, int(share * 40))])]
 
 
 def late(number: int, frame: Any) -> None:
