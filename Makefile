@@ -18,7 +18,7 @@ SEED ?=
 EXPERIMENTS := $(basename $(notdir $(wildcard configs/experiment/*.yaml)))
 BENCHMARKS := $(wildcard experiments/benchmarks/*.py)
 
-.PHONY: help demo test fuzz matrix lint dev experiments benchmarks report docs clean $(EXPERIMENTS)
+.PHONY: help demo test fuzz matrix faults lint dev experiments benchmarks report docs clean $(EXPERIMENTS)
 
 help: ## this list
 	@echo "make TARGET [ARGS='key=value ...']"
@@ -56,6 +56,9 @@ fuzz: $(VENV)/installed-dev ## the property tests on more and fresh examples, or
 
 matrix: $(VENV)/installed-dev ## methods on models, loaders and graphs of every kind, one number
 	@PYTHONPATH="$(CURDIR)/tests" OMP_NUM_THREADS=1 $(BIN)/python -m matrix $(ARGS)
+
+faults: $(VENV)/installed-dev ## failing disks, killed runs, hostile archives and fuzz (SEED=...), with figures
+	@PYTHONPATH="$(CURDIR)/tests" OMP_NUM_THREADS=1 $(BIN)/python -m faults $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: $(VENV)/installed-dev ## ruff (rules and format) and mypy
 	@$(BIN)/ruff check --output-format concise .

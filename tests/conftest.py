@@ -20,6 +20,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
+from records import comparable
 
 # `make test` draws the same examples in every run, `make fuzz` others. Seconds say nothing on a
 # machine that others use, so nothing is judged by them.
@@ -96,15 +97,7 @@ class Outcome:
     @property
     def values(self) -> dict[str, Any]:
         """Everything in results.json that two runs of the same cells must agree on."""
-        found = self.results
-        loose = ("versions", "device", "command")
-        cards = [
-            {k: v for k, v in card.items() if k not in loose}
-            | {"values": {k: v for k, v in card["values"].items() if not k.startswith("cost/")}}
-            for card in found["cards"]
-        ]
-        rows = [row for row in found["rows"] if not row["metric"].startswith("cost/")]
-        return {"cards": cards, "rows": rows, "verdicts": found["verdicts"]}
+        return comparable(self.results)
 
     @property
     def steps(self) -> tuple[int, int]:

@@ -54,6 +54,18 @@ def row(**given: Any) -> Row:
     return Row(**ROW | given)
 
 
+def comparable(results: dict[str, Any]) -> dict[str, Any]:
+    """What of results.json two runs of the same cells must agree on."""
+    loose = ("versions", "device", "command")
+    cards = [
+        {k: v for k, v in card.items() if k not in loose}
+        | {"values": {k: v for k, v in card["values"].items() if not k.startswith("cost/")}}
+        for card in results["cards"]
+    ]
+    rows = [row for row in results["rows"] if not row["metric"].startswith("cost/")]
+    return {"cards": cards, "rows": rows, "verdicts": results["verdicts"]}
+
+
 def read(plain: dict[str, Any] | Results) -> Results:
     """Results as they are read from a file, of which cards may say only what a test needs."""
     if isinstance(plain, Results):

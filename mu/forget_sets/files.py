@@ -1,6 +1,5 @@
 """A request as a text file of ids that people can read, send and ask for again."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -39,7 +38,7 @@ def write_ids(
 def write_selection(selection: Artifact, fingerprint: str, path: Path) -> Path:
     """Write the elements of a stored selection where ``request: ids, path: …`` finds them again.
 
-    The file appears whole or not at all; missing folders are made.
+    Missing folders are made.
 
     Args:
         selection: What step ``select`` left: facts ``kind`` and perhaps ``names``, array
@@ -52,9 +51,7 @@ def write_selection(selection: Artifact, fingerprint: str, path: Path) -> Path:
     """
     request = Request(selection.facts["kind"], selection.arrays["elements"])
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    write_ids(unfinished, request, fingerprint, selection.facts.get("names"))
-    unfinished.replace(path)
+    write_ids(path, request, fingerprint, selection.facts.get("names"))
     return path
 
 

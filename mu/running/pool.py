@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Any, Protocol
 
 from mu.doors.device import checked_device
+from mu.doors.interrupts import interruptible
 from mu.errors import StepFailed, UsageError
 from mu.running.full_disk import Room
 from mu.running.jobs import Job, Progress, execute, set_threads, transferable
@@ -52,7 +53,8 @@ class InlinePool:
         if self.stopped:
             raise asyncio.CancelledError
         try:
-            self.work(job, progress)
+            with interruptible():  # also what is imported for it, which takes seconds
+                self.work(job, progress)
         except KeyboardInterrupt:
             self.stopped = True
             answer = signal.getsignal(signal.SIGINT)  # the loop's, which ends it in good order

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -37,9 +37,14 @@ def holding(path: Path, wait: bool = False) -> Iterator[bool]:
     try:
         yield True
     finally:
-        path.unlink(missing_ok=True)
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing alone would leave it to forked children
-        os.close(descriptor)
+        with suppress(OSError):  # a file that nobody holds is in nobody's way
+            path.unlink(missing_ok=True)
+        try:
+            fcntl.flock(
+                descriptor, fcntl.LOCK_UN
+            )  # closing alone would leave it to forked children
+        finally:
+            os.close(descriptor)
 
 
 def _taken(path: Path, wait: bool) -> int | None:

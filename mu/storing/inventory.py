@@ -54,13 +54,13 @@ def _entry(folder: Path) -> Entry | None:
     try:
         found = {path.name: path.stat() for path in folder.iterdir()}
         written = found.get("manifest.json", folder.stat()).st_mtime
-    except OSError:  # a file, or an artifact that another process removes just now
+    except (FileNotFoundError, NotADirectoryError):  # a file, or removed just now
         return None
     if not KEY.fullmatch(folder.name) and not found.keys() & set(FILES):
         return None
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         manifest = {}
     size = sum(stat.st_size for stat in found.values())
     known = manifest if isinstance(manifest, dict) else {}

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,11 +20,16 @@ from mu.storing.inventory import LARGE, LOCK, SCRATCH, Entry, entries, lock_of
 from mu.trust.arrays import read_arrays
 
 SCHEMA = 1
+MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 HOST = platform.node()  # a store may be shared by machines
 
 
 class CorruptArtifact(CellFailed):
     """An artifact on disk does not match the digests written with it, or lacks what is due."""
+
+
+class UnreadableArtifact(CellFailed):
+    """An artifact may be whole, and the system cannot read it just now: nothing takes its place."""
 
 
 class Facts(dict[str, Any]):
@@ -43,6 +49,31 @@ def _facts(folder: Path) -> Facts:
     if not isinstance(found, dict):
         raise ValueError("facts.json holds no facts")
     return Facts(found)
+
+
+@contextmanager
+def _readable(step: str, key: str) -> Iterator[None]:
+    """Whatever keeps an artifact from being read, as one of the two errors that there are for it.
+
+    A damaged artifact is removed by those that find it; a disk that does not answer or folders
+    that may not be entered show no damage.
+    """
+    name = f"{step}/{key[:12]}"
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and not isinstance(error, MISSING):
+            reason = error.strerror or error
+            raise UnreadableArtifact(f"{name} cannot be read ({reason})") from error
+        raise CorruptArtifact(f"{name} is not readable: {error}") from error
+
+
+def _is_folder(path: Path) -> bool:
+    """As `Path.is_dir`, which takes a folder that may not be looked at for none."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except MISSING:
+        return False
 
 
 def _sync(path: Path) -> None:
@@ -77,9 +108,9 @@ class Store:
         try:
             for name in ("tmp", "locks"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-            probe = self.root / "tmp" / f"probe-{uuid.uuid4().hex}"
+            probe = lock_of(self._temporary())  # one that stays here is removed as abandoned
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)
         except OSError as error:
             self.unwritable = str(error.strerror)
             if not self.root.is_dir():
@@ -119,15 +150,14 @@ class Store:
 
         Raises:
             CorruptArtifact: It is there and a file is missing or differs from its digest.
+            UnreadableArtifact: The system cannot read it.
         """
         folder = self.path(step, key)
-        if not folder.is_dir():
-            return False
-        try:
+        with _readable(step, key):
+            if not _is_folder(folder):
+                return False
             manifest = json.loads((folder / "manifest.json").read_text())
             damaged = [n for n, d in manifest["files"].items() if digest_of_file(folder / n) != d]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CorruptArtifact(f"{step}/{key[:12]} is not readable") from error
         if damaged:
             raise CorruptArtifact(f"{step}/{key[:12]}: {', '.join(damaged)} changed on disk")
         return True
@@ -136,12 +166,11 @@ class Store:
         """The JSON part alone; needs no torch.
 
         Raises:
-            CorruptArtifact: It cannot be read, now or once a fact is asked for that it lacks.
+            CorruptArtifact: It is damaged, or lacks a fact once that is asked for.
+            UnreadableArtifact: The system cannot read it.
         """
-        try:
+        with _readable(step, key):
             return _facts(self.path(step, key))
-        except (OSError, ValueError, RecursionError) as error:
-            raise CorruptArtifact(f"{step}/{key[:12]} is not readable: {error}") from error
 
     def load(self, step: str, key: str) -> Artifact:
         """Read an artifact, every file checked against its digest.
@@ -152,10 +181,8 @@ class Store:
         """
         if not self.has(step, key):
             raise CorruptArtifact(f"{step}/{key[:12]} is not in the store")
-        try:
+        with _readable(step, key):
             return self._read(self.path(step, key))
-        except Exception as error:
-            raise CorruptArtifact(f"{step}/{key[:12]} is not readable: {error}") from error
 
     def _read(self, folder: Path) -> Artifact:
         arrays, tensors = {}, {}

@@ -5,20 +5,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mu.storing.holding import holding
+from mu.storing.inventory import LOCK
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Where to write a file, beside its place; it is moved there at the end, or gone.
 
-    A reader never sees half of it.
+    A reader never sees half of it, and of two that write it one waits for the other.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    partial.unlink(missing_ok=True)
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    partial = path.with_name(f".{path.name}.tmp")
+    with holding(path.with_name(f".{path.name}{LOCK}"), wait=True):
+        partial.unlink(missing_ok=True)  # a process was killed while it wrote there
+        try:
+            yield partial
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -214,5 +214,6 @@ def write_forget_sets(store: Store, cards: Sequence[Card], folder: Path) -> None
         block = f"{card.block}_" if several else ""
         step = f"_{card.step + 1}" if card.steps > 1 else ""
         path = folder / f"{block}{card.request}_{card.pair}{step}.txt"
+        folder.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial:
             write_selection(store.load("select", key), card.fingerprint or "", partial)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mu.configuration.choices import unknown
-from mu.errors import UsageError
+from mu.errors import CellFailed, UsageError
 from mu.results.format import printable
 from mu.storing.cleaning import (
     DAY,
@@ -21,7 +21,7 @@ from mu.storing.cleaning import (
 from mu.storing.inventory import Entry
 from mu.storing.object_store import downloaded, uploaded
 from mu.storing.packing import BadArchive, write_archive
-from mu.storing.store import CorruptArtifact, Store, default_root
+from mu.storing.store import CorruptArtifact, Store, UnreadableArtifact, default_root
 from mu.verbs.bar import bar
 from mu.verbs.parser import Parser
 from mu.verbs.reachable import needed
@@ -44,7 +44,7 @@ def command(words: list[str]) -> int:
         raise UsageError(f"there is no store at {default_root()}; set MU_STORE to where it is")
     try:
         return verbs[options.verb](options)
-    except (CorruptArtifact, BadArchive) as error:
+    except (CellFailed, BadArchive) as error:
         print(f"mu: {printable(error)}", file=sys.stderr)
         return 1
 
@@ -148,30 +148,35 @@ def ls(options: argparse.Namespace) -> int:
     return 0
 
 
-def damaged(store: Store, found: Sequence[Entry]) -> dict[Entry, str]:
-    """Artifacts that are not whole, and why not; every file is read."""
-    reasons = {}
+def damaged(store: Store, found: Sequence[Entry]) -> tuple[dict[Entry, str], list[str]]:
+    """Artifacts that are not whole, and why not; and why others could not be read."""
+    reasons, unread = {}, []
     with bar("verifying", _size(found)) as advance:
         for entry in found:
             try:
                 store.has(entry.step, entry.key)
             except CorruptArtifact as error:
                 reasons[entry] = str(error)
+            except UnreadableArtifact as error:
+                unread.append(str(error))
             advance(entry.size)
-    return reasons
+    return reasons, unread
 
 
 def verify(options: argparse.Namespace) -> int:
     """Verify everything; 1 when something is damaged."""
     store = Store(default_root())
     found = list(store.entries())
-    reasons = damaged(store, found)
-    for reason in reasons.values():
+    reasons, unread = damaged(store, found)
+    for reason in (*reasons.values(), *unread):
         print(reason)
-    print(f"{len(found) - len(reasons)} of {len(found)} artifacts are whole")
+    whole = len(found) - len(reasons) - len(unread)
+    print(f"{whole} of {len(found)} artifacts are whole")
     if reasons:
         print("mu store gc --yes removes damaged artifacts; a run computes them again")
-    return 1 if reasons else 0
+    if unread:
+        print("what cannot be read stays: look at the disk and at who may read there")
+    return 1 if whole < len(found) else 0
 
 
 def gc(options: argparse.Namespace) -> int:
@@ -184,7 +189,7 @@ def gc(options: argparse.Namespace) -> int:
     found = list(store.entries())
     wanted = _wanted(store, options.keep_results) if options.keep_results else None
     before = None if options.older_than is None else time.time() - options.older_than * DAY
-    going = superfluous(found, damaged(store, found), wanted, before)
+    going = superfluous(found, damaged(store, found)[0], wanted, before)
     stray = leftovers(store.root, time.time() - DAY)
     left = abandoned(store, found, before)
     for (reason, step), group in by_reason(going).items():

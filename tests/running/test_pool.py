@@ -326,6 +326,20 @@ to_the_end(main())
 """
 
 
+def test_ctrl_c_ends_what_is_imported_for_a_step(start, tmp_path):
+    """Which takes seconds where it is the first step of a process."""
+    slow = 'import time\nprint("begun", flush=True)\nwhile True:\n    time.sleep(0.1)\n'
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    (tmp_path / "torch.py").write_text(slow)
+    process = start("-c", INLINE, str(tmp_path / "store"), "script")
+    assert process.stdout.readline() == "begun\n"
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+    assert time.monotonic() - begin < 5
+    assert process.returncode == -signal.SIGINT
+
+
 @pytest.mark.parametrize("where", ["script", "notebook"])
 def test_ctrl_c_ends_the_step_that_runs_in_this_process(start, tmp_path, where):
     (tmp_path / "endless.py").write_text(ENDLESS)

@@ -27,6 +27,19 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path, start):
     assert not path.exists()
 
 
+def test_a_file_that_cannot_be_removed_is_free(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+
+    def fail(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch, holding(path) as mine:
+        assert mine
+        patch.setattr("os.unlink", fail)
+    with holding(path) as mine:
+        assert mine
+
+
 def test_who_waits_gets_the_file_that_is_there_then(tmp_path):
     """Its holder removes the file that was waited for: a lock of that one would be none."""
     path, said = tmp_path / "lock", []

@@ -36,8 +36,12 @@ def quiet(amount):
 @pytest.fixture
 def store(tmp_path, monkeypatch) -> Store:
     """Three artifacts, in the store that the environment names."""
-    made = Store(tmp_path / "store")
-    monkeypatch.setenv("MU_STORE", str(made.root))
+    monkeypatch.setenv("MU_STORE", str(tmp_path / "store"))
+    return filled(tmp_path / "store")
+
+
+def filled(root: Path) -> Store:
+    made = Store(root)
     made.write("fit", A, Artifact({"n": 1}, {"ids": np.arange(700)}), seconds=2.5, label="train")
     made.write("fit", B, Artifact({"n": 2}), versions={"numpy": "1"}, device="cpu")
     made.write("score", C, Artifact({"values": {"ua": 1.0}}))

@@ -1,5 +1,6 @@
 """The store: whole or absent, verified, locked, never unpickled."""
 
+import errno
 import json
 import os
 import platform
@@ -13,11 +14,12 @@ import numpy as np
 import pytest
 
 import mu.storing.store
+from mu.__main__ import main
 from mu.artifact import Artifact, digest
 from mu.errors import UsageError
 from mu.running.jobs import Job, execute
 from mu.storing.cleaning import leftovers, remove_all
-from mu.storing.store import CorruptArtifact, Store
+from mu.storing.store import CorruptArtifact, Store, UnreadableArtifact
 
 
 @pytest.fixture
@@ -110,6 +112,30 @@ def test_a_file_of_the_right_digest_that_cannot_be_read_is_corrupt(store, writte
         store.load("fit", "k1")
 
 
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE])
+def test_what_the_system_cannot_read_is_not_called_damaged_and_stays(
+    store, written, monkeypatch, capsys, number
+):
+    """A disk that does not answer shows no damage: what it holds may be whole."""
+    monkeypatch.setenv("MU_STORE", str(store.root))
+    job = Job("fit", "k1", "never:run", {})
+
+    def fail(path):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mu.storing.store, "digest_of_file", fail)
+        for read in (store.has, store.load, store.settled):
+            with pytest.raises(UnreadableArtifact, match="fit/k1 cannot be read"):
+                read("fit", "k1")
+        with pytest.raises(UnreadableArtifact):
+            execute(store, job)
+        assert main(["store", "verify"]) == 1
+        assert main(["store", "gc", "--yes"]) == 0
+        assert "0 of 1 artifacts are whole" in capsys.readouterr().out
+    assert store.load("fit", "k1").facts == {"n": 3, "text": "ü"}
+
+
 class Trap:
     """Says so when it is unpickled."""
 
@@ -172,7 +198,7 @@ def test_temporary_folders_that_are_held_and_those_of_other_machines_stay(store)
     with store.staging() as mine:
         elsewhere = store.root / "tmp" / f"not-{here}@abc"
         abandoned = store.root / "tmp" / f"{here}@abc"
-        lock = store.root / "tmp" / f"{here}@def.lock"  # killed between lock and folder
+        lock = store.root / "tmp" / f"{here}@def.lock"  # killed between lock and folder, or a probe
         for folder in (elsewhere, abandoned):
             folder.mkdir()
         lock.touch()
