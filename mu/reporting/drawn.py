@@ -3,14 +3,13 @@
 import json
 import platform
 from contextlib import suppress
-from functools import cache
 from hashlib import blake2b
 from importlib import metadata
-from pathlib import Path
 
 from mu.artifact import digest
 from mu.reporting.page import html_page
 from mu.results.results import Results
+from mu.running.installed import installed
 from mu.storing.inventory import PAGES
 from mu.storing.store import Store
 from mu.storing.whole_files import write_text
@@ -49,14 +48,4 @@ def page_key(results: Results) -> str:
     """Digest of all that decides a page."""
     told = json.dumps(results.plain(), default=lambda value: value.tolist())
     versions = [metadata.version(name) for name in LIBRARIES]
-    return digest([told, source_digest(), platform.python_version(), versions])
-
-
-@cache
-def source_digest() -> str:
-    """Digest of mu's files as they are, templates too: some of them draw."""
-    found, top = blake2b(digest_size=16), Path(__file__).parents[1]
-    for suffix in ("py", "j2"):
-        for path in sorted(top.rglob(f"*.{suffix}")):
-            found.update(f"{path.relative_to(top)} ".encode() + path.read_bytes())
-    return found.hexdigest()
+    return digest([told, installed(), platform.python_version(), versions])

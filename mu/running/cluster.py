@@ -25,8 +25,9 @@ from typing import Any, Protocol
 
 from mu.errors import MuError, StepFailed, UsageError
 from mu.running.full_disk import Room
+from mu.running.installed import installed
 from mu.running.jobs import Job, Progress
-from mu.running.joining import KEY, Invitation, greeted, installed, wrapped
+from mu.running.joining import KEY, Invitation, greeted, wrapped
 from mu.running.pool import TRIES, follow
 from mu.storing.inventory import CLUSTER
 from mu.storing.store import Store

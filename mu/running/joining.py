@@ -8,14 +8,13 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
-from hashlib import blake2b
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from pathlib import Path
 from typing import Any
 
 from mu.errors import StepFailed
+from mu.running.installed import installed
 
 PATIENCE = 20.0  # seconds for an address to answer
 KEY = "key"  # the file of a run's folder that only its own workers can read
@@ -140,16 +139,6 @@ def greeted(link: Connection, key: bytes) -> tuple[int, str, str]:
     answer_challenge(link, key)
     number, place, code = link.recv()
     return number, place, code
-
-
-@cache
-def installed() -> str:
-    """Digest of all of mu as it is installed here: other code may make other numbers."""
-    top = Path(__file__).parents[1]
-    found = blake2b(digest_size=16)
-    for path in sorted(top.rglob("*.py")):
-        found.update(f"{path.relative_to(top)}\0".encode() + path.read_bytes())
-    return found.hexdigest()
 
 
 def own_signals() -> None:

@@ -1,7 +1,6 @@
 """The page is drawn once, and again where anything that decides it changed."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +44,7 @@ def test_other_results_and_another_mu_are_drawn_anew(one, draws, tmp_path, monke
     drawn_page(one, store)
     other = drawn_page(replace(one, title="another"), store)
     assert "another, 2" in other
-    monkeypatch.setattr(drawn, "source_digest", lambda: "edited")
+    monkeypatch.setattr(drawn, "installed", lambda: "edited")
     assert "another, 3" in drawn_page(replace(one, title="another"), store)
 
 
@@ -63,11 +62,3 @@ def test_a_store_that_cannot_be_written_is_left_alone(one, draws, tmp_path) -> N
     store.unwritable = "read only"
     assert drawn_page(one, store) == f"<html>\n{one.title}, 1\n"
     assert not (store.root / PAGES).exists()
-
-
-def test_templates_and_modules_count_as_mu(monkeypatch) -> None:
-    read_files: list[str] = []
-    real = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda p: read_files.append(p.name) or real(p))
-    drawn.source_digest.__wrapped__()
-    assert {"page.html.j2", "style.css.j2", "canvas.py", "verdicts.py"} <= set(read_files)

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import socket
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from mu.errors import StepFailed, UsageError
 from mu.running import cluster as cluster_module
 from mu.running.cluster import EVICTIONS, ClusterPool, Loss, names_of_this_machine
 from mu.running.full_disk import FULL, DiskFull
-from mu.running.joining import KEY, connect, installed
+from mu.running.joining import KEY, connect
 from mu.storing.store import Store
 
 TESTS = Path(__file__).parents[1]
@@ -239,12 +237,3 @@ def test_a_store_that_can_only_be_read_is_refused(tmp_path):
 def test_this_machine_goes_by_the_name_that_is_given():
     assert names_of_this_machine("login1") == ("login1",)
     assert names_of_this_machine(None)[0] == socket.gethostname()
-
-
-def test_the_digest_of_what_is_installed_follows_the_files():
-    assert installed() == installed()
-    code = "from mu.running.joining import installed; print(installed())"
-    other = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout  # fmt: skip
-    assert other.strip() == installed()
