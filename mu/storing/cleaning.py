@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mu.storing.holding import holding
-from mu.storing.inventory import LOCK, SCRATCH, Entry, lock_of
+from mu.storing.inventory import CLUSTER, LOCK, SCRATCH, Entry, lock_of
 from mu.storing.store import Store
 
 DAY = 86_400.0
@@ -58,6 +58,11 @@ def unfinished(root: Path, before: float | None = None, done: Collection[str] = 
     """
     found = _below(root / SCRATCH)
     return [p for p in found if before is None or p.name in done or written(p) < before]
+
+
+def logs(root: Path, before: float) -> list[Path]:
+    """Folders of runs on a cluster, with what their workers said, last written before a time."""
+    return [path for path in _below(root / CLUSTER) if written(path) < before]
 
 
 def written(path: Path) -> float:

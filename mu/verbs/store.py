@@ -8,12 +8,13 @@ from pathlib import Path
 
 from mu.configuration.choices import unknown
 from mu.errors import CellFailed, UsageError
-from mu.results.format import printable
+from mu.results.format import plural, printable
 from mu.storing.cleaning import (
     DAY,
     busy,
     by_reason,
     leftovers,
+    logs,
     remove_all,
     superfluous,
     unfinished,
@@ -199,7 +200,10 @@ def gc(options: argparse.Namespace) -> int:
     if left:
         size = human(sum(map(bytes_in, left)))
         print(f"what {len(left)} steps that never ended left to go on from, {size}")
-    aside = [*stray, *left]
+    said = logs(store.root, time.time() - 7 * DAY)
+    if said:
+        print(f"logs of {plural(len(said), 'run')} on a cluster, older than a week")
+    aside = [*stray, *left, *said]
     total = f"{len(going)} of {len(found)} artifacts, {human(_size(going))}"
     if not options.yes:
         print(f"can go: {total}; nothing was removed" + ("; add --yes" if going or aside else ""))

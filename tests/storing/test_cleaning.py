@@ -6,7 +6,7 @@ import time
 import pytest
 
 from mu.artifact import Artifact
-from mu.storing.cleaning import DAY, unfinished, written
+from mu.storing.cleaning import DAY, logs, unfinished, written
 from mu.storing.store import Store
 
 OLD, YOUNG, DONE = "a" * 32, "b" * 32, "c" * 32
@@ -62,3 +62,17 @@ def test_scratch_is_no_artifact(mu, store):
     found = mu("store", "verify", store=store.root)
     assert (found.code, found.out) == (0, "1 of 1 artifacts are whole\n")
     assert "scratch" not in mu("store", "ls", store=store.root).out
+
+
+def test_logs_of_a_cluster_can_go_after_a_week(mu, store):
+    old, young = (store.root / "cluster" / name for name in ("old", "young"))
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+        (folder / "worker.log").write_text("what it said")
+    ago = time.time() - 8 * DAY
+    for path in (old / "worker.log", old):
+        os.utime(path, (ago, ago))
+    assert logs(store.root, time.time() - 7 * DAY) == [old]
+    assert "logs of 1 run on a cluster" in mu("store", "gc", "--yes", store=store.root).out
+    assert not old.exists()
+    assert young.exists()
