@@ -181,7 +181,7 @@ def test_the_setting_says_where_pairs_share_a_forget_set(results: Results) -> No
     assert said() == "one per pair"
 
 
-@pytest.mark.parametrize("name", ["quickstart", "cifar10_class"])
+@pytest.mark.parametrize("name", ["quickstart", "pretrained_faces"])
 def test_kept_results_without_the_new_keys_make_a_page(name: str) -> None:
     folder = Path(__file__).parents[2] / "experiments" / name
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))

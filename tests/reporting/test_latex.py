@@ -78,7 +78,7 @@ def test_what_sums_up_a_wide_headline_stands_below_it(results: Results) -> None:
     assert first.index(r"KL D\_f & passes & verdict") < first.index(r"AVG\_GAP")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "cifar10_class"])
+@pytest.mark.parametrize("name", ["quickstart", "pretrained_faces"])
 def test_tables_of_kept_results_are_whole(name: str) -> None:
     assert_whole(latex_table(read(read_results(KEPT / name))))
 
