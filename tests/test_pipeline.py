@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from mu.data.base import View
 from mu.data.graphs import NodeData
+from mu.storing.inventory import PAGES
 
 TASK = '''
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ def learners(store: Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 def counts(store: Path) -> Counter:
-    return Counter({step.name: len(list(step.iterdir())) for step in store.iterdir()})
+    steps = [path for path in store.iterdir() if path.is_dir() and path.name != PAGES]
+    return Counter({step.name: len(list(step.iterdir())) for step in steps})
 
 
 @pytest.fixture

@@ -30,12 +30,14 @@ def interruptible() -> Iterator[None]:
         KeyboardInterrupt: It was interrupted.
 
     Example:
+        >>> before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal
         >>> try:
         ...     with interruptible():
         ...         signal.raise_signal(signal.SIGINT)
         ... except KeyboardInterrupt:
         ...     print("stopped")
         stopped
+        >>> _ = signal.signal(signal.SIGINT, before)
     """
     thread = threading.get_ident()
     if thread in COMPUTING:

@@ -9,7 +9,7 @@ from importlib import metadata
 from mu.artifact import digest
 from mu.reporting.page import html_page
 from mu.results.results import Results
-from mu.running.installed import installed
+from mu.running.installed import digest_of_mu
 from mu.storing.inventory import PAGES
 from mu.storing.store import Store
 from mu.storing.whole_files import write_text
@@ -48,4 +48,4 @@ def page_key(results: Results) -> str:
     """Digest of all that decides a page."""
     told = json.dumps(results.plain(), default=lambda value: value.tolist())
     versions = [metadata.version(name) for name in LIBRARIES]
-    return digest([told, installed(), platform.python_version(), versions])
+    return digest([told, digest_of_mu(), platform.python_version(), versions])

@@ -25,9 +25,9 @@ from typing import Any, Protocol
 
 from mu.errors import MuError, StepFailed, UsageError
 from mu.running.full_disk import Room
-from mu.running.installed import installed
+from mu.running.installed import digest_of_mu
 from mu.running.jobs import Job, Progress
-from mu.running.joining import KEY, Invitation, greeted, wrapped
+from mu.running.joining import KEY, Invitation, as_connection, greeted
 from mu.running.pool import TRIES, follow
 from mu.storing.inventory import CLUSTER
 from mu.storing.store import Store
@@ -237,7 +237,7 @@ class ClusterPool:
         """A thread that lets workers in."""
         while not self.closed:
             try:
-                link = wrapped(self.door.accept()[0])
+                link = as_connection(self.door.accept()[0])
             except OSError:  # the door was closed
                 return
             threading.Thread(target=self.admit, args=(link,), daemon=True).start()
@@ -251,7 +251,7 @@ class ClusterPool:
             return
         with self.changed:
             self.coming.discard(number)
-            if code != installed():
+            if code != digest_of_mu():
                 link.close()
                 self.refuse(
                     UsageError(f"{place} has another version of mu than {socket.gethostname()}")
@@ -355,7 +355,7 @@ def run_folder(store: Store) -> Path:
     return folder
 
 
-def library(name: str, extra: str) -> Any:
+def cluster_library(name: str, extra: str) -> Any:
     """What reaches a cluster.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @cache
-def installed() -> str:
+def digest_of_mu() -> str:
     """Of all its modules, and of the templates of pages."""
     top, found = Path(__file__).parents[1], blake2b(digest_size=16)
     for path in sorted([*top.rglob("*.py"), *top.rglob("*.j2")]):

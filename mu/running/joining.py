@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.errors import StepFailed
-from mu.running.installed import installed
+from mu.running.installed import digest_of_mu
 
 PATIENCE = 20.0  # seconds for an address to answer
 KEY = "key"  # the file of a run's folder that only its own workers can read
@@ -42,14 +42,14 @@ class Invitation:
     port: int
     idle: float
     path: tuple[str, ...] = field(default_factory=lambda: tuple(p or os.getcwd() for p in sys.path))
-    environment: dict[str, str] = field(default_factory=lambda: settings(os.environ))
+    environment: dict[str, str] = field(default_factory=lambda: environment_of_workers(os.environ))
 
 
-def settings(environment: Any) -> dict[str, str]:
+def environment_of_workers(environment: Any) -> dict[str, str]:
     """What of an environment decides what a worker does: mu's own variables, and one thread.
 
     Example:
-        >>> settings({"MU_DATA_ROOT": "data", "HOME": "/root"})
+        >>> environment_of_workers({"MU_DATA_ROOT": "data", "HOME": "/root"})
         {'MU_DATA_ROOT': 'data', 'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1'}
     """
     own = {name: value for name, value in environment.items() if name.startswith("MU_")}
@@ -75,7 +75,7 @@ def take_part(invitation: Invitation, number: int, place: str = "") -> None:
 
     quiet()
     link = connect(invitation)
-    link.send((number, place or socket.gethostname(), installed()))
+    link.send((number, place or socket.gethostname(), digest_of_mu()))
     threading.Thread(target=leave_with, args=(link, os._exit), daemon=True).start()
     serve(link, Store(Path(invitation.root)), invitation.idle)
 
@@ -96,7 +96,7 @@ def connect(invitation: Invitation) -> Connection:
     reasons = []
     for host in invitation.hosts:
         try:
-            link = wrapped(socket.create_connection((host, invitation.port), PATIENCE))
+            link = as_connection(socket.create_connection((host, invitation.port), PATIENCE))
             answer_challenge(link, key)
             deliver_challenge(link, key)
             return link
@@ -108,7 +108,7 @@ def connect(invitation: Invitation) -> Connection:
     )
 
 
-def wrapped(connected: socket.socket) -> Connection:
+def as_connection(connected: socket.socket) -> Connection:
     """A connection that carries objects, and ends when the machine at its other end is gone."""
     connected.settimeout(None)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

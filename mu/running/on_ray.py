@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.errors import UsageError
-from mu.running.cluster import Loss, library, run_folder
+from mu.running.cluster import Loss, cluster_library, run_folder
 from mu.running.jobs import one_line
 from mu.running.joining import Invitation, take_part
 from mu.running.machine import AUTO
@@ -34,7 +34,7 @@ class Ray:
     """
 
     def __init__(self, store: Store, compute: dict[str, Any]) -> None:
-        ray = library("ray", "ray")
+        ray = cluster_library("ray", "ray")
         self.ray, self.tasks = ray, dict[int, Any]()
         asked = 0 if compute["workers"] == AUTO else int(compute["workers"])
         self.joined = not ray.is_initialized()
@@ -94,7 +94,7 @@ class Ray:
 
 def in_task(invitation: Invitation, number: int, log: str) -> None:
     """A Ray task: one worker, which writes what it says to a file of the store."""
-    ray = library("ray", "ray")
+    ray = cluster_library("ray", "ray")
     with written_to(Path(log)):
         take_part(invitation, number, ray.get_runtime_context().get_node_id())
 

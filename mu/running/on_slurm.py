@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from mu.errors import UsageError
-from mu.running.cluster import Loss, library, run_folder
+from mu.running.cluster import Loss, cluster_library, run_folder
 from mu.running.jobs import one_line
 from mu.running.joining import Invitation, own_signals, take_part
 from mu.storing.store import Store
@@ -40,7 +40,7 @@ class Slurm:
     """
 
     def __init__(self, store: Store, compute: dict[str, Any]) -> None:
-        submitit = library("submitit", "slurm")
+        submitit = cluster_library("submitit", "slurm")
         self.folder, self.most = run_folder(store), max(int(compute["workers"]), 1)
         self.jobs: dict[int, Any] = {}
         parameters = parameters_of(compute)
@@ -66,7 +66,7 @@ class Slurm:
     def ended(self, numbers: Collection[int]) -> dict[int, str]:
         """See `mu.running.cluster.Cluster.ended`."""
         states = self.states(numbers)
-        return {n: said(state) for n, state in states.items() if state not in AGAIN}
+        return {n: state_in_words(state) for n, state in states.items() if state not in AGAIN}
 
     def lost(self, number: int, place: str) -> Loss:
         """See `mu.running.cluster.Cluster.lost`."""
@@ -75,7 +75,7 @@ class Slurm:
             if time.monotonic() > end:
                 break
             time.sleep(1.0)
-        why = f"on {place} {said(state)}"
+        why = f"on {place} {state_in_words(state)}"
         return Loss(why, state in TAKEN, state in AGAIN, cancelled=state == "CANCELLED")
 
     def states(self, numbers: Collection[int]) -> dict[int, str]:
@@ -139,11 +139,11 @@ def parameters_of(compute: dict[str, Any]) -> dict[str, Any]:
     return found | dict(compute.get("parameters") or {})
 
 
-def said(state: str) -> str:
+def state_in_words(state: str) -> str:
     """A state in words.
 
     Example:
-        >>> said("OUT_OF_MEMORY"), said("PENDING")
+        >>> state_in_words("OUT_OF_MEMORY"), state_in_words("PENDING")
         ('ended (OUT_OF_MEMORY)', 'was taken away (PENDING again)')
     """
     if state == UNKNOWN:

@@ -26,8 +26,8 @@ def in_one_line(what: str, kind: type[UsageError] = UsageError) -> Iterator[None
         >>> with in_one_line("my.yaml holds what"):
         ...     len(3)
         Traceback (most recent call last):
-        mu.errors.UsageError: my.yaml holds what mu cannot read (TypeError: object of type 'int' has
-        no len()); MU_DEBUG=1 shows where
+        mu.errors.UsageError: my.yaml holds what mu cannot read (TypeError: object of type 'int' \
+has no len()); MU_DEBUG=1 shows where
     """
     try:
         yield

@@ -44,7 +44,7 @@ def test_other_results_and_another_mu_are_drawn_anew(one, draws, tmp_path, monke
     drawn_page(one, store)
     other = drawn_page(replace(one, title="another"), store)
     assert "another, 2" in other
-    monkeypatch.setattr(drawn, "installed", lambda: "edited")
+    monkeypatch.setattr(drawn, "digest_of_mu", lambda: "edited")
     assert "another, 3" in drawn_page(replace(one, title="another"), store)
 
 

@@ -130,7 +130,7 @@ def test_a_worker_that_never_comes_is_named_with_its_log(pool, cluster):
 
 
 def test_another_version_of_mu_is_refused(pool, cluster, monkeypatch):
-    monkeypatch.setattr(cluster_module, "installed", lambda: "other")
+    monkeypatch.setattr(cluster_module, "digest_of_mu", lambda: "other")
     (failed,) = run(pool, job("fine", 18))
     assert type(failed) is UsageError
     assert "has another version of mu than" in str(failed)

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from mu.running.installed import installed
+from mu.running.installed import digest_of_mu
 
 
 def test_every_process_finds_the_same() -> None:
-    code = "from mu.running.installed import installed; print(installed())"
+    code = "from mu.running.installed import digest_of_mu; print(digest_of_mu())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert other.stdout.strip() == installed()
+    assert other.stdout.strip() == digest_of_mu()
 
 
 def test_templates_and_modules_count(monkeypatch: pytest.MonkeyPatch) -> None:
     read_files: list[str] = []
     real = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda p: read_files.append(p.name) or real(p))
-    installed.__wrapped__()
+    digest_of_mu.__wrapped__()
     assert {"page.html.j2", "style.css.j2", "canvas.py", "verdicts.py"} <= set(read_files)

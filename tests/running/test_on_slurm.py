@@ -12,7 +12,7 @@ from cluster_case import STEPS, TORCH, job
 
 from mu.errors import StepFailed, UsageError
 from mu.running import on_slurm
-from mu.running.on_slurm import Slurm, in_job, parameters_of, refusal, said
+from mu.running.on_slurm import Slurm, in_job, parameters_of, refusal, state_in_words
 from mu.running.pool import make_pool
 from mu.storing.store import Store
 
@@ -174,7 +174,7 @@ def test_an_option_that_submitit_does_not_know_is_one_line(store):
 
 
 def test_states_are_said_in_words():
-    assert said("TIMEOUT") == "ended (TIMEOUT)"
-    assert said(on_slurm.UNKNOWN) == on_slurm.UNKNOWN
+    assert state_in_words("TIMEOUT") == "ended (TIMEOUT)"
+    assert state_in_words(on_slurm.UNKNOWN) == on_slurm.UNKNOWN
     assert refusal(ValueError("no\nsuch")) == "ValueError: no such"
     assert in_job.__module__ == "mu.running.on_slurm"  # what a node imports by name
