@@ -40,9 +40,7 @@ def holding(path: Path, wait: bool = False) -> Iterator[bool]:
         with suppress(OSError):  # a file that nobody holds is in nobody's way
             path.unlink(missing_ok=True)
         try:
-            fcntl.flock(
-                descriptor, fcntl.LOCK_UN
-            )  # closing alone would leave it to forked children
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing would leave it to forked children
         finally:
             os.close(descriptor)
 
