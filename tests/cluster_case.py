@@ -1,8 +1,10 @@
 """A cluster of processes on this machine, and steps for it."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from mu.errors import UsageError
@@ -33,23 +35,34 @@ def endless(config, inputs, progress):
         file.write(str(os.getpid()))
     time.sleep(600)
 """
-# Importing torch takes seconds, and these workers only set its number of threads.
-TORCH = """
-__version__ = "0"
-
-class backends:
-    class cpu:
-        get_cpu_capability = staticmethod(lambda: "NONE")
-
-def set_num_threads(number):
-    pass
-"""
+MODULE = "clustersteps"
+PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
 WORKER = "import pickle, sys; from mu.running.joining import take_part; \
 take_part(*pickle.loads(bytes.fromhex(sys.argv[1])))"
 
 
 def job(name: str, n: int = 0, **config) -> Job:
-    return Job("fit", f"{name}{n}", f"clustersteps:{name}", {"n": n, **config})
+    return Job("fit", f"{name}{n}", f"{MODULE}:{name}", {"n": n, **config})
+
+
+def outcomes(pool, *jobs, progress=lambda done, total: None) -> list:
+    """None for each job that was done, and the error of each that was not."""
+
+    async def every():
+        return await asyncio.gather(*(pool.run(j, progress) for j in jobs), return_exceptions=True)
+
+    return asyncio.run(every())
+
+
+async def busy(pool, number: int, pid: Path) -> asyncio.Future:
+    """An endless step, once it has written its process number."""
+    work = asyncio.ensure_future(pool.run(job("endless", number, pid=str(pid)), print))
+    deadline = time.monotonic() + PATIENCE
+    while not pid.exists() or not pid.read_text():
+        assert not work.done(), work.exception()
+        assert time.monotonic() < deadline, "no step"
+        await asyncio.sleep(0.05)
+    return work
 
 
 class Processes:

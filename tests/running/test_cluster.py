@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cluster_case import STEPS, TORCH, Processes, job
+from cluster_case import MODULE, PATIENCE, STEPS, Processes, busy, job, outcomes
+from steps_case import importable, write_steps
 
 from mu.errors import StepFailed, UsageError
 from mu.running import cluster as cluster_module
@@ -18,17 +19,13 @@ from mu.running.joining import KEY, connect
 from mu.storing.store import Store
 
 TESTS = Path(__file__).parents[1]
-PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
 
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory):
     """A folder of steps, first on the path of this process and of its workers."""
     folder = tmp_path_factory.mktemp("modules")
-    (folder / "clustersteps.py").write_text(STEPS)
-    (folder / "torch.py").write_text(TORCH)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
+    with importable(folder, MODULE, STEPS) as patch:
         patch.setattr(cluster_module, "LOOK", 0.5)
         yield folder
 
@@ -48,16 +45,9 @@ def pool(cluster):
         process.wait(timeout=PATIENCE)  # it leaves when the run does
 
 
-def run(pool, *jobs, progress=lambda done, total: None):
-    async def every():
-        return await asyncio.gather(*(pool.run(j, progress) for j in jobs), return_exceptions=True)
-
-    return asyncio.run(every())
-
-
 def test_many_steps_are_few_workers_asked_for_together(pool, cluster):
     seen = []
-    found = run(pool, *(job("fine", n) for n in range(20)), progress=lambda *p: seen.append(p))
+    found = outcomes(pool, *(job("fine", n) for n in range(20)), progress=lambda *p: seen.append(p))
     assert found == [None] * 20
     assert cluster.asked == [[0, 1]]
     facts = [pool.store.facts("fit", f"fine{n}") for n in range(20)]
@@ -67,78 +57,78 @@ def test_many_steps_are_few_workers_asked_for_together(pool, cluster):
 
 
 def test_a_step_that_is_ready_alone_asks_for_one_worker(pool, cluster):
-    run(pool, job("fine", 1))
-    run(pool, job("fine", 2))
+    outcomes(pool, job("fine", 1))
+    outcomes(pool, job("fine", 2))
     assert cluster.asked == [[0]]
 
 
 def test_errors_come_back_as_what_they_are_and_the_worker_stays(pool, cluster):
-    (wrong,) = run(pool, job("wrong"))
+    (wrong,) = outcomes(pool, job("wrong"))
     assert (type(wrong), str(wrong)) == (UsageError, "no such word")
-    assert run(pool, job("fine", 3)) == [None]
+    assert outcomes(pool, job("fine", 3)) == [None]
     assert cluster.asked == [[0]]
 
 
 def test_the_step_of_a_worker_that_dies_is_tried_again_once(pool, tmp_path):
-    assert run(pool, job("die", 1, tries=str(tmp_path / "once"), deaths=1)) == [None]
+    assert outcomes(pool, job("die", 1, tries=str(tmp_path / "once"), deaths=1)) == [None]
     assert (tmp_path / "once").read_text() == "xx"
-    (failed,) = run(pool, job("die", 2, tries=str(tmp_path / "tries"), deaths=9))
+    (failed,) = outcomes(pool, job("die", 2, tries=str(tmp_path / "tries"), deaths=9))
     assert type(failed) is StepFailed
     assert "its worker died, 2 times; log: " in str(failed)
     assert (tmp_path / "tries").read_text() == "xx"
-    assert run(pool, job("fine", 4)) == [None]
+    assert outcomes(pool, job("fine", 4)) == [None]
 
 
 def test_a_worker_that_was_taken_away_is_no_fault_of_the_step(pool, cluster, tmp_path):
     cluster.loss = Loss("ended (TIMEOUT)", evicted=True)
     assert EVICTIONS > 5
-    assert run(pool, job("die", 5, tries=str(tmp_path / "tries"), deaths=5)) == [None]
+    assert outcomes(pool, job("die", 5, tries=str(tmp_path / "tries"), deaths=5)) == [None]
 
 
 def test_a_step_whose_worker_was_cancelled_is_not_tried_again(pool, cluster, tmp_path):
     cluster.loss = Loss("ended (CANCELLED)", cancelled=True)
-    (failed,) = run(pool, job("die", 6, tries=str(tmp_path / "tries"), deaths=9))
+    (failed,) = outcomes(pool, job("die", 6, tries=str(tmp_path / "tries"), deaths=9))
     assert str(failed).startswith("its worker ended (CANCELLED); log: ")
     assert (tmp_path / "tries").read_text() == "x"
 
 
 def test_workers_that_have_nothing_to_do_leave_and_come_when_needed(pool, cluster):
     pool.invitation = replace(pool.invitation, idle=0.2)
-    run(pool, job("fine", 7))
+    outcomes(pool, job("fine", 7))
     cluster.started[0].wait(timeout=PATIENCE)
-    assert run(pool, job("fine", 8)) == [None]
+    assert outcomes(pool, job("fine", 8)) == [None]
     assert cluster.asked == [[0], [1]]
 
 
 def test_a_refused_worker_is_bad_usage(pool, cluster):
     cluster.refusal = "invalid partition"
-    refused = run(pool, job("fine", 9), job("fine", 10))
+    refused = outcomes(pool, job("fine", 9), job("fine", 10))
     assert [(type(r), str(r)) for r in refused] == [(UsageError, "invalid partition")] * 2
 
 
 def test_a_cluster_that_gives_no_more_is_worked_with_as_it_is(pool, cluster):
-    assert run(pool, job("fine", 11)) == [None]
+    assert outcomes(pool, job("fine", 11)) == [None]
     cluster.refusal = "too many jobs"
-    assert run(pool, *(job("fine", n) for n in range(12, 16))) == [None] * 4
+    assert outcomes(pool, *(job("fine", n) for n in range(12, 16))) == [None] * 4
 
 
 def test_a_worker_that_never_comes_is_named_with_its_log(pool, cluster):
     cluster.command = "raise SystemExit(3)"
-    (failed,) = run(pool, job("fine", 17))
+    (failed,) = outcomes(pool, job("fine", 17))
     assert type(failed) is UsageError
     assert str(failed) == f"a worker ended before it connected; log: {cluster.log(0)}"
 
 
 def test_another_version_of_mu_is_refused(pool, cluster, monkeypatch):
     monkeypatch.setattr(cluster_module, "digest_of_mu", lambda: "other")
-    (failed,) = run(pool, job("fine", 18))
+    (failed,) = outcomes(pool, job("fine", 18))
     assert type(failed) is UsageError
     assert "has another version of mu than" in str(failed)
 
 
 def test_no_step_begins_on_a_full_disk(pool):
     pool.room.gone = f"{FULL}: no space"
-    (failed,) = run(pool, job("fine", 19))
+    (failed,) = outcomes(pool, job("fine", 19))
     assert type(failed) is DiskFull
 
 
@@ -146,17 +136,15 @@ def test_a_result_that_is_not_seen_here_is_named(pool, monkeypatch):
     monkeypatch.setattr(cluster_module, "SEEN", 0.3)
     elsewhere = pool.store.root.with_name("elsewhere")
     pool.store = Store(elsewhere)
-    (failed,) = run(pool, job("fine", 20))
+    (failed,) = outcomes(pool, job("fine", 20))
     assert "which is not here: the store must lie on a file system that all" in str(failed)
 
 
 def test_stopping_ends_busy_workers_at_once(pool, cluster, tmp_path):
     path = tmp_path / "pid"
 
-    async def busy() -> float:
-        work = asyncio.ensure_future(pool.run(job("endless", 21, pid=str(path)), print))
-        while not path.exists() or not path.read_text():
-            await asyncio.sleep(0.05)
+    async def stopped() -> float:
+        work = await busy(pool, 21, path)
         work.cancel()
         begin = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
@@ -164,7 +152,7 @@ def test_stopping_ends_busy_workers_at_once(pool, cluster, tmp_path):
         pool.close()
         return time.monotonic() - begin
 
-    assert asyncio.run(busy()) < 5
+    assert asyncio.run(stopped()) < 5
     assert cluster.stopped
     assert cluster.started[0].wait(timeout=PATIENCE) == 0
 
@@ -184,8 +172,7 @@ asyncio.run(pool.run(job("endless", 0, pid=sys.argv[2]), print))
 
 
 def test_workers_leave_when_their_launcher_is_killed(start, tmp_path):
-    (tmp_path / "clustersteps.py").write_text(STEPS)
-    (tmp_path / "torch.py").write_text(TORCH)
+    write_steps(tmp_path, MODULE, STEPS)
     path = tmp_path / "pid"
     launcher = start("-c", LAUNCHER, str(tmp_path / "store"), str(path), str(TESTS))
     deadline = time.monotonic() + PATIENCE
@@ -206,7 +193,7 @@ def test_nobody_comes_in_without_the_key_and_a_silent_stranger_keeps_nobody_out(
     with pytest.raises(StepFailed, match=r"does not reach the launcher .*compute\.host=NAME"):
         connect(replace(pool.invitation, folder=str(tmp_path)))
     assert not pool.members
-    assert run(pool, job("fine", 22)) == [None]
+    assert outcomes(pool, job("fine", 22)) == [None]
     silent.close()
 
 

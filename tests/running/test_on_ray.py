@@ -6,7 +6,8 @@ import signal
 import time
 
 import pytest
-from cluster_case import STEPS, TORCH, job
+from cluster_case import MODULE, PATIENCE, STEPS, busy, job, outcomes
+from steps_case import importable
 
 from mu.errors import UsageError
 from mu.running.on_ray import same_signals, workers_in
@@ -14,7 +15,6 @@ from mu.running.pool import make_pool
 from mu.storing.store import Store
 
 ray = pytest.importorskip("ray", reason="ray is not installed")
-PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
 
 
@@ -22,10 +22,7 @@ NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
 def modules(tmp_path_factory):
     """A folder of steps, first on the path of this process and of its workers."""
     folder = tmp_path_factory.mktemp("modules")
-    (folder / "clustersteps.py").write_text(STEPS)
-    (folder / "torch.py").write_text(TORCH)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
+    with importable(folder, MODULE, STEPS):
         yield folder
 
 
@@ -53,17 +50,9 @@ def pool(nodes, tmp_path):
     pool.close()
 
 
-def run(pool, *jobs):
-    async def every():
-        work = (pool.run(one, lambda done, total: None) for one in jobs)
-        return await asyncio.gather(*work, return_exceptions=True)
-
-    return asyncio.run(every())
-
-
 def test_steps_go_to_both_nodes(pool):
     assert pool.most == 2
-    assert run(pool, *(job("fine", n) for n in range(8))) == [None] * 8
+    assert outcomes(pool, *(job("fine", n) for n in range(8))) == [None] * 8
     assert [pool.store.facts("fit", f"fine{n}")["n"] for n in range(8)] == list(range(8))
 
 
@@ -71,9 +60,7 @@ def test_stopping_ends_a_busy_worker(pool, tmp_path):
     pid = tmp_path / "pid"
 
     async def stopped() -> None:
-        work = asyncio.ensure_future(pool.run(job("endless", 1, pid=str(pid)), print))
-        while not pid.exists() or not pid.read_text():
-            await asyncio.sleep(0.05)
+        work = await busy(pool, 1, pid)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
@@ -92,10 +79,7 @@ def test_the_step_of_a_lost_node_is_done_elsewhere(pool, nodes, tmp_path):
     paths = [tmp_path / "a", tmp_path / "b"]
 
     async def lost() -> None:
-        jobs = [job("endless", n, pid=str(path)) for n, path in enumerate(paths)]
-        work = [asyncio.ensure_future(pool.run(one, print)) for one in jobs]
-        while not all(path.exists() and path.read_text() for path in paths):
-            await asyncio.sleep(0.05)
+        work = await asyncio.gather(*(busy(pool, n, path) for n, path in enumerate(paths)))
         before = {path.read_text() for path in paths}
         await asyncio.to_thread(nodes.remove_node, nodes.other, False)
         deadline = time.monotonic() + PATIENCE

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_case import STEPS, TORCH, job
+from cluster_case import MODULE, PATIENCE, STEPS, busy, job, outcomes
+from steps_case import importable
 
 from mu.errors import StepFailed, UsageError
 from mu.running import on_slurm
@@ -20,7 +21,6 @@ submitit = pytest.importorskip("submitit", reason="submitit is not installed")
 sys.path.append(str(Path(__file__).parents[2] / "experiments" / "clusters"))
 import one_node  # noqa: E402
 
-PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
 COMPUTE = {"launcher": "slurm", "workers": 2, "parameters": {"timeout_min": 30}}
 COMPUTE |= {"host": "127.0.0.1"}
 
@@ -29,10 +29,7 @@ COMPUTE |= {"host": "127.0.0.1"}
 def modules(tmp_path_factory):
     """A folder of steps, first on the path of this process and of its workers."""
     folder = tmp_path_factory.mktemp("modules")
-    (folder / "clustersteps.py").write_text(STEPS)
-    (folder / "torch.py").write_text(TORCH)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
+    with importable(folder, MODULE, STEPS) as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, sys.path)))
         yield folder
 
@@ -55,12 +52,8 @@ def store(tmp_path):
 
 
 def run(pool, *jobs):
-    async def every():
-        work = (pool.run(one, lambda done, total: None) for one in jobs)
-        return await asyncio.gather(*work, return_exceptions=True)
-
     try:
-        return asyncio.run(every())
+        return outcomes(pool, *jobs)
     finally:
         pool.close()
 
@@ -75,14 +68,6 @@ def until(true, what: str) -> None:
     while not true():
         assert time.monotonic() < deadline, what
         time.sleep(0.1)
-
-
-async def begun(work, pid: Path) -> None:
-    """Until a step has written its process number."""
-    await asyncio.to_thread(
-        until, lambda: work.done() or (pid.exists() and pid.read_text()), "no step"
-    )
-    assert not work.done(), work.exception()
 
 
 def test_steps_go_through_submitit_where_there_is_no_slurm(modules, store):
@@ -105,8 +90,7 @@ def test_the_step_of_a_requeued_job_is_tried_again(modules, real, store, tmp_pat
     pool = make_pool(store, COMPUTE | {"workers": 1})
 
     async def requeued() -> None:
-        work = asyncio.ensure_future(pool.run(job("endless", 1, pid=str(pid)), print))
-        await begun(work, pid)
+        work = await busy(pool, 1, pid)
         first = pid.read_text()
         (number,) = queue("--states=running")
         await asyncio.to_thread(one_node.requeue, number)
@@ -126,8 +110,7 @@ def test_stopping_empties_the_queue(modules, real, store, tmp_path):
     pool = make_pool(store, COMPUTE)
 
     async def stopped() -> None:
-        work = asyncio.ensure_future(pool.run(job("endless", 1, pid=str(pid)), print))
-        await begun(work, pid)
+        work = await busy(pool, 1, pid)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work

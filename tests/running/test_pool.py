@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from steps_case import importable, write_steps
 
 from mu.artifact import Artifact
 from mu.errors import StepFailed, UsageError
@@ -16,19 +17,6 @@ from mu.running.pool import InlinePool, LocalPool, Worker, check_compute, make_p
 from mu.storing.store import Store
 
 PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
-# Importing torch takes seconds, and these workers only set its number of threads.
-TORCH = """
-from pathlib import Path
-
-__version__ = "0"
-
-class backends:
-    class cpu:
-        get_cpu_capability = staticmethod(lambda: "NONE")
-
-def set_num_threads(number):
-    Path(__file__).with_name("threads").write_text(str(number))
-"""
 STEPS = """
 import os, signal, time
 from mu.artifact import Artifact
@@ -81,10 +69,7 @@ def nothing(done: int, total: int) -> None:
 def modules(tmp_path_factory):
     """A folder of steps, first on the path of this process and of its workers."""
     folder = tmp_path_factory.mktemp("modules")
-    (folder / "ownsteps.py").write_text(STEPS)
-    (folder / "torch.py").write_text(TORCH)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
+    with importable(folder, "ownsteps", STEPS):
         yield folder
 
 
@@ -224,8 +209,7 @@ asyncio.run(main())
 
 
 def test_workers_leave_when_their_launcher_is_killed(start, tmp_path, store):
-    (tmp_path / "ownsteps.py").write_text(STEPS)
-    (tmp_path / "torch.py").write_text(TORCH)
+    write_steps(tmp_path, "ownsteps", STEPS)
     paths = [tmp_path / "pid0", tmp_path / "pid1"]
     launcher = start("-c", LAUNCHER, str(store.root), *map(str, paths))
     deadline = time.monotonic() + PATIENCE
