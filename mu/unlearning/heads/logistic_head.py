@@ -16,7 +16,8 @@ from mu.unlearning.options import must_be, positive
 
 PAPER_GAMMA = 0.25
 SHARP_GAMMA = math.sqrt(3) / 18
-NEWTON_STEPS = 100
+NEWTON_STEPS = 200
+KEEPS = 0.5  # a Hessian is kept as long as its step leaves at most this share of the gradient
 
 
 def _objective(w: Tensor, x: Tensor, y: Tensor, lam: float, b: Tensor) -> Tensor:
@@ -39,6 +40,9 @@ def hessian(w: Tensor, x: Tensor, lam: float) -> Tensor:
 
 def train_head(x: Tensor, y: Tensor, lam: float, b: Tensor, tolerance: float = 1e-12) -> Tensor:
     """The minimum of L_b, by Newton's method with step halving.
+
+    A factored Hessian, which costs n d² where a gradient costs n d, serves the next steps too while
+    the gradient shrinks fast enough with it.
 
     Args:
         x: (n, d) float64 rows.
@@ -65,11 +69,16 @@ def train_head(x: Tensor, y: Tensor, lam: float, b: Tensor, tolerance: float = 1
     if not bool((y.abs() == 1).all()):
         raise UsageError("labels of a logistic head are -1 and 1")
     w = torch.zeros_like(b)
+    factor, before = None, math.inf
     for _ in range(NEWTON_STEPS):
         slope = gradient(w, x, y, lam, b)
-        if float(slope.norm()) <= tolerance * len(x):
+        left = float(slope.norm())
+        if left <= tolerance * len(x):
             return w
-        step = torch.linalg.solve(hessian(w, x, lam), slope)
+        if factor is None or not left <= KEEPS * before:
+            factor = torch.linalg.cholesky(hessian(w, x, lam))
+        before = left
+        step = torch.cholesky_solve(slope[:, None], factor)[:, 0]
         value, size = _objective(w, x, y, lam, b), 1.0
         # Near the minimum the value no longer resolves a decrease, and whole steps are right.
         while (
@@ -77,9 +86,7 @@ def train_head(x: Tensor, y: Tensor, lam: float, b: Tensor, tolerance: float = 1
         ):
             size /= 2
         w = w - size * step
-    raise StepFailed(
-        f"the head has a gradient of {float(slope.norm()):.3g} after {NEWTON_STEPS} steps"
-    )
+    raise StepFailed(f"the head has a gradient of {left:.3g} after {NEWTON_STEPS} steps")
 
 
 def removal_update(w: Tensor, x_gone: Tensor, y_gone: Tensor, x_kept: Tensor, lam: float) -> Tensor:
