@@ -17,13 +17,18 @@ OWN = "own"  # the name of a choice that is written out
 Config = dict[str, Any]
 
 
-def composed(names: Mapping[str, str | Config]) -> Config:
+def composed(names: Mapping[str, str | Config], values: Config | None = None) -> Config:
     """One configuration of groups: the choice of each, by its name or written out.
 
+    Args:
+        names: The choice of each group.
+        values: Dotted keys that are set where the configuration has them.
+
     Raises:
-        UsageError: A choice there is not, or an interpolation that leads nowhere.
+        UsageError: A choice there is not, a value of the wrong type, or an interpolation that
+            leads nowhere.
     """
-    return with_written_trunk(interpolated(merged(names)))
+    return with_written_trunk(interpolated(Settings({}, values).into(merged(names))))
 
 
 def with_written_trunk(config: Config) -> Config:

@@ -266,7 +266,7 @@ def _block(
     if original:
         config["data"] = trained_elsewhere(config["data"])
     if backbone := (config["recipe"].get("fit") or {}).get("backbone"):
-        config["recipe"]["fit"]["backbone"] = composed(backbone)
+        config["recipe"]["fit"]["backbone"] = composed(backbone, lenient)
     count_of("recipe.epochs", config["recipe"].get("epochs", 0))
     requests = requests_of(raw["requests"], overrides.get("requests"), settings)
     kinds = {name: selector_of(raw["requests"][name]) for name in requests}

@@ -14,10 +14,14 @@ ROUNDING = 1e-12  # differences below this, relative to values around 1, are rou
 
 def deviation(values: ArrayLike) -> float:
     """The standard deviation (n - 1), exactly 0 where values differ by rounding only."""
-    array = np.asarray(values, dtype=np.float64)
-    if np.ptp(array) <= ROUNDING * max(1.0, float(np.abs(array).max())):
+    found = np.asarray(values, dtype=np.float64).tolist()
+    if not all(map(math.isfinite, found)):
+        return NAN
+    least, most = min(found), max(found)
+    if most - least <= ROUNDING * max(1.0, -least, most):
         return 0.0
-    return float(np.std(array, ddof=1))
+    mean = math.fsum(found) / len(found)  # a page asks for thousands, and NumPy's takes 10 µs each
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (len(found) - 1))
 
 
 def _by(labels: Sequence[Hashable], values: Floats) -> Floats:

@@ -159,10 +159,28 @@ def comparing(results: Results, row: str | None) -> Results:
 
 
 def json_text(results: Results) -> str:
-    """The results as strict JSON: what is not a finite number becomes null."""
-    return (
-        json.dumps(_strict(results.plain()), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    """The results as strict JSON, a line a card, row and verdict.
+
+    What is not a finite number becomes null.
+    """
+    parts = [f" {json.dumps(key)}: {_written(value)}" for key, value in results.plain().items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list) and value:
+        return "[\n  " + ",\n  ".join(map(_strict_json, value)) + "\n ]"
+    return _strict_json(value, indent=1).replace("\n", "\n ")
+
+
+def _strict_json(value: object, indent: int | None = None) -> str:
+    def text(value: object) -> str:
+        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+
+    try:
+        return text(value)
+    except (TypeError, ValueError):  # an array, a number that is not finite: few records have one
+        return text(_strict(value))
 
 
 def _strict(value: object) -> object:

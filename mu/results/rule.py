@@ -11,8 +11,6 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-
 from mu.results.estimate import NAN, Estimate
 from mu.results.headline import TAU
 from mu.results.intervals import ROUNDING, deviation, estimate
@@ -71,12 +69,12 @@ class Measured:
     @cached_property
     def targets(self) -> list[float]:
         """Per pair the mean of its oracles."""
-        return [float(np.mean(values)) for values in self.oracles]
+        return [sum(values) / len(values) for values in self.oracles]
 
     @cached_property
     def variance_of_oracles(self) -> float:
         """Mean over pairs of how a pair's oracles vary."""
-        return float(np.mean([deviation(values) ** 2 for values in self.oracles]))
+        return sum(deviation(values) ** 2 for values in self.oracles) / len(self.oracles)
 
 
 def contrast(one: Measured, left: float = 0.0) -> Estimate:

@@ -75,14 +75,21 @@ def decade(value: float) -> str:
     return f"{value:g}" if 1e-4 <= value < 1e5 else f"1e{math.log10(value):.0f}"
 
 
-def logarithmic(axis: "XAxis | YAxis") -> None:
-    """Make an axis logarithmic, with plain numbers at the decades."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+def logarithmic(axis: "XAxis | YAxis", minor: bool = True) -> None:
+    """Make an axis, and those it is shared with, logarithmic, with plain numbers at the decades.
+
+    Args:
+        axis: Of any axes.
+        minor: Whether there are ticks between the decades; of many panels they cost seconds.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_locator(LogLocator(numticks=6))
     axis.set_major_formatter(FuncFormatter(lambda value, _: decade(value)))
     axis.set_minor_formatter(NullFormatter())
+    if not minor:
+        axis.set_minor_locator(NullLocator())
 
 
 def standalone(picture: str) -> str:

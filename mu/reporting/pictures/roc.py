@@ -57,6 +57,9 @@ def roc(section: Section, looks: Looks) -> str:
     with drawing():
         drawn = figure(min(WIDTH, 2.6 + 2.4 * across), HEIGHT * down + 0.3)
         grid = panels(drawn, len(tried), across, sharex=True, sharey=True)
+        for axis in (grid[0].xaxis, grid[0].yaxis):  # shared by all
+            logarithmic(axis, minor=False)
+        grid[0].set(xlim=(start, 1.1), ylim=(start * 0.9, 1.1))
         for axes, method in zip(grid, tried, strict=True):
             axes.plot([start, 1], [start, 1], color=GREY, linewidth=0.8, label="chance")
             for name, style in STYLES.items():
@@ -65,9 +68,6 @@ def roc(section: Section, looks: Looks) -> str:
             _lines(axes, found[method], start, looks[method], "", "-")
             some = f" ({plural(len(found[method]), 'pair')})" if len(found[method]) < most else ""
             axes.set_title(short(method) + some, fontsize=10, fontweight="bold")
-            for axis in (axes.xaxis, axes.yaxis):
-                logarithmic(axis)
-            axes.set(xlim=(start, 1.1), ylim=(start * 0.9, 1.1))
             axes.set_xlabel("false positive rate")
         for axes in grid[::across]:
             axes.set_ylabel("true positive rate")
