@@ -247,6 +247,8 @@ def make_pool(store: Store, compute: dict[str, Any]) -> Pool:
         UsageError: See `check_compute`; also where a launcher's library is not installed.
     """
     check_compute(compute)
+    if store.unwritable:  # no step will run: what is there is shown, on any machine
+        return InlinePool(store)
     launcher = compute["launcher"]
     if launcher == "local":
         number, device = workers_of(compute), compute.get("device")

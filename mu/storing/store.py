@@ -55,8 +55,8 @@ def _facts(folder: Path) -> Facts:
 def _readable(step: str, key: str) -> Iterator[None]:
     """Whatever keeps an artifact from being read, as one of the two errors that there are for it.
 
-    A damaged artifact is removed by those that find it; a disk that does not answer or folders
-    that may not be entered show no damage.
+    A damaged artifact is removed by those that find it; a disk that does not answer, folders that
+    may not be entered and memory that does not suffice show no damage.
     """
     name = f"{step}/{key[:12]}"
     try:
@@ -65,6 +65,8 @@ def _readable(step: str, key: str) -> Iterator[None]:
         if isinstance(error, OSError) and not isinstance(error, MISSING):
             reason = error.strerror or error
             raise UnreadableArtifact(f"{name} cannot be read ({reason})") from error
+        if isinstance(error, MemoryError):
+            raise UnreadableArtifact(f"{name} cannot be read (not enough memory)") from error
         raise CorruptArtifact(f"{name} is not readable: {error}") from error
 
 

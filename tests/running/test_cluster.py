@@ -16,6 +16,7 @@ from mu.running import cluster as cluster_module
 from mu.running.cluster import EVICTIONS, ClusterPool, Loss, names_of_this_machine
 from mu.running.full_disk import FULL, DiskFull
 from mu.running.joining import KEY, connect
+from mu.running.pool import InlinePool, make_pool
 from mu.storing.store import Store
 
 TESTS = Path(__file__).parents[1]
@@ -219,6 +220,13 @@ def test_a_store_that_can_only_be_read_is_refused(tmp_path):
     store.unwritable = "read-only"
     with pytest.raises(UsageError, match="cannot be written"):
         Processes(store)
+
+
+@pytest.mark.parametrize("launcher", ["local", "ray", "slurm"])
+def test_what_a_store_that_can_only_be_read_has_is_shown_without_workers(tmp_path, launcher):
+    store = Store(tmp_path)
+    store.unwritable = "read-only"
+    assert isinstance(make_pool(store, {"launcher": launcher, "workers": 2}), InlinePool)
 
 
 def test_this_machine_goes_by_the_name_that_is_given():

@@ -112,6 +112,16 @@ def test_a_file_of_the_right_digest_that_cannot_be_read_is_corrupt(store, writte
         store.load("fit", "k1")
 
 
+def test_what_memory_does_not_hold_is_not_called_damaged(store, written, monkeypatch):
+    def fail(path):
+        raise MemoryError
+
+    monkeypatch.setattr(mu.storing.store, "read_arrays", fail)
+    with pytest.raises(UnreadableArtifact, match="not enough memory"):
+        store.load("fit", "k1")
+    assert store.has("fit", "k1")
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE])
 def test_what_the_system_cannot_read_is_not_called_damaged_and_stays(
     store, written, monkeypatch, capsys, number
