@@ -11,6 +11,7 @@ from mu.data.graphs import GraphInput
 from mu.errors import UsageError
 from mu.models.base import evaluation_mode
 from mu.models.field import Field
+from mu.models.inner_products import inner_products
 from mu.models.own_graph_network import (
     Way,
     called,
@@ -74,8 +75,7 @@ class GraphNetwork(nn.Module):
         """Logits of the nodes (n, C) or pairs (n, 1) asked for, from all embeddings."""
         if x.pairs is None:
             return z if x.nodes is None else z.index_select(0, x.nodes)
-        first, second = (z.index_select(0, end) for end in x.pairs)
-        return (first * second).sum(-1, keepdim=True)
+        return inner_products(z, x.pairs)
 
     def features(self, x: GraphInput) -> Tensor:
         """Embeddings of the nodes asked for, or of both ends of the pairs, side by side."""
