@@ -68,6 +68,8 @@ def roc(section: Section, looks: Looks) -> str:
             _lines(axes, found[method], start, looks[method], "", "-")
             some = f" ({plural(len(found[method]), 'pair')})" if len(found[method]) < most else ""
             axes.set_title(short(method) + some, fontsize=10, fontweight="bold")
+        for axes in grid[-across:]:  # the lowest of each column
+            axes.tick_params(labelbottom=True)
             axes.set_xlabel("false positive rate")
         for axes in grid[::across]:
             axes.set_ylabel("true positive rate")
