@@ -6,13 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-BLOCK = 16_384  # pairs whose rows lie side by side in memory
+MANY = 16_384  # pairs from which on they are taken block by block
+BLOCK = 2048  # larger ones leave holes in the heap, and 64 MB more with the process
 
 
 def inner_products(z: Tensor, pairs: Tensor) -> Tensor:
     """(n, 1) inner products of rows of z (N, d), for pairs (2, n) of their numbers.
 
-    More than `BLOCK` pairs are taken block by block, also in the gradient, where autograd would
+    More than `MANY` pairs are taken block by block, also in the gradient, where autograd would
     keep both ends of all pairs. It can be differentiated any number of times, in both directions.
 
     Example:
@@ -20,7 +21,7 @@ def inner_products(z: Tensor, pairs: Tensor) -> Tensor:
         tensor([[11.],
                 [25.]])
     """
-    if pairs.shape[1] <= BLOCK:
+    if pairs.shape[1] <= MANY:
         return _products(z, z, pairs[0], pairs[1])
     found: Tensor = _InnerProducts.apply(z, pairs)
     return found

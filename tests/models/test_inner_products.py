@@ -18,6 +18,11 @@ def pairs():
     return torch.randint(0, 5, (2, 11), generator=torch.Generator().manual_seed(1))
 
 
+def in_blocks_of(size, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", size)
+    monkeypatch.setattr(module, "MANY", size)
+
+
 def plain(z, pairs):
     return (z[pairs[0]] * z[pairs[1]]).sum(-1, keepdim=True)
 
@@ -28,7 +33,7 @@ def loss(scores, z, pairs):
 
 @pytest.mark.parametrize("block", [4, 11, 100])
 def test_blocks_change_no_value_and_no_derivative(monkeypatch, z, pairs, block):
-    monkeypatch.setattr(module, "BLOCK", block)
+    in_blocks_of(block, monkeypatch)
     assert torch.equal(inner_products(z, pairs), plain(z, pairs))
     for derivative in (grad, hessian):
         found, wanted = (
@@ -45,14 +50,14 @@ def test_blocks_change_no_value_and_no_derivative(monkeypatch, z, pairs, block):
 
 
 def test_blocks_serve_autograd_twice(monkeypatch, z, pairs):
-    monkeypatch.setattr(module, "BLOCK", 4)
+    in_blocks_of(4, monkeypatch)
     rows = z.requires_grad_()
     assert torch.autograd.gradcheck(inner_products, (rows, pairs), check_forward_ad=True)
     assert torch.autograd.gradgradcheck(inner_products, (rows, pairs))
 
 
 def test_blocks_serve_many_matrices_at_once(monkeypatch, z, pairs):
-    monkeypatch.setattr(module, "BLOCK", 4)
+    in_blocks_of(4, monkeypatch)
     many = torch.stack([z, 2 * z])
     found, wanted = (
         vmap(grad(lambda rows, scores=scores: loss(scores, rows, pairs)))(many)
@@ -66,7 +71,7 @@ def test_blocks_serve_many_matrices_at_once(monkeypatch, z, pairs):
 
 
 def test_the_gradient_of_many_pairs_keeps_no_ends(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 64)
+    in_blocks_of(64, monkeypatch)
     z, pairs = torch.randn(100, 8, requires_grad=True), torch.randint(0, 100, (2, 5000))
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
