@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Repeats this experiment and compares every number; exit code 1 when one is not reproduced.
-# Made with numpy 2.4.6, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit 7eaceed
-#   by: mu run experiment=acu_cifar10 scale=small
-# Data: cifar10_small: bffcf18903d44bc8ef8ce1d1976748b2
+# Made with numpy 2.4.6, processor AMD EPYC, python 3.11.7, torch 2.14.1+cu130 on x86_64 AVX512, commit a301d1e
+#   by: mu run experiment=pretrained_acu scale=small methods=acu,acu_column
+# Data: cifar10: e4159adda8aa731f6daf2f246f780dc5
 # Tolerance: the same bits on the same kind of device with the same versions (--elsewhere: another
 # processor of that kind); otherwise the score's margin or what two runs differ in, see
 # "mu reproduce". Costs in seconds depend on the machine and are not judged.
@@ -10,4 +10,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export PATH="$PWD/.venv/bin:$PATH"
-mu reproduce experiments/acu_cifar10_small --out results/acu_cifar10_small "$@"
+mu reproduce experiments/pretrained_acu_small --out results/pretrained_acu_small "$@"
