@@ -254,7 +254,7 @@ def sequence(sections: Sequence[Section], looks: Looks) -> str:
                 _line(axes, sections, method, metric, looks)
             axes.set_title(sections[-1].title(metric), fontsize=10, fontweight="bold")
             axes.set_xlabel("step")
-            axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
             axes.set_xlim(0.5, sections[-1].step + 1.5)
         handles, texts = grid[-1].get_legend_handles_labels()
         drawn.legend(handles, texts, loc="outside right upper", frameon=False)
