@@ -61,7 +61,7 @@ def test_every_experiment_has_a_smoke_mode(name):
         backbone = (block.config["recipe"].get("fit") or {}).get("backbone")
         if backbone:  # a training of its own, on data of its own
             assert backbone["recipe"]["epochs"] == 1
-            assert backbone["data"]["n_train"] == 400
+            assert backbone["data"]["n_train"] == 200
         for name_of_row, row in block.methods.items():
             assert row["config"].get("epochs", 1) <= 2, f"{name_of_row}: a row's own options win"
 
