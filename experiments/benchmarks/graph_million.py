@@ -3,7 +3,7 @@
 Aims: a training epoch ≤ 1 s and ≤ 500 MB over the data, unlearning ≤ 0.05 of training. Then growth
 with the number of edges and with that of forgotten edges. 65 536 edges and as many drawn pairs are
 in the loss of an epoch; messages pass along all.
-A number after the command is another number of nodes.
+A number after the command is another number of nodes, a second one the most epochs of a training.
 """
 
 import gc
@@ -134,6 +134,8 @@ def growth() -> None:
 def main() -> None:
     """Measure."""
     conditions()
+    if sys.argv[2:]:
+        RECIPE["epochs"] = int(sys.argv[2])
     trained(BlockLinks(nodes=200, features=FEATURES), {})  # loads what training needs
     million(int(sys.argv[1]) if sys.argv[1:] else 100_000)
     growth()

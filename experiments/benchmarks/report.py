@@ -25,12 +25,7 @@ def multiplied(plain: dict, least: int) -> dict:
         for copy in range(copies)
         for card in plain["cards"]
     ]
-    classes = {
-        f"{name}_{copy}": one
-        for copy in range(copies)
-        for name, one in (plain.get("classes") or {}).items()
-    }
-    return plain | {"cards": cards, "rows": [], "verdicts": [], "classes": classes}
+    return plain | {"cards": cards, "rows": [], "verdicts": []}
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from torch.nn.utils import parametrizations
 from torchvision.models import mobilenet_v3_small, resnet18
 
 import mu
-from mu.errors import UsageError
+from mu.errors import StepFailed, UsageError
 from mu.models.base import Learner
 from mu.unlearning import certified_removal
 from mu.unlearning.base import Context, DataPart, LoaderPart, apply
@@ -54,7 +54,7 @@ def close(found, wanted, rtol=1e-8):
 def test_golden_optimum():
     w = train_head(X, Y, LAM, B)
     close(w, golden("w"))
-    assert float(gradient(w, X, Y, LAM, B).norm()) <= 1e-12 * len(X)
+    assert float(gradient(w, X, Y, LAM, B).norm()) < 1e-13
 
 
 def test_golden_removals_one_after_another():
@@ -396,3 +396,11 @@ def test_a_factored_hessian_serves_several_steps(monkeypatch):
     monkeypatch.setattr(logistic_head, "hessian", lambda *a: formed.append(1) or exact(*a))
     close(train_head(X, Y, LAM, B), golden("w"))
     assert len(formed) <= 2
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e160, 1e200])
+def test_numbers_that_are_not_finite_end_in_the_reason(value):
+    x = X.clone()
+    x[0, 0] = value
+    with pytest.raises(StepFailed, match="the head has a gradient of"):
+        train_head(x, Y, LAM, B)

@@ -73,12 +73,13 @@ def train_head(x: Tensor, y: Tensor, lam: float, b: Tensor, tolerance: float = 1
     for _ in range(NEWTON_STEPS):
         slope = gradient(w, x, y, lam, b)
         left = float(slope.norm())
-        if left <= tolerance * len(x):
+        # Steps with a kept factor cost little, so they go on to where rounding ends them.
+        if left <= tolerance * len(x) and left >= KEEPS * before:
             return w
         if factor is None or not left <= KEEPS * before:
-            factor = torch.linalg.cholesky(hessian(w, x, lam))
+            factor = torch.linalg.lu_factor(hessian(w, x, lam))
         before = left
-        step = torch.cholesky_solve(slope[:, None], factor)[:, 0]
+        step = torch.linalg.lu_solve(*factor, slope[:, None])[:, 0]
         value, size = _objective(w, x, y, lam, b), 1.0
         # Near the minimum the value no longer resolves a decrease, and whole steps are right.
         while (
