@@ -10,7 +10,7 @@ from scipy import stats
 
 from mu.errors import UsageError
 from mu.results.estimate import Estimate
-from mu.results.intervals import estimate, holm
+from mu.results.intervals import deviation, estimate, holm
 
 
 def interval(values, level=0.95) -> tuple[float, float, float]:
@@ -90,3 +90,17 @@ def test_crossed_design_covers_at_least_nominally(by_seed: float, by_set: float)
         return estimate(0.1 + own + generator.normal(size=12), seeds.tolist(), sets.tolist())
 
     assert _coverage(draw, 1000) > 0.93
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
+def test_a_deviation_is_numpys(values):
+    found, wanted = deviation(values), float(np.std(values, ddof=1))
+    assert found == 0 or found == pytest.approx(wanted, rel=1e-6)
+    assert found or np.ptp(values) <= 1e-12 * max(1, np.abs(values).max())
+
+
+def test_values_without_a_deviation_have_none():
+    assert deviation([1.0, math.inf]) != deviation([1.0, math.inf])  # not a number
+    assert deviation([1.0, math.nan, 1.0]) != deviation([1.0, math.nan, 1.0])
+    assert deviation([1e200, -1e200]) == math.inf
+    assert deviation([2.0]) == 0
