@@ -1,26 +1,23 @@
 """Where jobs run: in this process, in persistent workers, or on a cluster."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from mu.doors.device import checked_device
 from mu.doors.interrupts import interruptible
 from mu.errors import StepFailed, UsageError
+from mu.running.fork_server import ForkServer, Started, servers
 from mu.running.full_disk import Room
 from mu.running.jobs import Job, Progress, execute, set_threads, transferable
 from mu.running.machine import AUTO, cards, check_workers, gpu_of, workers_of
 from mu.storing.store import Store
 from mu.trust.wrong_shapes import in_one_line
 
-WORKER = "mu.running.worker"  # the module of a worker process
 TRIES = 2  # of a step whose worker dies: by chance once, by its own doing every time
 LAUNCHERS = ("local", "ray", "slurm")
 
@@ -91,9 +88,8 @@ class InlinePool:
 class LocalPool:
     """Persistent worker processes on this machine.
 
-    Importing torch, Lightning and torch_geometric costs seconds, so a worker outlives its job. A
-    worker stays in the launcher's process group and leaves when the launcher is gone; one that
-    dies is started anew, and its step is tried once more.
+    A worker outlives its job, stays in the launcher's process group and leaves when the launcher is
+    gone; one that dies is started anew, and its step is tried once more.
 
     Args:
         store: Where results go.
@@ -105,7 +101,12 @@ class LocalPool:
         self.store, self.room = store, Room()
         self.threads = ThreadPoolExecutor(len(environments))
         self.idle: asyncio.Queue[Worker] = asyncio.Queue()
-        self.workers = [Worker(store, environment) for environment in environments]
+        self.workers = [
+            Worker(server, environment)
+            for server, environment in zip(
+                servers(store.root, environments), environments, strict=True
+            )
+        ]
         for worker in self.workers:
             self.idle.put_nowait(worker)
 
@@ -122,49 +123,21 @@ class LocalPool:
     def close(self) -> None:
         """Close the pipes; workers leave by themselves, busy ones are ended."""
         for worker in self.workers:
-            worker.close()
+            worker.server.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Worker:
-    """One worker process, started when it gets its first job."""
+    """One worker process, started when it gets its first job.
 
-    def __init__(self, store: Store, environment: Mapping[str, str] | None = None) -> None:
-        self.store, self.environment = store, dict(environment or {})
-        self.process: subprocess.Popen[bytes] | None = None
-        self.pipe: Connection | None = None
-        self.closed = False
-        self.lock = threading.Lock()  # jobs come in a thread, the end from the launcher's own
+    Args:
+        server: Starts it.
+        environment: What its environment has more than that of this process.
+    """
 
-    def start(self) -> Connection:
-        """Start the process unless it runs.
-
-        Raises:
-            StepFailed: The pool was closed.
-        """
-        if self.closed:
-            raise StepFailed("the run was stopped")
-        if self.process is None or self.pipe is None or self.process.poll() is not None:
-            self.pipe, theirs = Pipe()
-            environment = os.environ | {
-                "OMP_NUM_THREADS": "1",
-                "MKL_NUM_THREADS": "1",
-                "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path),
-                **self.environment,
-            }
-            # Ctrl-C goes to the whole group: until a worker ignores it, it must not reach it
-            masked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-            try:
-                self.process = subprocess.Popen(
-                    [sys.executable, "-m", WORKER, str(theirs.fileno()), str(self.store.root)],
-                    pass_fds=[theirs.fileno()],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                )
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-            theirs.close()
-        return self.pipe
+    def __init__(self, server: ForkServer, environment: Mapping[str, str]) -> None:
+        self.server, self.environment = server, environment
+        self.started: Started | None = None
 
     def run(self, job: Job, progress: Progress) -> None:
         """Send a job and wait for its end; called in a thread.
@@ -173,22 +146,24 @@ class Worker:
             MuError: What the step raised.
             StepFailed: The process died over it as often as it may.
         """
+        if self.started is not None and self.started.pipe.poll():  # only its end can be heard
+            self.buried()
         for _ in range(TRIES):
-            with self.lock:
-                pipe = self.start()
+            code = None
             try:
-                return follow(pipe, job, progress)
+                self.started = self.started or self.server.worker(self.environment)
+                return follow(self.started.pipe, job, progress)
             except (EOFError, OSError):
-                code = self.process.wait() if self.process else None
-                self.process = None
+                code = self.buried()
         raise StepFailed(f"its worker process died (exit code {code}), {TRIES} times")
 
-    def close(self) -> None:
-        """End the process, whatever it does: within a training SIGTERM waits for a batch."""
-        with self.lock:
-            self.closed = True
-            if self.process is not None and self.process.poll() is None:
-                self.process.kill()
+    def buried(self) -> int | None:
+        """How the process ended, of which nothing is left then."""
+        started, self.started = self.started, None
+        if started is None:
+            return self.server.exit_code()
+        started.pipe.close()
+        return self.server.exit_code(started.pid)
 
 
 def follow(pipe: Connection, job: Job, progress: Progress) -> None:

@@ -12,6 +12,7 @@ from steps_case import importable, write_steps
 
 from mu.artifact import Artifact
 from mu.errors import StepFailed, UsageError
+from mu.running.fork_server import ForkServer
 from mu.running.jobs import Job
 from mu.running.pool import InlinePool, LocalPool, Worker, check_compute, make_pool
 from mu.storing.store import Store
@@ -152,7 +153,7 @@ def test_an_error_crosses_with_its_reason(pool, store, name, kind, message):
 
 def test_the_step_of_a_worker_that_dies_is_tried_again(pool, store, tmp_path):
     run(pool, job("die", "once", tries=str(tmp_path / "once"), deaths=1))
-    assert store.facts("fit", "once")["pid"] == pool.workers[0].process.pid
+    assert store.facts("fit", "once")["pid"] == pool.workers[0].started.pid
     assert (tmp_path / "once").read_text() == "xx"
 
 
@@ -167,7 +168,7 @@ def test_a_step_that_kills_its_worker_fails_and_costs_no_other(pool, store, tmp_
 def test_a_worker_killed_while_idle_costs_nothing(pool, store):
     run(pool, job("fine", "before"))
     os.kill(store.facts("fit", "before")["pid"], signal.SIGKILL)
-    pool.workers[0].process.wait(timeout=PATIENCE)
+    assert gone(store.facts("fit", "before")["pid"])
     run(pool, job("fine", "next"))
     assert store.facts("fit", "next")["pid"] != store.facts("fit", "before")["pid"]
 
@@ -186,8 +187,9 @@ def test_closing_ends_a_busy_worker(modules, store, tmp_path):
 
     asyncio.run(busy())
     assert gone(int(path.read_text()))
-    worker = Worker(store)
-    worker.close()
+    server = ForkServer(store.root)
+    server.close()
+    worker = Worker(server, {})
     with pytest.raises(StepFailed, match="stopped"):
         worker.run(job("fine", "late"), nothing)
 
@@ -195,6 +197,7 @@ def test_closing_ends_a_busy_worker(modules, store, tmp_path):
 LAUNCHER = """
 import asyncio, sys
 from pathlib import Path
+from mu.running.fork_server import ForkServer
 from mu.running.jobs import Job
 from mu.running.pool import LocalPool
 from mu.storing.store import Store
@@ -291,6 +294,7 @@ def step(config, inputs, progress):
 INLINE = """
 import asyncio, sys
 from pathlib import Path
+from mu.running.fork_server import ForkServer
 from mu.running.jobs import Job
 from mu.running.loop import to_the_end
 from mu.running.pool import make_pool
