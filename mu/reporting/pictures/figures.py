@@ -114,25 +114,41 @@ def _dots(
 
     What would flatten all others is a number at the edge instead, with a pointer to its side.
     """
-    far = off_scale(spans)
+    far, near = off_scale(spans), []
     for height, (method, span) in enumerate(zip(methods, spans, strict=True)):
         if span and height in far:
             _pointer(axes, height, span[0], looks[method].colour)
         elif span:
-            axes.errorbar(
-                *(span[0], height),
-                xerr=_bars([span]),
-                color=looks[method].colour,
-                marker=looks[method].marker,
-                markersize=6,
-                elinewidth=1.6,
-                capsize=3,
-            )
+            near.append((height, span, looks[method]))
+    _bars_across(axes, near)
     axes.set_title(section.title(metric), fontsize=10, fontweight="bold")
     axes.locator_params(axis="x", nbins=ticks)
     axes.set_ylim(len(methods) - 0.4, -0.6)
     axes.set_yticks(range(len(methods)), [short(section.label(m)) for m in methods])
     axes.tick_params(axis="y", length=0)
+
+
+def _bars_across(axes: "Axes", shown: Sequence[tuple[int, Span, Look]]) -> None:
+    """A dot and its interval at each height; `errorbar` for each takes several times as long."""
+    heights, colours = [height for height, *_ in shown], [look.colour for *_, look in shown]
+    values = [span[0] for _, span, _ in shown]
+    downs, ups = _bars([span for _, span, _ in shown])
+    lows = [value - down for value, down in zip(values, downs, strict=True)]
+    highs = [value + up for value, up in zip(values, ups, strict=True)]
+    axes.hlines(heights, lows, highs, colours, linewidth=1.6, zorder=2)
+    for caps in (lows, highs):
+        axes.scatter(caps, heights, s=36, c=colours, marker="|", linewidths=1, zorder=2)
+    for marker in dict.fromkeys(look.marker for *_, look in shown):
+        these = [one for one in shown if one[2].marker == marker]
+        axes.scatter(
+            [span[0] for _, span, _ in these],
+            [height for height, *_ in these],
+            s=36,
+            c=[look.colour for *_, look in these],
+            marker=marker,
+            linewidths=1,
+            zorder=2.1,
+        )
 
 
 def _end_at(axes: "Axes", limits: Limits) -> None:
