@@ -25,10 +25,10 @@ def main() -> None:
             import_module(name)
     gc.collect()
     gc.freeze()  # else a collection writes to what workers share, and so copies it
-    answer(Connection(int(sys.argv[1])), Path(sys.argv[2]))
+    start_workers(Connection(int(sys.argv[1])), Path(sys.argv[2]))
 
 
-def answer(launcher: Connection, store: Path) -> None:
+def start_workers(launcher: Connection, store: Path) -> None:
     """Start workers and tell how they ended, until the launcher is gone."""
     while True:
         try:
