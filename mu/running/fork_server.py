@@ -90,10 +90,15 @@ class ForkServer:
         with self.asking:
             process, server = self.start()
             pipe, theirs = Pipe()
-            with theirs:
-                server.send((self.forks, dict(environment)))
-                send_handle(server, theirs.fileno(), process.pid)
-            pid: int = server.recv()
+            try:
+                with theirs:
+                    server.send((self.forks, dict(environment)))
+                    send_handle(server, theirs.fileno(), process.pid)
+                pid: int = server.recv()
+            except (EOFError, OSError):
+                process.kill()
+                process.wait()  # the next one is started anew
+                raise
         with self.lock:
             self.workers.append(pid)
             if self.closed:  # while it was on its way

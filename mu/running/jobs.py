@@ -128,6 +128,7 @@ def serve(pipe: Connection, store: Store, idle: float | None = None) -> None:
         store: Where results go.
         idle: Seconds without a job after which the worker leaves; None waits for ever.
     """
+    inherited = gc.get_freeze_count()
     while True:
         try:
             if not pipe.poll(idle):
@@ -136,7 +137,7 @@ def serve(pipe: Connection, store: Store, idle: float | None = None) -> None:
             pipe.send(outcome(store, job, Reporter(pipe)))
         except (EOFError, OSError):  # the launcher is gone
             return
-        tidy()
+        tidy(inherited)
 
 
 def outcome(store: Store, job: Job, progress: Progress) -> tuple[str, MuError | None]:
@@ -153,16 +154,19 @@ def outcome(store: Store, job: Job, progress: Progress) -> tuple[str, MuError | 
     return "done", None
 
 
-def tidy() -> None:
+def tidy(frozen: int = 0) -> None:
     """Free what a job left in reference cycles, a trainer and its batches for instance.
 
     Python looks for old cycles once the objects grow by a quarter. Beside the half million objects
     of torch those of a job are few, but hold large tensors: workers would grow for hours. Tensors
     below 32 MB would stay with the process, gigabytes after a method that held a gradient a sample.
+
+    Args:
+        frozen: Objects that were no longer looked at before the first job.
     """
     gc.collect()
     return_free_memory()
-    if not gc.get_freeze_count():  # what the libraries made stays, and need not be looked at again
+    if gc.get_freeze_count() <= frozen:  # what libraries made stays, and is not looked at again
         gc.freeze()
 
 
@@ -185,9 +189,8 @@ def set_threads(job: Job) -> None:
     torch.set_num_threads(job.config.get("threads", 1))
 
 
-def leave_with_parent() -> None:
-    """End this process when its parent is gone, however the parent went."""
-    parent = os.getppid()
+def leave_with_parent(parent: int) -> None:
+    """End this process when its parent, of this number, is gone, however it went."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

@@ -121,7 +121,7 @@ class LocalPool:
             self.idle.put_nowait(worker)
 
     def close(self) -> None:
-        """Close the pipes; workers leave by themselves, busy ones are ended."""
+        """End the workers, busy ones too."""
         for worker in self.workers:
             worker.server.close()
         self.threads.shutdown(wait=False, cancel_futures=True)

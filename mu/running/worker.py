@@ -30,6 +30,7 @@ def main() -> None:
 
 def start_workers(launcher: Connection, store: Path) -> None:
     """Start workers and tell how they ended, until the launcher is gone."""
+    own = os.getpid()
     while True:
         try:
             asked = launcher.recv()
@@ -48,7 +49,7 @@ def start_workers(launcher: Connection, store: Path) -> None:
             launcher.send(os.getpid())
         launcher.close()
         os.environ.update(environment)
-        work(pipe, store)
+        work(pipe, store, parent=own if forks else os.getppid())
         return
 
 
@@ -58,14 +59,14 @@ def ended(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def work(pipe: Connection, store: Path) -> None:
+def work(pipe: Connection, store: Path, parent: int) -> None:
     """Serve jobs until the launcher or the server goes away."""
     import threading
 
     from mu.running.jobs import leave_with_parent, serve
     from mu.storing.store import Store
 
-    threading.Thread(target=leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, args=[parent], daemon=True).start()
     serve(pipe, Store(store))
 
 
