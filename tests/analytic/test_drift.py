@@ -20,15 +20,18 @@ def history(head: AnalyticHead, x: torch.Tensor, y: torch.Tensor, there: np.ndar
         there[gone], there[new] = False, True
 
 
-@pytest.mark.parametrize(("count", "gamma"), [(48, 0.01), (192, 1.0)], ids=["n<d", "n>d"])
-def test_weights_after_hundreds_of_requests(count: int, gamma: float) -> None:
+@pytest.mark.parametrize(
+    ("count", "gamma", "most"), [(48, 0.01, 1e-7), (192, 1.0, 1e-12)], ids=["n<d", "n>d"]
+)
+def test_weights_after_hundreds_of_requests(count: int, gamma: float, most: float) -> None:
+    """What drifts is rounding, which differs between processors; the monitor says how much."""
     x, y = rows(2 * count, 64, 5)
     head = AnalyticHead(64, gamma, patience=math.inf, **LOW_RANK)  # a busy machine changes no bits
     there = np.arange(2 * count) < count
     head.learn(x[:count], y[:count])
     history(head, x, y, there, 300)
     left = torch.from_numpy(np.flatnonzero(there))
-    assert error(head.weight, ridge(x[left], y[left], gamma, 5)) < 1e-8
+    assert error(head.weight, ridge(x[left], y[left], gamma, 5)) < head.drift() < most
 
 
 def test_an_inverse_that_is_off_is_refined_or_made_anew() -> None:
