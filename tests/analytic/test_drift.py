@@ -31,7 +31,10 @@ def test_weights_after_hundreds_of_requests(count: int, gamma: float, most: floa
     head.learn(x[:count], y[:count])
     history(head, x, y, there, 300)
     left = torch.from_numpy(np.flatnonzero(there))
-    assert error(head.weight, ridge(x[left], y[left], gamma, 5)) < head.drift() < most
+    wanted = ridge(x[left], y[left], gamma, 5)
+    assert error(head.weight, wanted) < head.drift() < most
+    head._watch()
+    assert error(head.weight, wanted) < 1e-8
 
 
 def test_an_inverse_that_is_off_is_refined_or_made_anew() -> None:

@@ -2,15 +2,14 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
+from steps_case import PATIENCE, gone
 
 from mu.errors import StepFailed
 from mu.running.fork_server import ForkServer, servers
 
-PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
 TORCH = "from pathlib import Path\nPath(__file__).with_name('imported').open('a').write('x')\n"
 
 
@@ -44,15 +43,6 @@ def environment(pid: int, name: str) -> str | None:
     """What a process was started with."""
     words = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
     return dict(word.partition("=")[::2] for word in words).get(name)
-
-
-def gone(pid: int) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if not Path(f"/proc/{pid}").exists():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_workers_share_what_their_server_imported(make, imports):

@@ -4,11 +4,10 @@ import asyncio
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 import torch
-from steps_case import importable, write_steps
+from steps_case import PATIENCE, gone, importable, write_steps
 
 from mu.artifact import Artifact
 from mu.errors import StepFailed, UsageError
@@ -17,7 +16,6 @@ from mu.running.jobs import Job
 from mu.running.pool import InlinePool, LocalPool, Worker, check_compute, make_pool
 from mu.storing.store import Store
 
-PATIENCE = 300  # seconds; others may use the machine, so only what never comes is late
 STEPS = """
 import os, signal, time
 from mu.artifact import Artifact
@@ -93,20 +91,6 @@ def run(pool, *jobs: Job) -> None:
             await pool.run(one, nothing)
 
     asyncio.run(every())
-
-
-def gone(pid: int) -> bool:
-    """Whether a process ends (or is a zombie) before it is late."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_a_worker_outlives_its_job_in_the_launchers_group(pool, store, modules):
@@ -197,7 +181,6 @@ def test_closing_ends_a_busy_worker(modules, store, tmp_path):
 LAUNCHER = """
 import asyncio, sys
 from pathlib import Path
-from mu.running.fork_server import ForkServer
 from mu.running.jobs import Job
 from mu.running.pool import LocalPool
 from mu.storing.store import Store
@@ -294,7 +277,6 @@ def step(config, inputs, progress):
 INLINE = """
 import asyncio, sys
 from pathlib import Path
-from mu.running.fork_server import ForkServer
 from mu.running.jobs import Job
 from mu.running.loop import to_the_end
 from mu.running.pool import make_pool
