@@ -82,6 +82,7 @@ LINKS |= {"test": 0.05, "split_seed": 0}
 MODEL = {"_target_": "checkpoint_case.Slowing", "network": {"_target_": "checkpoint_case.Net"}}
 GCN = {"_target_": "mu.models.graph.GCN", "in_features": 64, "out_features": 8, "hidden": 8}
 GCN = {"_target_": "mu.models.base.Learner", "network": GCN | {"dropout": 0.4}}
+PLAIN = GCN | {"network": MODEL["network"]}  # begins without a Trainer
 MOMENTUM = {"_target_": "torch.optim.SGD", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4}
 RECIPE = {"epochs": 6, "batch_size": 64, "optimizer": MOMENTUM, "precision": "32-true"}
 CASES = {
@@ -93,9 +94,13 @@ CASES = {
     "lbfgs": (DIGITS, MODEL, {"optimizer": {"_target_": "torch.optim.LBFGS", "lr": 0.001}}),
     "plateau": (DIGITS, MODEL, {"epochs": 40, "plateau": {"every": 1, "patience": 2},
                                 "optimizer": MOMENTUM | {"lr": 0.5}}),
+    "plain": (DIGITS, PLAIN, {"schedule": "cosine", "warmup": 0.2}),
+    "plain_lbfgs": (DIGITS, PLAIN, {"optimizer": {"_target_": "torch.optim.LBFGS", "lr": 0.001}}),
+    "plain_plateau": (DIGITS, PLAIN, {"epochs": 40, "plateau": {"every": 1, "patience": 2},
+                                      "optimizer": MOMENTUM | {"lr": 0.5}}),
     "links": (LINKS, GCN, {"batch_size": None, "epochs": 12}),
-    "restricted": (DIGITS, GCN | {"network": {"_target_": "checkpoint_case.Net"}},
-                   {"fit": {"step": "mu.training.gradient_restriction:step", "alpha": 0.1}}),
+    "restricted": (DIGITS, PLAIN, {"fit": {"step": "mu.training.gradient_restriction:step",
+                                           "alpha": 0.1}}),
 }  # fmt: skip
 
 

@@ -58,13 +58,15 @@ class Checkpoints(Checkpoint):
         self.counted: Any = None
         self.brought: Payload | None = None
 
-    def run(self, trainer: pl.Trainer, module: pl.LightningModule, batches: Any) -> None:
-        """Train, from the last checkpoint that is whole and this training's own.
+    def run(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batches: Any, path: Path | None
+    ) -> None:
+        """Train, from a checkpoint that `found` gave.
 
         Raises:
             NotResumed: It could not be brought back; it is gone, and the module is spoilt.
         """
-        self.counted, path = batches, self.found(module)
+        self.counted = batches
         try:
             trainer.fit(module, batches, ckpt_path=path)
         except Exception as error:
@@ -119,6 +121,8 @@ class Checkpoints(Checkpoint):
             for optimizer, more in zip(trainer.optimizers, brought["optimizers"], strict=True):
                 into_optimizer(optimizer, more)
             into_modules(pl_module, brought["modules"])
+        elif trainer.current_epoch and self.due():
+            self.write(trainer, trainer.current_epoch)
         self.under_way = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -127,14 +131,19 @@ class Checkpoints(Checkpoint):
             self.brought = None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        over = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
-        due = self.seconds is not None and time.perf_counter() - self.last >= self.seconds
-        if over or not due:
-            return
+        done = trainer.current_epoch + 1
+        if not trainer.should_stop and done < (trainer.max_epochs or 0) and self.due():
+            self.write(trainer, done)
+
+    def due(self) -> bool:
+        """Whether the next is to be written."""
+        return self.seconds is not None and time.perf_counter() - self.last >= self.seconds
+
+    def write(self, trainer: pl.Trainer, epochs: int) -> None:
+        """Write what a Trainer holds after so many epochs; a word where that cannot be."""
         start = time.perf_counter()
         try:
-            path = self.folder / f"{trainer.current_epoch + 1:08d}.ckpt"
-            trainer.save_checkpoint(path)
+            trainer.save_checkpoint(self.folder / f"{epochs:08d}.ckpt")
             if not self.written:  # said now, and not only after hours
                 self.written = bool(read_payload(newest(self.folder)))
         except Exception as error:  # a full disk, or what nobody can write down

@@ -21,6 +21,7 @@ from mu.models.starting import said, start_from
 from mu.models.weights import read_weights
 from mu.training.checkpoints import SECONDS, Checkpoints, NotResumed, log
 from mu.training.lone_sample import lone_samples_served
+from mu.training.loop import Loop, serves
 from mu.training.peak_memory import peak_into
 from mu.training.plateau import Plateau
 from mu.training.recipe import check_recipe, optimisation
@@ -102,13 +103,19 @@ def train(
     callbacks: Sequence[pl.Callback] = (),
     checkpoints: Checkpoints | None = None,
 ) -> None:
-    """Run a Trainer that trains and does nothing else: no logger, bar or summary.
+    """Train and do nothing else: no logger, bar or summary.
 
-    Batches of one sample are served; see `mu.training.lone_sample`. With ``checkpoints`` it goes on
-    where an earlier process was killed.
+    Where `mu.training.loop.serves`, this is a bare loop; else, and from the first of the
+    ``checkpoints`` on, a Trainer. Both give the same bits. Batches of one sample are served; see
+    `mu.training.lone_sample`. With ``checkpoints`` it goes on where an earlier process was killed.
     """
     more = {"plugins": [checkpoints.io]} if checkpoints else {}
+    path, loop = checkpoints.found(module) if checkpoints else None, Loop(epochs)
     with quiet_lightning(), lone_samples_served():
+        if path is None and serves(module, callbacks, precision, device):
+            loop.fit(module, batches, callbacks, checkpoints.due if checkpoints else lambda: False)
+            if loop.over:
+                return
         trainer = pl.Trainer(
             max_epochs=epochs,
             precision=precision,  # type: ignore[arg-type]
@@ -121,10 +128,12 @@ def train(
             enable_model_summary=False,
             **more,  # type: ignore[arg-type]
         )
+        if loop.current_epoch and isinstance(module, Learner):
+            loop.hand_over(trainer, module)
         if checkpoints is None:
             trainer.fit(module, batches)
         else:
-            checkpoints.run(trainer, module, batches)
+            checkpoints.run(trainer, module, batches, path)
 
 
 def fit(

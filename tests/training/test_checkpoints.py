@@ -106,7 +106,7 @@ def test_a_worker_killed_by_sigkill_goes_on_after_its_last_epoch(tmp_path, undis
 @pytest.mark.parametrize("name", CASES)
 def test_every_training_goes_on_with_the_same_bits(tmp_path, undisturbed, name, caplog):
     store = Store(tmp_path)
-    interrupted(store, name, 0.1 if name == "plateau" else 0.6)
+    interrupted(store, name, 0.1 if "plateau" in name else 0.6)
     assert epochs(store) >= 2
     found = result(store, name)
     assert found[2] > 1, "it began anew"
@@ -129,6 +129,18 @@ def test_checkpoints_are_as_far_apart_as_asked(tmp_path, undisturbed):
         interrupted(store, "images", seconds=seconds)
         assert not store.scratch(KEY).exists()
     same(undisturbed("images"), result(store, "images"))
+
+
+def test_a_training_that_begins_without_a_trainer_writes_the_first_when_it_is_due(tmp_path):
+    whole = Store(tmp_path / "whole")
+    execute(whole, job("plain", seconds=None))
+    store = Store(tmp_path / "killed")
+    interrupted(store, "plain", 0.25)
+    assert epochs(store) == 1
+    *_, tensors, first = result(store, "plain")
+    assert first > 1, "it began anew"
+    expected = whole.load("fit", KEY).tensors
+    assert all(torch.equal(tensors[name], expected[name]) for name in expected)
 
 
 def spoilt(path: Path, change) -> None:
