@@ -1,7 +1,8 @@
-"""Lightning's loop ÷ a bare loop over the same batches, with the same bits (aim: 1).
+"""mu's loop and Lightning's ÷ a bare loop over the same batches, with the same bits (aim: 1).
 
-A training as `mu.training.fit.train` runs it, one with ``Trainer(barebones=True)``, and the four
-lines that both come down to. Random data: only time is measured.
+A training as `mu.training.fit.train` runs it for what `mu.training.loop.serves`, one by the Trainer
+that all else has, one with ``Trainer(barebones=True)``, and the four lines that all come down to.
+Random data: only time is measured.
 """
 
 import copy
@@ -40,6 +41,10 @@ class Batches:
         return iter(self.batches)
 
 
+class Idle(pl.Callback):
+    """Does nothing, and is not mu's."""
+
+
 def bare(learner: Learner, batches: Batches) -> None:
     """Training without a Trainer."""
     learner.train()
@@ -53,16 +58,21 @@ def bare(learner: Learner, batches: Batches) -> None:
             schedule.step()
 
 
+def usual(learner: Learner, batches: Batches) -> None:
+    """Training as everywhere in mu."""
+    train(learner, batches, EPOCHS, "32-true", "cpu")
+
+
+def trainer(learner: Learner, batches: Batches) -> None:
+    """Training as everywhere in mu where somebody else's callback is there."""
+    train(learner, batches, EPOCHS, "32-true", "cpu", [Idle()])
+
+
 def barebones(learner: Learner, batches: Batches) -> None:
     """Training with what Lightning calls its barest loop."""
     with quiet_lightning():
         trainer = pl.Trainer(max_epochs=EPOCHS, accelerator="cpu", devices=1, barebones=True)
         trainer.fit(learner, batches)
-
-
-def usual(learner: Learner, batches: Batches) -> None:
-    """Training as everywhere in mu."""
-    train(learner, batches, EPOCHS, "32-true", "cpu")
 
 
 def small_cnn() -> nn.Module:
@@ -87,7 +97,8 @@ def measure(name: str, network: nn.Module, x: Tensor) -> None:
 
         return run
 
-    compare(f"Lightning's loop ÷ a bare one, {name}", by(usual), by(bare))
+    compare(f"mu's loop ÷ a bare one, {name}", by(usual), by(bare))
+    compare(f"Lightning's loop ÷ a bare one, {name}", by(trainer), by(bare))
     compare(f"barebones=True ÷ a bare one, {name}", by(barebones), by(bare))
     for weights in found.values():
         assert all(torch.equal(a, b) for a, b in zip(weights, found["bare"], strict=True))
