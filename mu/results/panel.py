@@ -1,6 +1,8 @@
 """What a panel says of its scores: titles, kinds, headline and margins, without computing any."""
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from mu.errors import UsageError
@@ -39,9 +41,20 @@ def describe_panels(name: str, evaluation: Mapping[str, Any]) -> dict[str, dict[
     try:
         with in_one_line(f"evaluation {name} holds what"):
             panels = panels_of(name, evaluation)
-            return {own: describe_panel(panel) for own, panel in panels.items()}
+            return {own: _described(panel) for own, panel in panels.items()}
     except OmegaConfBaseException as error:
         raise UsageError(f"evaluation {name}: {' '.join(str(error).split())}") from error
+
+
+def _described(panel: Mapping[str, Any]) -> dict[str, Any]:
+    """`describe_panel`, made once a panel: its scores are many, and hydra takes its time."""
+    found: dict[str, Any] = json.loads(_described_as_json(json.dumps(panel)))
+    return found
+
+
+@lru_cache(maxsize=16)
+def _described_as_json(panel: str) -> str:
+    return json.dumps(describe_panel(json.loads(panel)))
 
 
 def describe_panel(evaluation: Mapping[str, Any]) -> dict[str, Any]:
