@@ -1,8 +1,8 @@
 """mu's loop and Lightning's ÷ a bare loop over the same batches, with the same bits (aim: 1).
 
-A training as `mu.training.fit.train` runs it for what `mu.training.loop.serves`, one by the Trainer
-that all else has, one with ``Trainer(barebones=True)``, and the four lines that all come down to.
-Random data: only time is measured.
+A training as `mu.training.fit.train` runs it where `mu.training.loop.needs_no_trainer`, one by the
+Trainer that all else has, one with ``Trainer(barebones=True)``, and the four lines that all come
+down to. Random data: only time is measured.
 """
 
 import copy

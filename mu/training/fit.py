@@ -21,7 +21,7 @@ from mu.models.starting import said, start_from
 from mu.models.weights import read_weights
 from mu.training.checkpoints import SECONDS, Checkpoints, NotResumed, log
 from mu.training.lone_sample import lone_samples_served
-from mu.training.loop import Loop, serves
+from mu.training.loop import Loop, needs_no_trainer
 from mu.training.peak_memory import peak_into
 from mu.training.plateau import Plateau
 from mu.training.recipe import check_recipe, optimisation
@@ -105,14 +105,14 @@ def train(
 ) -> None:
     """Train and do nothing else: no logger, bar or summary.
 
-    Where `mu.training.loop.serves`, this is a bare loop; else, and from the first of the
+    Where `mu.training.loop.needs_no_trainer`, this is a bare loop; else, and from the first of the
     ``checkpoints`` on, a Trainer. Both give the same bits. Batches of one sample are served; see
     `mu.training.lone_sample`. With ``checkpoints`` it goes on where an earlier process was killed.
     """
     more = {"plugins": [checkpoints.io]} if checkpoints else {}
     path, loop = checkpoints.found(module) if checkpoints else None, Loop(epochs)
     with quiet_lightning(), lone_samples_served():
-        if path is None and serves(module, callbacks, precision, device):
+        if path is None and needs_no_trainer(module, callbacks, precision, device):
             loop.fit(module, batches, callbacks, checkpoints.due if checkpoints else lambda: False)
             if loop.over:
                 return

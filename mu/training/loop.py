@@ -10,7 +10,7 @@ import torch
 from mu.models.base import Learner
 
 
-def serves(
+def needs_no_trainer(
     module: pl.LightningModule, callbacks: Sequence[pl.Callback], precision: str, device: str
 ) -> bool:
     """Whether `Loop` does all that a Trainer would: for mu's own classes, on the CPU, unmixed.
@@ -60,7 +60,7 @@ class Loop:
         """Train a module in place.
 
         Args:
-            module: One that `serves` allows.
+            module: One that `needs_no_trainer` allows.
             batches: Re-iterable batches of one epoch, with a length.
             callbacks: Beside those that the module brings.
             pause: Asked between epochs: whether to leave the rest to a Trainer (`hand_over`).

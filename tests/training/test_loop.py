@@ -44,7 +44,7 @@ TRAINED = [
 @pytest.fixture
 def by_lightning(monkeypatch):
     """From here on, all training is a Trainer's."""
-    return lambda: monkeypatch.setattr(training, "serves", lambda *_: False)
+    return lambda: monkeypatch.setattr(training, "needs_no_trainer", lambda *_: False)
 
 
 @pytest.fixture
@@ -157,8 +157,8 @@ def test_a_callback_of_somebody_elses_has_a_trainer(trainers):
 
 @pytest.mark.parametrize(("device", "precision"), [("cpu", "bf16-mixed"), ("cuda", "32-true")])
 def test_other_devices_and_precisions_have_a_trainer(device, precision):
-    assert not training.serves(Learner(Net()), (), precision, device)
-    assert training.serves(Learner(Net()), (), "32-true", "cpu")
+    assert not training.needs_no_trainer(Learner(Net()), (), precision, device)
+    assert training.needs_no_trainer(Learner(Net()), (), "32-true", "cpu")
 
 
 def test_training_may_end_within_an_epoch():
