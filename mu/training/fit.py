@@ -113,7 +113,7 @@ def train(
     path, loop = checkpoints.found(module) if checkpoints else None, Loop(epochs)
     with quiet_lightning(), lone_samples_served():
         if path is None and needs_no_trainer(module, callbacks, precision, device):
-            loop.fit(module, batches, callbacks, checkpoints.due if checkpoints else lambda: False)
+            loop.fit(module, batches, callbacks, checkpoints.due if checkpoints else None)
             if loop.over:
                 return
         trainer = pl.Trainer(
@@ -128,7 +128,8 @@ def train(
             enable_model_summary=False,
             **more,  # type: ignore[arg-type]
         )
-        if loop.current_epoch and isinstance(module, Learner):
+        if loop.current_epoch:
+            assert isinstance(module, Learner)  # methods have no checkpoints
             loop.hand_over(trainer, module)
         if checkpoints is None:
             trainer.fit(module, batches)

@@ -44,6 +44,7 @@ class Loop:
         self.max_epochs, self.current_epoch, self.global_step = epochs, 0, 0
         self.should_stop = False
         self.given: Any = None
+        self.callbacks: list[Any] = []
 
     @property
     def over(self) -> bool:
@@ -55,7 +56,7 @@ class Loop:
         module: pl.LightningModule,
         batches: Any,
         callbacks: Sequence[pl.Callback] = (),
-        pause: Callable[[], bool] = lambda: False,
+        pause: Callable[[], bool] | None = None,
     ) -> None:
         """Train a module in place.
 
@@ -73,7 +74,7 @@ class Loop:
             self._epoch(module, batches)
             self._tell("on_train_epoch_end", module)
             self.current_epoch += 1
-            if not self.over and pause():
+            if pause and not self.over and pause():
                 return
         self._tell("on_train_end", module)
         module.trainer = None

@@ -11,13 +11,13 @@ import torch
 from checkpoint_case import Net
 from method_case import KINDS, METHODS, method, serves
 from pytorch_lightning.core.hooks import DataHooks, ModelHooks
-from torch import nn
 
 import mu
 from mu.data.base import Batch
 from mu.models.base import Learner
 from mu.training import fit as training
 from mu.training.loop import Loop
+from mu.unlearning.apply import unchanged
 from mu.unlearning.base import Context, LoaderPart, apply
 
 SGD = {"_target_": "torch.optim.SGD", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4}
@@ -79,11 +79,6 @@ def trained(kind: type[Learner] = Learner, **recipe):
     return learner, (meter.forward, meter.backward, meter.best_epoch)
 
 
-def same(one: nn.Module, other: nn.Module) -> bool:
-    ours, theirs = one.state_dict(), other.state_dict()
-    return ours.keys() == theirs.keys() and all(torch.equal(ours[n], theirs[n]) for n in ours)
-
-
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_training_ends_with_the_bits_of_lightning(name, trainers, by_lightning):
     bare, passes = trained(**RECIPES[name])
@@ -91,7 +86,7 @@ def test_a_training_ends_with_the_bits_of_lightning(name, trainers, by_lightning
     by_lightning()
     usual, also = trained(**RECIPES[name])
     assert len(trainers) == 1
-    assert same(bare, usual)
+    assert unchanged(bare, usual)
     assert passes == also
 
 
@@ -110,7 +105,7 @@ def test_a_method_ends_with_the_bits_of_lightning(name, problem, trainers, by_li
     by_lightning()
     usual = unlearned(name, problem)
     assert trainers
-    assert same(bare.learner, usual.learner)
+    assert unchanged(bare.learner, usual.learner)
     assert (bare.facts, bare.trajectory) == (usual.facts, usual.trajectory)
     assert (bare.meter.forward, bare.meter.backward) == (usual.meter.forward, usual.meter.backward)
 
@@ -174,7 +169,7 @@ def test_training_may_end_within_an_epoch():
         learner.training_plan = lambda one: torch.optim.SGD(one.parameters(), lr=0.1)
         fit(learner, counted())
         ended.append(learner)
-    assert same(*ended)
+    assert unchanged(*ended)
 
 
 def modules():
